@@ -1,0 +1,262 @@
+"""The nouns of r1bench. Frozen records; everything else is functions over them.
+
+Left out: how they are stored (store.py), how they are made (samplers, graders). Records hold plain Python values only, so that
+each is one JSON object: `to_json` and the `from_json` of each record are inverse to each other.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+Outcome = Literal["correct", "wrong", "unparsed", "truncated", "failed"]
+"""correct and wrong are verdicts; unparsed: no answer was found; truncated: the budget ended first; failed: grading itself
+broke off (for example at its time bound). The last three are never merged into wrong."""
+OUTCOMES: tuple[Outcome, ...] = ("correct", "wrong", "unparsed", "truncated", "failed")
+
+FinishReason = Literal["stop", "length", "error"]
+FINISH_REASONS: tuple[FinishReason, ...] = ("stop", "length", "error")
+
+ThinkingState = Literal["closed", "prefilled", "unfinished", "absent", "malformed"]
+THINKING_STATES: tuple[ThinkingState, ...] = ("closed", "prefilled", "unfinished", "absent", "malformed")
+
+
+def canonical_json(value: Any) -> str:
+    """One text for one value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of(value: Any) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class Record:
+    """Conversion to and from plain JSON values."""
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**value)
+
+
+@dataclass(frozen=True)
+class Problem(Record):
+    """One question, with what a grader needs to judge an answer."""
+
+    id: str
+    """Unique within its task."""
+    prompt: str
+    """The question itself, before any template."""
+    gold: tuple[str, ...]
+    """The acceptable answers; one is enough."""
+    language: str = "en"
+    """The language that the reasoning should be in (BCP 47)."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """Level, subject, source: whatever a table may be split by."""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**{**value, "gold": tuple(value["gold"])})
+
+    def digest(self) -> str:
+        """Changes when the question or its answers change, not when metadata does."""
+        return digest_of([self.id, self.prompt, list(self.gold), self.language])
+
+
+@dataclass(frozen=True)
+class Sampling(Record):
+    """Everything that decides which tokens are drawn. No sampler may add a default of its own."""
+
+    n: int = 1
+    """Completions per problem."""
+    temperature: float = 1.0
+    """0 means greedy, and then n must be 1."""
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 means no limit."""
+    max_tokens: int = 512
+    """The most tokens that a completion may have, its end-of-text token included."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a completion; they stay in it."""
+    seed: int = 0
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**{**value, "stop": tuple(value["stop"])})
+
+    def digest(self) -> str:
+        """The protocol: everything but how many samples were drawn, and with which seed."""
+        fields = self.to_json()
+        return digest_of({key: fields[key] for key in fields if key not in ("n", "seed")})
+
+
+@dataclass(frozen=True)
+class Completion(Record):
+    """What a model said, exactly."""
+
+    text: str
+    """Raw text as generated; special tokens left out, nothing else."""
+    finish_reason: FinishReason
+    num_tokens: int
+    """Generated tokens, the end-of-text token included; 0 where it is not known (imported text)."""
+    num_prompt_tokens: int = 0
+    seconds: float = 0.0
+    """Wall time of the batch the completion was made in, shared equally among its completions."""
+    prefill: str = ""
+    """Text at the end of the prompt that belongs to the answer, such as '<think>\\n'."""
+
+
+@dataclass(frozen=True)
+class Thinking(Record):
+    """A completion split into its reasoning and its answer part."""
+
+    state: ThinkingState
+    reasoning: str
+    answer_part: str
+    """The only text that a grader may look for an answer in; empty while the reasoning is unfinished."""
+
+
+@dataclass(frozen=True)
+class Grade(Record):
+    """A grader's verdict on one completion."""
+
+    outcome: Outcome
+    score: float
+    """1.0 for correct, otherwise 0.0; read it together with the outcome."""
+    extracted: str | None
+    """The answer that was found, as it stood in the text."""
+    reason: str
+    """Why, in a few words: 'equal', 'differs', 'no answer found', ..."""
+    grader: str
+    version: str
+    microseconds: int = 0
+    flags: tuple[str, ...] = ()
+    """Remarks that do not change the verdict: 'unboxed', 'unterminated_box', ..."""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**{**value, "flags": tuple(value["flags"])})
+
+
+@dataclass(frozen=True)
+class Sample(Record):
+    """problem x completion x grade: the unit on disk."""
+
+    problem_id: str
+    index: int
+    """0 ... n-1 within its problem."""
+    completion: Completion
+    thinking_state: ThinkingState
+    reasoning_tokens: int
+    """Tokens of the reasoning, in proportion to its share of the text; all of the completion where no reasoning is marked."""
+    grade: Grade
+    format_ok: bool
+    """Whether the completion keeps to <think>...</think><answer>...</answer>."""
+    languages: dict[str, int] = field(default_factory=dict)
+    """Words of the reasoning by script: {'latin': ..., 'han': ...}."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.problem_id, self.index
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        nested = {"completion": Completion.from_json(value["completion"]), "grade": Grade.from_json(value["grade"])}
+        return cls(**{**value, **nested})
+
+
+@dataclass(frozen=True)
+class Manifest(Record):
+    """A run's identity, written before its first token and then only ever extended in `rounds`."""
+
+    task: str
+    task_version: str
+    problems_digest: str
+    num_problems: int
+    checkpoint: str
+    """How the user named it."""
+    checkpoint_digest: str
+    name: str
+    """What tables call it."""
+    sampler: str
+    template: str
+    template_hash: str
+    sampling: dict[str, Any]
+    """As `Sampling.to_json`, with the n of the first round."""
+    grader: str
+    grader_version: str
+    environment: dict[str, str]
+    """Versions of what produced the samples, and the device."""
+    command: str
+    rounds: tuple[int, ...]
+    """The n after each round: (4,) and, topped up, (4, 16)."""
+    batch_size: int = 0
+    """Sequences per batch: part of the identity because a sample's last bits can depend on it."""
+    stage: str = ""
+    parent: str = ""
+    """Digest of the checkpoint this one was trained from."""
+    format: int = 1
+    """Version of the run folder."""
+
+    @property
+    def n(self) -> int:
+        return self.rounds[-1]
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        return cls(**{**value, "rounds": tuple(value["rounds"])})
+
+    def identity(self) -> str:
+        """The same for two evaluations that draw the same samples: the run folder is named after it."""
+        leave_out = ("name", "environment", "command", "rounds", "stage", "parent", "checkpoint")
+        fields = {key: value for key, value in self.to_json().items() if key not in leave_out}
+        fields["sampling"] = {key: value for key, value in self.sampling.items() if key != "n"}
+        return digest_of(fields)
+
+    def protocol(self) -> str:
+        """What must agree before two runs may be compared (n may differ: pass@1 does not depend on it)."""
+        sampling = Sampling.from_json(self.sampling).digest()
+        return digest_of([self.task, self.task_version, self.problems_digest, self.template_hash, sampling, self.grader, self.grader_version])
+
+
+@dataclass(frozen=True)
+class Checkpoint(Record):
+    """A Hugging Face folder that can be sampled from."""
+
+    name: str
+    path: str
+    digest: str
+    """Of its configuration, tokenizer and weights."""
+    stage: str = ""
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One evaluation: a checkpoint on a task. What the store reads back and what every statistic starts from."""
+
+    id: str
+    """Name of its folder."""
+    manifest: Manifest
+    samples: tuple[Sample, ...]
+    """Sorted by problem, then index; without repetitions."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every problem has exactly the n samples that were asked for."""
+        return len(self.samples) == self.manifest.num_problems * self.manifest.n
+
+    def samples_by_problem(self) -> dict[str, list[Sample]]:
+        """Problem id -> its samples in order of index."""
+        found: dict[str, list[Sample]] = {}
+        for sample in self.samples:
+            found.setdefault(sample.problem_id, []).append(sample)
+        return found
+
+    def scores_by_problem(self) -> dict[str, list[float]]:
+        """Problem id -> its n scores, each 0.0 or 1.0."""
+        return {problem: [sample.grade.score for sample in samples] for problem, samples in self.samples_by_problem().items()}
