@@ -68,6 +68,26 @@ class Problem(Record):
 
 
 @dataclass(frozen=True)
+class Template:
+    """How a problem is put to a model."""
+
+    name: str
+    text: str
+    """With {problem} for the question."""
+    kind: Literal["plain", "chat"]
+    """plain: the model continues this very text; chat: it is the user's turn in the checkpoint's own chat template, and
+    a checkpoint without one gets it as plain text followed by a line break."""
+
+    def fill(self, problem: str) -> str:
+        """The text, with the problem in its place. Braces in the problem are left alone."""
+        return self.text.replace("{problem}", problem).replace("{{}}", "{}")
+
+    @property
+    def hash(self) -> str:
+        return digest_of([self.text, self.kind])
+
+
+@dataclass(frozen=True)
 class Sampling(Record):
     """Everything that decides which tokens are drawn. No sampler may add a default of its own."""
 
@@ -105,7 +125,7 @@ class Completion(Record):
     """Generated tokens, the end-of-text token included; 0 where it is not known (imported text)."""
     num_prompt_tokens: int = 0
     seconds: float = 0.0
-    """Wall time of the batch the completion was made in, shared equally among its completions."""
+    """Wall time from the start of its batch to its last token."""
     prefill: str = ""
     """Text at the end of the prompt that belongs to the answer, such as '<think>\\n'."""
 

@@ -100,7 +100,7 @@ def ask(random: Random, expression: Expression, level: int, language: str) -> st
     return story + "".join((more if sign == "+" else less).format(amount) for sign, amount in expression.changes) + question
 
 
-def draw_problem(split: Split, seed: int, index: int, level: int | None = None) -> tuple[Problem, Expression]:
+def draw_problem(split: Split, seed: int | str, index: int, level: int | None = None) -> tuple[Problem, Expression]:
     """Problem number `index` of a split: the same for the same arguments on every machine.
 
     The random stream is keyed by all of them (never seed + index, which would let neighbouring seeds share problems).
@@ -120,7 +120,7 @@ def draw_problem(split: Split, seed: int, index: int, level: int | None = None) 
     return problem, expression
 
 
-def problems(split: str = "test", num_problems: int = 250, seed: int = 0) -> list[Problem]:
+def problems(split: str = "test", num_problems: int = 250, seed: int | str = 0) -> list[Problem]:
     """Distinct problems of a split.
 
     Raises:

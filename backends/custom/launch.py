@@ -1,0 +1,52 @@
+"""The custom backend as a process: `python -m r1bench.backends.custom.launch JOB.json`. It ends with its parent, whatever ends that."""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def plan(job_file: Path) -> list[str]:
+    """The command that trains a job."""
+    return [sys.executable, "-m", "r1bench.backends.custom.launch", str(job_file)]
+
+
+def end_with_parent() -> None:
+    """On Linux, be killed when the process that started this one dies, `kill -9` included."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            sys.exit(1)
+
+
+def main() -> int:
+    """Train the job named on the command line; exit code 0, or 2 with one line that says why."""
+    from r1bench.backends.job import read_job
+    from r1bench.harness.errors import R1benchError
+    from r1bench.harness.records import Problem
+
+    end_with_parent()
+    try:
+        job_file = Path(sys.argv[1])
+        job = read_job(job_file)
+        prompts = job_file.with_name("prompts.jsonl")
+        problems = None
+        if prompts.is_file():
+            problems = [Problem.from_json(json.loads(line)) for line in prompts.read_text(encoding="utf-8").split("\n") if line]
+        from r1bench.backends.custom.loop import train
+
+        train(job, problems)
+    except R1benchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

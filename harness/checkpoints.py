@@ -1,0 +1,165 @@
+"""Checkpoints: Hugging Face folders, found by name, checked before anything is loaded, and sealed when a stage has made them.
+
+A seal is `r1bench.json` (parent, stage, backend, recipe, versions, file digests) and a file COMPLETE beside it, written last. A folder with
+the one and without the other is an unfinished checkpoint. Left out: loading weights (samplers, backends).
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from r1bench.harness.errors import CheckpointError, StorageError
+from r1bench.harness.records import Checkpoint, digest_of
+
+EMBEDDED = "tiny-base"
+SEAL, COMPLETE = "r1bench.json", "COMPLETE"
+DIGESTED = ("*.safetensors", "*.bin", "config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.*", "chat_template.jinja", "generation_config.json")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def find_checkpoint(name: str, *, allow_pickle: bool = False) -> Checkpoint:
+    """The checkpoint that a user named: `tiny-base`, a folder, or a hub id (`org/model`, `org/model@revision`).
+
+    Raises:
+        CheckpointError: nothing there, no configuration, no weights, weights in pickle files without `allow_pickle`, or an unfinished folder.
+    """
+    if name == EMBEDDED:
+        folder = Path(str(files("r1bench.harness") / "tiny_base"))
+    elif Path(name).exists():
+        folder = Path(name)
+    elif HUB_ID.fullmatch(name.partition("@")[0]) and not name.startswith((".", "/")):
+        folder = fetch(name, allow_pickle=allow_pickle)
+    else:
+        raise CheckpointError(f"checkpoint {name!r} does not exist; give a folder, a hub id (org/model) or {EMBEDDED}")
+    check_folder(folder, name, allow_pickle=allow_pickle)
+    seal = read_seal(folder)
+    title = seal.get("name") or (name.replace("/", "--") if folder.name in ("", ".") or not Path(name).exists() else folder.resolve().name)
+    return Checkpoint(
+        name=EMBEDDED if name == EMBEDDED else title,
+        path=str(folder),
+        digest=folder_digest(folder),
+        stage=seal.get("stage", ""),
+        parent=seal.get("parent", ""),
+    )
+
+
+def fetch(name: str, *, allow_pickle: bool = False) -> Path:
+    """Download a hub checkpoint, safetensors only unless pickles are allowed, and return its folder."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    repository, _, revision = name.partition("@")
+    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "vocab.*", "merges.txt"] + (["*.bin"] if allow_pickle else [])
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(
+            f"checkpoint {name!r} is no folder here, and the hub did not give it ({type(error).__name__}); check the name and the connection"
+        ) from error
+
+
+def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None:
+    """Refuse a folder that cannot be a checkpoint, saying what it lacks."""
+    if not folder.is_dir():
+        raise CheckpointError(f"checkpoint {name!r} is a file; give the folder that holds config.json and *.safetensors")
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"checkpoint {name!r} has no config.json; give the folder that save_pretrained() wrote")
+    if (folder / SEAL).is_file() and not (folder / COMPLETE).is_file():
+        raise CheckpointError(f"checkpoint {name!r} is unfinished ({COMPLETE} is missing); resume the training that was writing it")
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
+    if pickles and not allow_pickle:
+        raise CheckpointError(
+            f"checkpoint {name!r} holds its weights in a pickle ({pickles[0]}), which can run code when loaded; "
+            "convert it to safetensors, or trust it with --allow-pickle"
+        )
+    if not pickles:
+        raise CheckpointError(f"checkpoint {name!r} has no weights (*.safetensors); was it copied whole?")
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file that decides what the model says."""
+    paths = {path for pattern in DIGESTED for path in folder.glob(pattern) if path.is_file()}
+    return {path.name: file_digest(path) for path in sorted(paths)}
+
+
+def folder_digest(folder: Path) -> str:
+    """16 digits for the weights, configuration and tokenizer; the same for a copy under another name."""
+    return digest_of(file_digests(folder))
+
+
+def read_seal(folder: Path) -> dict[str, Any]:
+    """The seal of a folder, or nothing where there is none."""
+    path = folder / SEAL
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a readable seal; restore it or delete it") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make every file of a folder, and the folder itself, durable."""
+    for path in [*(found for found in folder.rglob("*") if found.is_file()), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def seal(folder: Path, write: Callable[[Path], None], lineage: dict[str, Any]) -> Path:
+    """Write a checkpoint so that it is there whole or not at all.
+
+    Args:
+        folder: where it shall stand; replaced if it exists.
+        write: fills an empty folder with the checkpoint's files.
+        lineage: parent, stage, backend, recipe, versions, ...
+
+    Raises:
+        StorageError: the disk refused; what stood there before is untouched.
+    """
+    building = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        write(building)
+        record = {**lineage, "files": file_digests(building), "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        (building / SEAL).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        sync_folder(building)
+        (building / COMPLETE).touch()
+        sync_folder(building)
+        replace_folder(building, folder)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        raise StorageError(f"cannot write checkpoint {folder}: {error.strerror or error}; free space or choose another --out") from error
+    return folder
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Put a finished folder in the place of another, which is gone only once the new one stands."""
+    aside = old.with_name(f".{old.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if old.exists():
+        old.rename(aside)
+    new.rename(old)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether a folder is complete and its files are the ones that were sealed."""
+    return (folder / COMPLETE).is_file() and read_seal(folder).get("files") == file_digests(folder)

@@ -1,0 +1,249 @@
+"""The command line: parse, one call, print. Results go to stdout, progress and errors to stderr.
+
+Exit codes: 0 done; 1 the gate says FAIL, or `tasks check` found something; 2 wrong usage or input; 3 the gate says INSUFFICIENT EVIDENCE.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from r1bench.harness import __version__
+from r1bench.harness.errors import R1benchError
+
+
+class OneLineErrors(click.Group):
+    """A group in which what a user can cure is one line and exit code 2, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except R1benchError as error:
+            failure = click.ClickException(" ".join(str(error).split()))
+            failure.exit_code = error.exit_code
+            raise failure from error
+
+
+def example(text: str) -> str:
+    """An epilog that click leaves as it is."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in text.strip().split("\n"))
+
+
+def show(as_json: bool, value: Any, text: str) -> None:
+    """Print one or the other."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False) if as_json else text)
+
+
+def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    """`problem=question,gold=answer` as a dictionary."""
+    pairs = [pair for text in value for pair in text.split(",") if pair]
+    if any(len(pair.split("=")) != 2 for pair in pairs):
+        raise click.BadParameter("give NAME=COLUMN pairs, for example problem=question,gold=answer")
+    return dict(pair.split("=") for pair in pairs)  # type: ignore[misc]
+
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+RUNS = click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, envvar="R1BENCH_RUNS", help="Folder of runs.")
+OUT_RUNS = click.option("--out", "--runs", "runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, envvar="R1BENCH_RUNS", help="Folder that the run is written into.")
+DATA = click.option("--data", type=click.Path(path_type=Path), default=None, help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.")
+MAP = click.option("--map", "columns", multiple=True, callback=parse_map, help="Names of columns that are not recognised: problem=question,gold=answer.")
+DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
+PICKLE = click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files, which can run code: only from people you trust.")
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="r1bench")
+def main() -> None:
+    """Did this training stage make the model better, by how much, and how sure are we?"""
+
+
+@main.group(invoke_without_command=True, epilog=example("r1bench tasks\nr1bench tasks show gsm8k\nr1bench tasks check gsm8k --data gsm8k_test.jsonl"))
+@JSON
+@click.pass_context
+def tasks(ctx: click.Context, as_json: bool) -> None:
+    """List the tasks: name, version, problems, grader, default protocol."""
+    if ctx.invoked_subcommand is None:
+        from r1bench.harness.listing import list_tasks, tasks_table
+
+        show(as_json, list_tasks(), tasks_table())
+
+
+@tasks.command("show", epilog=example("r1bench tasks show math500"))
+@click.argument("name")
+@JSON
+def tasks_show(name: str, as_json: bool) -> None:
+    """Everything about one task."""
+    from r1bench.harness.listing import describe_task, task_page
+
+    show(as_json, describe_task(name), task_page(name))
+
+
+@tasks.command("check", epilog=example("r1bench tasks check aime24 --data aime24.jsonl"))
+@click.argument("name")
+@DATA
+@MAP
+@JSON
+@click.pass_context
+def tasks_check(ctx: click.Context, name: str, data: Path | None, columns: dict[str, str], as_json: bool) -> None:
+    """Look for duplicates, conflicts and bad rows, and grade every gold as if it were an answer: all must be correct.
+
+    Exit code 1 where something was found.
+    """
+    from r1bench.tasks import get_task
+    from r1bench.tasks.check import check_task
+
+    report = check_task(get_task(name), data, columns)
+    show(as_json, report.to_json(), report.render())
+    ctx.exit(0 if report.is_ok else 1)
+
+
+@main.command("eval", epilog=example("r1bench eval tiny-base --tasks arithmetic\nr1bench eval ckpt/ --tasks gsm8k,math500 --data problems/ --samples 4 --limit 100 --max-tokens 2048"))
+@click.argument("checkpoint")
+@click.option("--tasks", "task_names", required=True, help="Names of tasks, separated by commas.")
+@DATA
+@MAP
+@click.option("--samples", type=int, default=None, help="Completions per problem [default: the task's].")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="Only the first so many problems.")
+@click.option("--sampler", "sampler_name", default="transformers", show_default=True)
+@click.option("--temperature", type=float, default=None, help="0 is greedy [default: the task's].")
+@click.option("--top-p", type=float, default=None, help="[default: the task's]")
+@click.option("--top-k", type=int, default=None, help="0 means no limit [default: the task's].")
+@click.option("--max-tokens", type=int, default=None, help="Most tokens of a completion [default: the task's].")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--template", default=None, help="Prompt template [default: the task's].")
+@click.option("--name", default="", help="What tables call the checkpoint [default: its folder's name].")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Sequences at once.")
+@DEVICE
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@PICKLE
+@OUT_RUNS
+@JSON
+def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
+    """Sample CHECKPOINT (a folder, a hub id, or tiny-base), grade what it says, keep every sample.
+
+    The same command again goes on where it was interrupted; with more --samples it draws only the new ones.
+    """
+    from r1bench.harness.commands import evaluate_checkpoint
+    from r1bench.leaderboards import board
+
+    entries = board.entries(evaluate_checkpoint(runs=runs, **options))
+    show(as_json, board.to_json(entries), board.render(entries))
+
+
+@main.command("import", epilog=example("r1bench import math500 responses.jsonl --name gemma-2-27b-it --data math500_test.jsonl"))
+@click.argument("task")
+@click.argument("responses", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What tables call the model that wrote them.")
+@DATA
+@MAP
+@OUT_RUNS
+@JSON
+def import_command(task: str, responses: Path, name: str, data: Path | None, columns: dict[str, str], runs: Path, as_json: bool) -> None:
+    """Grade completions that someone else generated, as a run like any other.
+
+    RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
+    """
+    from r1bench.harness.commands import import_responses
+    from r1bench.leaderboards import board
+
+    entries = board.entries([import_responses(task, responses, name=name, data=data, columns=columns, runs=runs)])
+    show(as_json, board.to_json(entries), board.render(entries))
+
+
+@main.command(epilog=example("r1bench train --backend custom --stage zero\nr1bench train --stage zero --model ckpt/ --recipe single-gpu --data gsm8k_train.jsonl --set steps=100"))
+@click.option("--backend", default="custom", show_default=True)
+@click.option("--stage", default="zero", show_default=True)
+@click.option("--model", default=None, help="Checkpoint to start from [default: the recipe's].")
+@click.option("--recipe", default="tiny", show_default=True, help="tiny, single-gpu, paper, or a YAML file.")
+@click.option("--set", "settings", multiple=True, help="Change one setting: KEY=VALUE, for example optimizer.learning_rate=1e-5.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the training [default: checkpoints/NAME].")
+@click.option("--name", default=None, help="What tables will call the result [default: MODEL-STAGE].")
+@DATA
+@MAP
+@DEVICE
+@click.option("--threads", type=click.IntRange(min=1), default=None, help="CPU threads [default: all cores].")
+@click.option("--eval/--no-eval", "is_judged", default=True, show_default=True, help="Evaluate the result on the recipe's tasks.")
+@RUNS
+@JSON
+def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
+    """Train one stage of the R1 recipe, in a process of its own, and evaluate what comes out.
+
+    The same command again goes on from the last checkpoint.
+    """
+    from r1bench.harness.commands import train_stage
+    from r1bench.leaderboards import board
+
+    checkpoint, judged = train_stage(runs=runs, is_judged=is_judged, **options)
+    entries = board.entries(judged)
+    text = f"checkpoint: {checkpoint}" + ("\n\n" + board.render(entries) if entries else "")
+    show(as_json, {"checkpoint": str(checkpoint), "entries": board.to_json(entries)}, text)
+
+
+@main.command(epilog=example("r1bench leaderboard --task arithmetic"))
+@click.option("--task", "task_names", multiple=True, help="Only this task; may be given more than once.")
+@RUNS
+@JSON
+def leaderboard(task_names: tuple[str, ...], runs: Path, as_json: bool) -> None:
+    """Every run: score with interval, n, outcomes, tokens, protocol. Different protocols are never ranked together."""
+    from r1bench.harness.commands import all_runs
+    from r1bench.leaderboards import board
+
+    entries = board.entries(run for run in all_runs(runs) if not task_names or run.manifest.task in task_names)
+    show(as_json, board.to_json(entries), board.render(entries))
+
+
+@main.command(epilog=example("r1bench compare tiny-base tiny-base-zero"))
+@click.argument("run_a")
+@click.argument("run_b")
+@RUNS
+@JSON
+def compare(run_a: str, run_b: str, runs: Path, as_json: bool) -> None:
+    """The difference of two runs, B minus A, paired by problem. A run is a folder, an id, or a checkpoint's name."""
+    from r1bench.harness.store import find_run, read_run
+    from r1bench.leaderboards import compare as comparing
+
+    found = comparing.compare(read_run(find_run(runs, run_a)), read_run(find_run(runs, run_b)))
+    show(as_json, comparing.to_json(found), comparing.render(found))
+
+
+@main.command(epilog=example("r1bench gate tiny-base-zero --baseline tiny-base --margin 2.0"))
+@click.argument("checkpoint_or_run")
+@click.option("--baseline", required=True, help="The run to hold it against: a folder, an id, or a checkpoint's name.")
+@click.option("--margin", type=click.FloatRange(min=0), default=2.0, show_default=True, help="Points that may be lost.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Sequences at once, where a checkpoint is evaluated.")
+@DEVICE
+@PICKLE
+@RUNS
+@JSON
+@click.pass_context
+def gate(ctx: click.Context, checkpoint_or_run: str, baseline: str, margin: float, runs: Path, as_json: bool, **options: Any) -> None:
+    """Has it become worse than the baseline? Exit code 0 PASS, 1 FAIL, 3 INSUFFICIENT EVIDENCE, 2 usage error.
+
+    A checkpoint is first evaluated as the baseline was: same problems, template, sampling.
+    """
+    from r1bench.harness.commands import run_for_gate
+    from r1bench.harness.store import find_run, read_run
+    from r1bench.leaderboards import gate as gating
+
+    reference = find_run(runs, baseline)
+    candidate = run_for_gate(checkpoint_or_run, reference, runs, **options)
+    verdict = gating.judge(candidate, read_run(reference), margin=margin)
+    show(as_json, gating.to_json(verdict), gating.render(verdict))
+    ctx.exit(verdict.exit_code)
+
+
+@main.command(epilog=example("r1bench doctor"))
+@RUNS
+@JSON
+def doctor(runs: Path, as_json: bool) -> None:
+    """What this machine has, and what to install for what is missing."""
+    from r1bench.harness import doctor as examining
+
+    findings = examining.examine(runs)
+    show(as_json, examining.to_json(findings), examining.render(findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

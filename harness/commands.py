@@ -1,0 +1,143 @@
+"""What the commands do, between the command line and the library: names become tasks, checkpoints and runs. Prints nothing."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from r1bench.harness.errors import StorageError, UnknownNameError, UsageError
+from r1bench.harness.records import Run, Sampling
+from r1bench.harness.store import find_run, read_problems, read_run, run_folders
+
+if TYPE_CHECKING:
+    from r1bench.tasks.task import Task
+
+
+def all_runs(runs: Path) -> list[Run]:
+    """Every run in a folder, oldest first.
+
+    Raises:
+        StorageError: the folder is not there.
+    """
+    if not runs.is_dir():
+        raise StorageError(f"no runs in {runs}; make one with: r1bench eval tiny-base --tasks arithmetic")
+    return [read_run(folder) for folder in run_folders(runs)]
+
+
+def chosen_tasks(names: str) -> list["Task"]:
+    """Tasks from names separated by commas."""
+    from r1bench.tasks import get_task
+
+    given = [name.strip() for name in names.split(",") if name.strip()]
+    if not given:
+        raise UsageError("--tasks names no task; see: r1bench tasks")
+    return [get_task(name) for name in dict.fromkeys(given)]
+
+
+def sampling_of(task: "Task", *, samples: int | None, seed: int, **changes: Any) -> Sampling:
+    """The task's default protocol with the changes that were asked for."""
+    given = {key: value for key, value in {"n": samples, **changes}.items() if value is not None}
+    return replace(task.sampling, seed=seed, **given)
+
+
+def evaluate_checkpoint(
+    checkpoint: str,
+    task_names: str,
+    runs: Path,
+    *,
+    data: Path | None = None,
+    columns: dict[str, str] | None = None,
+    limit: int | None = None,
+    template: str | None = None,
+    name: str = "",
+    sampler_name: str = "transformers",
+    batch_size: int = 128,
+    device: str = "auto",
+    dtype: str = "auto",
+    allow_pickle: bool = False,
+    samples: int | None = None,
+    seed: int = 0,
+    **changes: Any,
+) -> list[Run]:
+    """Evaluate a checkpoint on tasks, all of which are loaded and checked before the model is."""
+    from r1bench.harness.checkpoints import find_checkpoint
+    from r1bench.harness.evaluate import check_sampling, evaluate
+    from r1bench.harness.samplers import make_sampler
+    from r1bench.tasks.loading import load_problems
+    from r1bench.tasks.templates import TEMPLATES
+
+    chosen = chosen_tasks(task_names)
+    samplings = [sampling_of(task, samples=samples, seed=seed, **changes) for task in chosen]
+    for sampling in samplings:
+        check_sampling(sampling)
+    if template is not None and template not in TEMPLATES:
+        raise UnknownNameError("template", template, TEMPLATES, "docs/tasks.md")
+    found = find_checkpoint(checkpoint, allow_pickle=allow_pickle)
+    problems = [load_problems(task, data, columns)[:limit] for task in chosen]
+    sampler = make_sampler(sampler_name, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
+    return [
+        evaluate(task, questions, found, sampler, sampling, TEMPLATES[template or task.template], runs, name=name, source=checkpoint)
+        for task, questions, sampling in zip(chosen, problems, samplings, strict=True)
+    ]
+
+
+def import_responses(task: str, responses: Path, *, name: str, data: Path | None, columns: dict[str, str], runs: Path) -> Run:
+    """Grade a file of completions. Without --data the responses file itself may carry problems and golds."""
+    from r1bench.harness.importing import import_run
+    from r1bench.tasks import get_task
+    from r1bench.tasks.loading import load_problems, read_rows
+
+    chosen = get_task(task)
+    known = {key: value for key, value in columns.items() if key in ("problem", "gold")}
+    problems = load_problems(chosen, data or (None if chosen.generate else responses), None if data else known)
+    return import_run(chosen, problems, read_rows(responses), responses, runs, name=name, columns=columns)
+
+
+def train_stage(
+    runs: Path, is_judged: bool, *, backend: str, stage: str, recipe: str, device: str = "auto", **options: Any
+) -> tuple[Path, list[Run]]:
+    """Train a stage and evaluate base and result on the tasks that judge it; runs that exist are not repeated."""
+    from r1bench.harness.stages import prepare, run_job
+
+    job, judges = prepare(stage, backend, recipe, device=device, **options)
+    checkpoint = run_job(job)
+    if not is_judged or not judges or (options.get("data") and not all_generated(judges)):
+        return checkpoint, []
+    judged = []
+    for place in (str(job.model), str(checkpoint)):
+        name = job.name if place == str(checkpoint) else ""
+        judged += evaluate_checkpoint(base_name(place), ",".join(judges), runs, name=name, device=device)
+    return checkpoint, judged
+
+
+def all_generated(judges: list[str]) -> bool:
+    """Whether every judging task makes its own problems (the others need --data of their own, with `r1bench eval`)."""
+    return all(task.generate is not None for task in chosen_tasks(",".join(judges)))
+
+
+def base_name(place: str) -> str:
+    """The embedded base by its name again, so that its runs are found."""
+    from r1bench.harness.checkpoints import EMBEDDED, find_checkpoint
+
+    return EMBEDDED if Path(place).resolve() == Path(find_checkpoint(EMBEDDED).path).resolve() else place
+
+
+def run_for_gate(name: str, baseline: Path, runs: Path, *, device: str, batch_size: int, allow_pickle: bool) -> Run:
+    """The run that was named, or a new one of the named checkpoint, made as the baseline was."""
+    from r1bench.harness.checkpoints import find_checkpoint
+    from r1bench.harness.evaluate import evaluate
+    from r1bench.harness.samplers import make_sampler
+    from r1bench.tasks import get_task
+    from r1bench.tasks.templates import TEMPLATES
+
+    try:
+        return read_run(find_run(runs, name))
+    except UnknownNameError:
+        if not Path(name).exists() and "/" not in name and name != "tiny-base":
+            raise
+    held = read_run(baseline).manifest
+    if held.template not in TEMPLATES:
+        raise UsageError(f"baseline {baseline.name} was imported: how it was sampled is not known; give a run instead of a checkpoint")
+    found = find_checkpoint(name, allow_pickle=allow_pickle)
+    sampler = make_sampler(held.sampler, found, device=device, batch_size=batch_size, allow_pickle=allow_pickle)
+    sampling = replace(Sampling.from_json(held.sampling), n=held.n)
+    return evaluate(get_task(held.task), read_problems(baseline), found, sampler, sampling, TEMPLATES[held.template], runs, source=name)

@@ -1,0 +1,160 @@
+"""The decoding loop: tokens of many sequences at once from a causal language model, with nothing left to chance but the given draws.
+
+Shared by evaluation and by the rollouts of the custom backend. Each distinct prompt is read once and its cache is copied to its
+sequences; finished sequences leave the batch. Left out: text; this file deals in token numbers.
+
+Shapes: B sequences alive, P distinct prompts, T positions, V vocabulary.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+from r1bench.harness.records import Sampling
+
+COMPACT_BELOW = 0.75
+"""Finished rows are dropped once fewer than this share of the rows is alive: copying the cache at every end costs more."""
+
+
+class Drawn(NamedTuple):
+    """One finished sequence."""
+
+    row: int
+    """Its place in the list of requests."""
+    tokens: list[int]
+    """What was generated, the end-of-text token included."""
+    is_stopped: bool
+    """True: it ended by itself; False: its budget ended."""
+
+
+class GrowingLayer(DynamicLayer):
+    """A cache layer that grows by doubling instead of being copied at each token."""
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append (B, heads, new, width) keys and values; returns views of all so far."""
+        before = self.get_seq_length()
+        after = before + key_states.shape[-2]
+        buffers = getattr(self, "buffers", None)
+        if buffers is None or buffers[0].shape[-2] < after or buffers[0].shape[0] != key_states.shape[0]:
+            shape = (*key_states.shape[:-2], max(after + 32, 2 * before), key_states.shape[-1])
+            buffers = (key_states.new_empty(shape), value_states.new_empty((*shape[:-1], value_states.shape[-1])))
+            if before:
+                buffers[0][..., :before, :] = self.keys
+                buffers[1][..., :before, :] = self.values
+            self.buffers = buffers
+            self.dtype, self.device, self.is_initialized = key_states.dtype, key_states.device, True
+        buffers[0][..., before:after, :] = key_states
+        buffers[1][..., before:after, :] = value_states
+        self.keys, self.values = buffers[0][..., :after, :], buffers[1][..., :after, :]
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep the given rows, in that order; a row may be named more than once."""
+        self.keys, self.values = self.keys[indices], self.values[indices]
+        self.buffers = None
+
+
+def new_cache(config: Any) -> DynamicCache:
+    """An empty cache for a model; layers with a cache of their own kind (sliding windows, ...) keep it."""
+    cache = DynamicCache(config=config)
+    cache.layers = [GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    return cache
+
+
+def uniforms_for(seed: int, problem_id: str, index: int, count: int) -> torch.Tensor:
+    """`count` numbers in [0, 1) that depend on (seed, problem, index) only; float64, shape (count,).
+
+    A Philox stream keyed by a hash: neighbouring seeds or indices share nothing.
+    """
+    import numpy
+
+    key = hashlib.sha256(f"{seed}:{problem_id}:{index}".encode()).digest()[:16]
+    stream = numpy.random.Generator(numpy.random.Philox(key=int.from_bytes(key, "little")))
+    return torch.from_numpy(stream.random(count))
+
+
+def draw_tokens(logits_BV: torch.Tensor, uniforms_B: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """One token for each row by inverting the cumulative distribution at the row's uniform number; shape (B,).
+
+    Temperature first, then top-k, then top-p (the smallest set of most likely tokens that reaches it), as vLLM and transformers do.
+    """
+    if sampling.temperature == 0:
+        return logits_BV.argmax(dim=-1)
+    probabilities = torch.softmax(logits_BV.float() / sampling.temperature, dim=-1)
+    order = None
+    if sampling.top_p < 1 or sampling.top_k:
+        probabilities, order = probabilities.sort(dim=-1, descending=True, stable=True)
+        if sampling.top_k:
+            probabilities[:, sampling.top_k :] = 0
+            probabilities /= probabilities.sum(dim=-1, keepdim=True)
+        before = probabilities.cumsum(dim=-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= sampling.top_p, 0)
+    cumulative = probabilities.double().cumsum(dim=-1)
+    targets = uniforms_B.to(cumulative)[:, None] * cumulative[:, -1:]
+    places = torch.searchsorted(cumulative, targets, right=True).clamp(max=cumulative.shape[-1] - 1)
+    return (places if order is None else order.gather(1, places)).squeeze(1)
+
+
+@torch.no_grad()
+def decode(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    rows: Sequence[int],
+    uniforms: Sequence[torch.Tensor],
+    sampling: Sampling,
+    *,
+    end_tokens: frozenset[int],
+    is_stop: Any = None,
+) -> Iterator[Drawn]:
+    """Draw one sequence for each entry of `rows`, which names the prompt it continues.
+
+    Args:
+        prompts: P lists of token numbers.
+        rows: for each sequence the number of its prompt.
+        uniforms: for each sequence its draws, at least `sampling.max_tokens` of them.
+        end_tokens: tokens that end a sequence.
+        is_stop: a function of the tokens so far that says whether to end early (texts to stop at).
+
+    Yields:
+        each sequence as it finishes, at most `sampling.max_tokens` tokens long.
+    """
+    device = next(model.parameters()).device
+    longest = max(map(len, prompts))
+    ids_PT = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    mask_PT = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+    cache = new_cache(model.config)
+    positions = (mask_PT.cumsum(-1) - 1).clamp(min=0)
+    logits = model(input_ids=ids_PT, attention_mask=mask_PT, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
+    expand = torch.tensor(rows, device=device)
+    cache.batch_select_indices(expand)
+    logits_BV, mask_BT, position_B = logits[expand, -1], mask_PT[expand], positions[expand, -1]
+    draws_BT = torch.stack([row[: sampling.max_tokens] for row in uniforms]).to(device)
+    alive, tokens = list(range(len(rows))), [[] for _ in rows]  # type: list[int], list[list[int]]
+    is_done = [False] * len(rows)
+    for step in range(sampling.max_tokens):
+        drawn_B = draw_tokens(logits_BV, draws_BT[:, step], sampling)
+        for row, token in zip(alive, drawn_B.tolist(), strict=True):
+            if is_done[row]:
+                continue
+            tokens[row].append(token)
+            is_stopped = token in end_tokens or (is_stop is not None and is_stop(tokens[row]))
+            if is_stopped or step + 1 == sampling.max_tokens:
+                is_done[row] = True
+                yield Drawn(row, tokens[row], is_stopped)
+        remaining = [place for place, row in enumerate(alive) if not is_done[row]]
+        if not remaining:
+            return
+        if len(remaining) < COMPACT_BELOW * len(alive):
+            keep = torch.tensor(remaining, device=device)
+            cache.batch_select_indices(keep)
+            alive = [alive[place] for place in remaining]
+            drawn_B, mask_BT, position_B, draws_BT = drawn_B[keep], mask_BT[keep], position_B[keep], draws_BT[keep]
+        mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(alive), 1)], dim=1)
+        position_B = position_B + 1
+        logits_BV = model(
+            input_ids=drawn_B[:, None], attention_mask=mask_BT, position_ids=position_B[:, None], past_key_values=cache, use_cache=True
+        ).logits[:, -1]

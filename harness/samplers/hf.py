@@ -1,0 +1,163 @@
+"""The `transformers` sampler: a Hugging Face folder, in this process, on CPU or CUDA.
+
+Left out: several GPUs and speed at scale (that is vLLM's part). Every sampling parameter is stated by us; a checkpoint's
+generation_config contributes its end-of-text tokens and nothing else.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from r1bench.harness.errors import CheckpointError, UsageError
+from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
+from r1bench.harness.samplers import Prompt, Request
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allow_pickle: bool = False) -> Any:
+    """The model in evaluation mode.
+
+    Raises:
+        CheckpointError: transformers cannot load the folder; the message carries its reason in one line.
+    """
+    from transformers import AutoModelForCausalLM
+
+    quiet_transformers()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            checkpoint.path, dtype=dtype, trust_remote_code=False, use_safetensors=None if allow_pickle else True, local_files_only=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"checkpoint {checkpoint.path} cannot be loaded: {reason}") from error
+    return model.to(device).eval()
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> Any:
+    """The tokenizer that stands in the folder."""
+    from transformers import AutoTokenizer
+
+    quiet_transformers()
+    try:
+        return AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise CheckpointError(f"checkpoint {checkpoint.path} has no usable tokenizer: {str(error).splitlines()[0]}") from error
+
+
+def quiet_transformers() -> None:
+    """No progress bars of loading in the middle of ours."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def end_tokens_of(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Every token that ends a completion, by the model's generation_config and by the tokenizer."""
+    named = getattr(model.generation_config, "eos_token_id", None)
+    found = set(named if isinstance(named, list) else [named]) | {tokenizer.eos_token_id}
+    return frozenset(token for token in found if token is not None)
+
+
+def render(tokenizer: Any, template: Template, problem: str) -> str:
+    """The text a model reads. A chat template is the checkpoint's own; without one the text stands alone, with a line break."""
+    text = template.fill(problem)
+    if template.kind == "plain":
+        return text
+    if not tokenizer.chat_template:
+        return text + "\n"
+    return tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
+
+
+def encode(tokenizer: Any, template: Template, text: str) -> list[int]:
+    """Token numbers; a chat template brings its own special tokens, plain text gets the tokenizer's."""
+    is_rendered = template.kind == "chat" and bool(tokenizer.chat_template)
+    return tokenizer(text, add_special_tokens=not is_rendered)["input_ids"]
+
+
+def prefill_of(text: str) -> str:
+    """What the prompt already says of the answer: R1 chat templates end in '<think>\\n'."""
+    return text[text.rindex("<think>") :] if text.rstrip().endswith("<think>") else ""
+
+
+class TransformersSampler:
+    """Draws completions with a transformers model that it holds in memory.
+
+    A sample depends on (seed, problem, index). Its numbers are computed in a batch, and the last bits of a logit can depend on the
+    batch's shape; batches are therefore planned from the whole task, so that a resumed run repeats them exactly.
+    """
+
+    name = "transformers"
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: str = "auto", dtype: str = "auto", batch_size: int = 128, allow_pickle: bool = False
+    ) -> None:
+        import torch
+
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise UsageError(f"device {device!r} was asked for and this machine has no CUDA device; use --device cpu")
+        if dtype not in DTYPES:
+            raise UsageError(f"dtype {dtype!r} is none of {', '.join(DTYPES)}")
+        self.tokenizer = load_tokenizer(checkpoint)
+        self.model = load_model(checkpoint, device, dtype, allow_pickle=allow_pickle)
+        self.device, self.batch_size = device, batch_size
+        self.context_length = int(getattr(self.model.config, "max_position_embeddings", 0) or 1 << 30)
+        self.end_tokens = end_tokens_of(self.model, self.tokenizer)
+        self.encoded: dict[str, list[int]] = {}
+
+    def describe(self) -> dict[str, str]:
+        import torch
+        import transformers
+
+        name = torch.cuda.get_device_name() if self.device.startswith("cuda") else f"cpu, {torch.get_num_threads()} threads"
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        return {"torch": torch.__version__, "transformers": transformers.__version__, "device": name, "dtype": dtype}
+
+    def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
+        found = []
+        for problem_id, question in problems:
+            text = render(self.tokenizer, template, question)
+            self.encoded[problem_id] = encode(self.tokenizer, template, text)
+            found.append(Prompt(problem_id, text, prefill_of(text), len(self.encoded[problem_id])))
+        return found
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        from r1bench.harness.samplers.decoding import decode, uniforms_for
+
+        started = time.perf_counter()
+        distinct = list(dict.fromkeys(request.prompt.problem_id for request in requests))
+        places = {problem_id: number for number, problem_id in enumerate(distinct)}
+        for drawn in decode(
+            self.model,
+            [self.encoded[problem_id] for problem_id in distinct],
+            [places[request.prompt.problem_id] for request in requests],
+            [uniforms_for(sampling.seed, request.prompt.problem_id, request.index, sampling.max_tokens) for request in requests],
+            sampling,
+            end_tokens=self.end_tokens,
+            is_stop=self._stop_test(sampling.stop),
+        ):
+            request = requests[drawn.row]
+            yield (
+                request,
+                Completion(
+                    text=self.text_of(drawn.tokens),
+                    finish_reason="stop" if drawn.is_stopped else "length",
+                    num_tokens=len(drawn.tokens),
+                    num_prompt_tokens=request.prompt.num_tokens,
+                    seconds=round(time.perf_counter() - started, 4),
+                    prefill=request.prompt.prefill,
+                ),
+            )
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """The raw text without special tokens; surrogates that a cut character left are replaced."""
+        return self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def _stop_test(self, stop: tuple[str, ...]) -> Any:
+        if not stop:
+            return None
+        reach = 4 * max(map(len, stop)) + 8
+        return lambda tokens: any(text in self.text_of(tokens[-reach:]) for text in stop)

@@ -1,0 +1,217 @@
+"""The R1 stages: what each needs, what it makes, and what judges it. A recipe and a stage become a job; a backend trains it as a process.
+
+Left out, until they are built: cold-start SFT, reasoning RL, rejection sampling, SFT-2, RL for all scenarios, distillation.
+"""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from r1bench.harness import __version__
+from r1bench.harness.checkpoints import COMPLETE, find_checkpoint, read_seal
+from r1bench.harness.errors import BackendError, StorageError, UnknownNameError, UsageError
+from r1bench.harness.records import canonical_json
+from r1bench.harness.store import refusals, write_whole
+
+if TYPE_CHECKING:
+    from r1bench.backends.job import TrainJob
+
+JOB, PROMPTS, FINAL = "job.json", "prompts.jsonl", "final"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the R1 recipe."""
+
+    name: str
+    algorithm: str
+    summary: str
+    source: str
+
+
+STAGES: dict[str, Stage] = {
+    "zero": Stage("zero", "grpo", "reinforcement learning straight from a base model, with rewards from rules only", "arXiv 2501.12948, 2.2"),
+}
+RECIPES = ("paper", "single-gpu", "tiny")
+
+
+def read_recipe(name: str, stage: str) -> dict[str, Any]:
+    """A stage's settings from a recipe that ships, or from a YAML file of the user's.
+
+    Raises:
+        UnknownNameError, UsageError: no such recipe, not YAML, or it does not have the stage.
+    """
+    import yaml
+
+    if name in RECIPES:
+        text = (files("r1bench.harness") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+    elif Path(name).is_file():
+        text = Path(name).read_text(encoding="utf-8")
+    else:
+        raise UnknownNameError("recipe", name, RECIPES, "r1bench train --help (a YAML file will do as well)")
+    try:
+        recipe = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"recipe {name} is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(recipe, dict) or not isinstance(recipe.get(stage), dict):
+        raise UsageError(f"recipe {name} has no stage {stage!r}; it must be a mapping of stages to settings")
+    return recipe[stage]
+
+
+def apply_settings(values: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
+    """`batch.prompts=8` and the like, put into nested settings. Values are read as YAML."""
+    import yaml
+
+    found = json.loads(json.dumps(values))
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not sign or not key:
+            raise UsageError(f"--set {setting!r} is not KEY=VALUE; for example --set optimizer.learning_rate=1e-5")
+        *path, last = key.split(".")
+        place = found
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise UsageError(f"--set {setting!r}: {part!r} is not a group of settings")
+        try:
+            place[last] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {setting!r}: the value is not YAML") from error
+    return found
+
+
+def prepare(
+    stage: str,
+    backend: str,
+    recipe: str,
+    *,
+    model: str | None = None,
+    out: Path | None = None,
+    name: str | None = None,
+    data: Path | None = None,
+    columns: dict[str, str] | None = None,
+    settings: tuple[str, ...] = (),
+    device: str = "auto",
+    threads: int | None = None,
+) -> tuple["TrainJob", list[str]]:
+    """Resolve and write a job; returns it with the tasks that judge it.
+
+    Raises:
+        UnknownNameError, UsageError, CheckpointError, DataError, StorageError: before anything is trained.
+    """
+    from r1bench.backends import get_plan
+    from r1bench.backends.job import make_job
+    from r1bench.tasks import get_task
+    from r1bench.tasks.rewards import check_rewards
+    from r1bench.tasks.templates import TEMPLATES
+
+    if stage not in STAGES:
+        raise UnknownNameError("stage", stage, STAGES, "r1bench train --help")
+    get_plan(backend)
+    values = apply_settings(read_recipe(recipe, stage), settings)
+    judges = values.pop("judged_by", [])
+    base = find_checkpoint(model or values.pop("model"))
+    values.pop("model", None)
+    title = name or f"{base.name}-{stage}"
+    place = (out or Path("checkpoints") / title).absolute()
+    values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "model": str(Path(base.path).absolute()), "model_digest": base.digest}
+    values |= {"out": str(place), "device": resolve_device(device), "threads": threads or num_cores(), "versions": versions()}
+    job = make_job(values)
+    task = get_task(job.data.task)
+    check_rewards([reward.name for reward in job.rewards])
+    if job.data.template not in TEMPLATES:
+        raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
+    for judge in judges:
+        get_task(judge)
+    write_job(job, training_prompts(task, data, columns), place)
+    return job, judges
+
+
+def resolve_device(device: str) -> str:
+    """'auto' becomes cuda where there is one."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def num_cores() -> int:
+    """Cores that this process may use, at most 16 (small matrices gain nothing from more)."""
+    return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what trains."""
+    from importlib.metadata import version
+
+    return {"r1bench": __version__, **{package: version(package) for package in ("torch", "transformers")}}
+
+
+def training_prompts(task: Any, data: Path | None, columns: dict[str, str] | None) -> list[Any] | None:
+    """The prompts of a task with data, or None where the task generates fresh ones for each step."""
+    from r1bench.tasks.loading import load_problems
+
+    if data is None and task.generate is not None:
+        return None
+    if data is None:
+        raise UsageError(f"training on {task.name} needs its training problems; give them with --data FILE (never the test split)")
+    return load_problems(task, data, columns)
+
+
+def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
+    """Write job.json, unless the folder already holds this very job.
+
+    Raises:
+        UsageError: the folder holds another job; naming what differs.
+    """
+    path = out / JOB
+    if path.is_file():
+        stored, new = json.loads(path.read_text(encoding="utf-8")), job.model_dump(mode="json")
+        differing = sorted(key for key in new if stored.get(key) != new[key])
+        if differing:
+            raise UsageError(
+                f"{out} holds another training ({differing[0]} was {stored.get(differing[0])!r} and is now {new[differing[0]]!r}); "
+                "choose another --out, or the same settings to go on"
+            )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise StorageError(f"{out} exists and is no training folder; choose another --out")
+    with refusals(out):
+        out.mkdir(parents=True, exist_ok=True)
+        if problems is not None:
+            write_whole(out / PROMPTS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
+        write_whole(path, job.model_dump_json(indent=1) + "\n")
+
+
+def run_job(job: "TrainJob") -> Path:
+    """Train a job in a process of its own, going on from where it stopped; returns the sealed checkpoint.
+
+    Raises:
+        BackendError: the process failed; the same command goes on from its last checkpoint.
+    """
+    from r1bench.backends import get_plan
+
+    out = Path(job.out)
+    final = out / FINAL
+    if (final / COMPLETE).is_file() and read_seal(final).get("name") == job.name:
+        return final
+    environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads), "TOKENIZERS_PARALLELISM": "false"}
+    process = subprocess.Popen(get_plan(job.backend)(out / JOB), env=environment)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+    if code:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        raise BackendError(f"training {job.name} with {job.backend} {how}; see above, and run the same command again to go on from {out}")
+    return final

@@ -1,0 +1,237 @@
+"""Run folders: the truth. One folder per run, one JSON line per sample, appended and flushed as it finishes.
+
+    runs/<task>--<name>--<identity>/
+        manifest.json     frozen before the first token; only `rounds` grows
+        problems.jsonl    what was asked, with the golds
+        samples.jsonl     one line per sample, append-only
+
+`kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
+copied between machines. Left out: numbers about samples (statistics, leaderboards).
+"""
+
+import errno
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from r1bench.harness.errors import StorageError, UnknownNameError
+from r1bench.harness.records import Manifest, Problem, Run, Sample, canonical_json
+
+MANIFEST, PROBLEMS, SAMPLES, LOCK = "manifest.json", "problems.jsonl", "samples.jsonl", ".lock"
+
+
+def run_id(manifest: Manifest) -> str:
+    """The folder's name: readable, and unique by the run's identity."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", manifest.name).strip("-.") or "run"
+    return f"{manifest.task}--{name[:60]}--{manifest.identity()[:8]}"
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn what a disk refuses into one line that names the folder and the cure."""
+    try:
+        yield
+    except OSError as error:
+        cure = "free space on that disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another folder with --out"
+        raise StorageError(f"cannot write {path}: {error.strerror or error}; {cure}") from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file so that a reader sees the old text or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+class RunWriter:
+    """The one writer of a run folder. Open it with `open_run`."""
+
+    def __init__(self, folder: Path, manifest: Manifest, lock: int) -> None:
+        self.folder, self.manifest, self.lock = folder, manifest, lock
+        self.path = folder / SAMPLES
+        self.keys = {sample.key for sample in repair(self.path)}
+        self.file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def append(self, sample: Sample) -> None:
+        """Store a sample; one that is there already is left as it is.
+
+        Raises:
+            StorageError: the disk is full; the file then ends with the last whole line.
+        """
+        if sample.key in self.keys:
+            return
+        line = (canonical_json(sample.to_json()) + "\n").encode("utf-8", "surrogatepass")
+        with refusals(self.folder):
+            before = os.fstat(self.file).st_size
+            try:
+                if os.write(self.file, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                os.ftruncate(self.file, before)
+                raise
+        self.keys.add(sample.key)
+
+    def close(self) -> None:
+        os.close(self.file)
+        os.close(self.lock)
+
+
+@contextmanager
+def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Iterator[RunWriter]:
+    """Create a run folder, or go on with the one that has the same identity.
+
+    A larger n than the folder's opens another round; a smaller one leaves it as it is.
+
+    Raises:
+        StorageError: the folder cannot be written, or another process is writing it.
+    """
+    folder = root / run_id(manifest)
+    is_new = not (folder / MANIFEST).is_file()
+    with refusals(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise StorageError(f"run {folder.name} is being written by another process; wait for it to end") from error
+    try:
+        with refusals(folder):
+            manifest = extend(folder, manifest, problems)
+    except StorageError:
+        os.close(lock)
+        if is_new:
+            discard(folder)
+        raise
+    writer = RunWriter(folder, manifest, lock)
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder in which nothing was stored yet."""
+    for name in (MANIFEST, PROBLEMS, LOCK, SAMPLES):
+        (folder / name).unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem]) -> Manifest:
+    """Write a new manifest, or the stored one with another round if more samples are asked for."""
+    if not (folder / MANIFEST).is_file():
+        write_whole(folder / PROBLEMS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
+        write_whole(folder / MANIFEST, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n")
+        return manifest
+    stored = read_manifest(folder)
+    if manifest.n > stored.n:
+        stored = Manifest.from_json({**stored.to_json(), "rounds": (*stored.rounds, manifest.n)})
+        write_whole(folder / MANIFEST, json.dumps(stored.to_json(), indent=1, ensure_ascii=False) + "\n")
+    return stored
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a run folder.
+
+    Raises:
+        StorageError: it is missing, unreadable, or of another version of r1bench.
+    """
+    path = folder / MANIFEST
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if value.get("format") != 1:
+            raise StorageError(f"{path} is of run-folder format {value.get('format')!r}; this r1bench reads format 1")
+        return Manifest.from_json(value)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StorageError(f"{path} is no manifest of a run ({type(error).__name__}); restore it or remove the folder") from error
+
+
+def parse_samples(path: Path) -> Iterator[tuple[Sample, int]]:
+    """Each whole line's sample and the offset behind it. A line without its line break, the last one of a killed writer, is left out."""
+    if not path.is_file():
+        return
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            offset += len(line)
+            try:
+                sample = Sample.from_json(json.loads(line.decode("utf-8", "surrogatepass")))
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise StorageError(f"{path}:{number} is no sample ({type(error).__name__}); restore the file, or delete that line to draw it again") from error
+            yield sample, offset
+
+
+def repair(path: Path) -> list[Sample]:
+    """The stored samples; cuts a half-written last line off the file."""
+    found, end = [], 0
+    for sample, end in parse_samples(path):  # noqa: B007
+        found.append(sample)
+    if path.is_file() and path.stat().st_size > end:
+        with refusals(path):
+            os.truncate(path, end)
+    return found
+
+
+def read_run(folder: Path) -> Run:
+    """A run as it stands on disk, each sample once, sorted by problem and index."""
+    manifest = read_manifest(folder)
+    samples = {sample.key: sample for sample, _ in parse_samples(folder / SAMPLES)}
+    order = {problem.id: number for number, problem in enumerate(read_problems(folder))}
+    ranked = sorted(samples.values(), key=lambda sample: (order.get(sample.problem_id, len(order)), sample.index))
+    return Run(folder.name, manifest, tuple(sample for sample in ranked if sample.index < manifest.n))
+
+
+def read_problems(folder: Path) -> list[Problem]:
+    """The problems of a run."""
+    try:
+        lines = (folder / PROBLEMS).read_text(encoding="utf-8").split("\n")
+        return [Problem.from_json(json.loads(line)) for line in lines if line]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StorageError(f"{folder / PROBLEMS} cannot be read ({type(error).__name__}); restore it from a copy of the run") from error
+
+
+def run_folders(root: Path) -> list[Path]:
+    """Every run folder below a root, oldest first."""
+    if not root.is_dir():
+        return []
+    return sorted((path for path in root.iterdir() if (path / MANIFEST).is_file()), key=lambda path: ((path / MANIFEST).stat().st_mtime, path.name))
+
+
+def find_run(root: Path, name: str) -> Path:
+    """The run that a user named: a folder, its id, or a part of the id that fits one run only; the newest where a checkpoint name fits several.
+
+    Raises:
+        UnknownNameError: nothing fits, with the nearest id.
+        StorageError: several fit and they are of different tasks.
+    """
+    if (Path(name) / MANIFEST).is_file():
+        return Path(name)
+    folders = {path.name: path for path in run_folders(root)}
+    if name in folders:
+        return folders[name]
+    fitting = [folder for folder in folders if name in folder.split("--") or folder.startswith(name) or folder.endswith(name)]
+    if len(fitting) == 1:
+        return folders[fitting[0]]
+    if fitting:
+        raise StorageError(f"run {name!r} fits {len(fitting)} runs: {', '.join(fitting)}; give one of these")
+    raise UnknownNameError("run", name, folders, f"r1bench leaderboard --runs {root}")
+
+
+def update_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole."""
+    with refusals(path):
+        write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
