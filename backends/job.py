@@ -119,7 +119,9 @@ class TrainJob(Part):
     @model_validator(mode="after")
     def _divides(self) -> "TrainJob":
         if (self.batch.prompts * self.batch.samples) % self.batch.minibatches:
-            raise ValueError(f"batch.minibatches={self.batch.minibatches} does not divide {self.batch.prompts} prompts x {self.batch.samples} samples")
+            raise ValueError(
+                f"batch.minibatches={self.batch.minibatches} does not divide {self.batch.prompts} prompts x {self.batch.samples} samples"
+            )
         if not self.rewards:
             raise ValueError("rewards is empty; name at least one")
         return self
@@ -142,7 +144,7 @@ def make_job(values: dict[str, object]) -> TrainJob:
     try:
         return TrainJob.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"training settings: {first_reason(error)}; see the recipe, or --set {error.errors()[0]['loc'][0] if error.errors()[0]['loc'] else 'key'}...") from error
+        raise UsageError(f"training settings: {first_reason(error)}; correct the recipe or the --set option") from error
 
 
 def read_job(path: Path) -> TrainJob:

@@ -20,7 +20,17 @@ from r1bench.harness.records import Checkpoint, digest_of
 
 EMBEDDED = "tiny-base"
 SEAL, COMPLETE = "r1bench.json", "COMPLETE"
-DIGESTED = ("*.safetensors", "*.bin", "config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.*", "chat_template.jinja", "generation_config.json")
+DIGESTED = (
+    "*.safetensors",
+    "*.bin",
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "vocab.*",
+    "chat_template.jinja",
+    "generation_config.json",
+)
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -28,7 +38,7 @@ def find_checkpoint(name: str, *, allow_pickle: bool = False) -> Checkpoint:
     """The checkpoint that a user named: `tiny-base`, a folder, or a hub id (`org/model`, `org/model@revision`).
 
     Raises:
-        CheckpointError: nothing there, no configuration, no weights, weights in pickle files without `allow_pickle`, or an unfinished folder.
+        CheckpointError: nothing there, no configuration or weights, pickled weights without `allow_pickle`, an unfinished folder.
     """
     if name == EMBEDDED:
         folder = Path(str(files("r1bench.harness") / "tiny_base"))
@@ -61,7 +71,7 @@ def fetch(name: str, *, allow_pickle: bool = False) -> Path:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
-            f"checkpoint {name!r} is no folder here, and the hub did not give it ({type(error).__name__}); check the name and the connection"
+            f"checkpoint {name!r} is no folder here, and the hub did not give it ({type(error).__name__}); check name and connection"
         ) from error
 
 
@@ -138,7 +148,11 @@ def seal(folder: Path, write: Callable[[Path], None], lineage: dict[str, Any]) -
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         write(building)
-        record = {**lineage, "files": file_digests(building), "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        record = {
+            **lineage,
+            "files": file_digests(building),
+            "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
         (building / SEAL).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         sync_folder(building)
         (building / COMPLETE).touch()

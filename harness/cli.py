@@ -45,12 +45,43 @@ def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-RUNS = click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, envvar="R1BENCH_RUNS", help="Folder of runs.")
-OUT_RUNS = click.option("--out", "--runs", "runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, envvar="R1BENCH_RUNS", help="Folder that the run is written into.")
-DATA = click.option("--data", type=click.Path(path_type=Path), default=None, help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.")
-MAP = click.option("--map", "columns", multiple=True, callback=parse_map, help="Names of columns that are not recognised: problem=question,gold=answer.")
+RUNS = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    envvar="R1BENCH_RUNS",
+    help="Folder of runs.",
+)
+OUT_RUNS = click.option(
+    "--out",
+    "--runs",
+    "runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    envvar="R1BENCH_RUNS",
+    help="Folder that the run is written into.",
+)
+DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.",
+)
+MAP = click.option(
+    "--map",
+    "columns",
+    multiple=True,
+    callback=parse_map,
+    help="Names of columns that are not recognised: problem=question,gold=answer.",
+)
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
-PICKLE = click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files, which can run code: only from people you trust.")
+PICKLE = click.option(
+    "--allow-pickle",
+    is_flag=True,
+    help="Load weights from pickle files, which can run code: only from people you trust.",
+)
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -59,7 +90,10 @@ def main() -> None:
     """Did this training stage make the model better, by how much, and how sure are we?"""
 
 
-@main.group(invoke_without_command=True, epilog=example("r1bench tasks\nr1bench tasks show gsm8k\nr1bench tasks check gsm8k --data gsm8k_test.jsonl"))
+@main.group(
+    invoke_without_command=True,
+    epilog=example("r1bench tasks\nr1bench tasks show gsm8k\nr1bench tasks check gsm8k --data gsm8k_test.jsonl"),
+)
 @JSON
 @click.pass_context
 def tasks(ctx: click.Context, as_json: bool) -> None:
@@ -99,19 +133,25 @@ def tasks_check(ctx: click.Context, name: str, data: Path | None, columns: dict[
     ctx.exit(0 if report.is_ok else 1)
 
 
-@main.command("eval", epilog=example("r1bench eval tiny-base --tasks arithmetic\nr1bench eval ckpt/ --tasks gsm8k,math500 --data problems/ --samples 4 --limit 100 --max-tokens 2048"))
+@main.command(
+    "eval",
+    epilog=example(
+        "r1bench eval tiny-base --tasks arithmetic\n"
+        "r1bench eval ckpt/ --tasks gsm8k,math500 --data problems/ --samples 4 --limit 100 --max-tokens 2048"
+    ),
+)
 @click.argument("checkpoint")
 @click.option("--tasks", "task_names", required=True, help="Names of tasks, separated by commas.")
 @DATA
 @MAP
 @click.option("--samples", type=int, default=None, help="Completions per problem [default: the task's].")
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="Only the first so many problems.")
-@click.option("--sampler", "sampler_name", default="transformers", show_default=True)
+@click.option("--sampler", "sampler_name", default="transformers", show_default=True, help="Who generates; r1bench doctor lists them.")
 @click.option("--temperature", type=float, default=None, help="0 is greedy [default: the task's].")
 @click.option("--top-p", type=float, default=None, help="[default: the task's]")
 @click.option("--top-k", type=int, default=None, help="0 means no limit [default: the task's].")
 @click.option("--max-tokens", type=int, default=None, help="Most tokens of a completion [default: the task's].")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling; another seed is another run.")
 @click.option("--template", default=None, help="Prompt template [default: the task's].")
 @click.option("--name", default="", help="What tables call the checkpoint [default: its folder's name].")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Sequences at once.")
@@ -152,9 +192,14 @@ def import_command(task: str, responses: Path, name: str, data: Path | None, col
     show(as_json, board.to_json(entries), board.render(entries))
 
 
-@main.command(epilog=example("r1bench train --backend custom --stage zero\nr1bench train --stage zero --model ckpt/ --recipe single-gpu --data gsm8k_train.jsonl --set steps=100"))
-@click.option("--backend", default="custom", show_default=True)
-@click.option("--stage", default="zero", show_default=True)
+@main.command(
+    epilog=example(
+        "r1bench train --backend custom --stage zero\n"
+        "r1bench train --stage zero --model ckpt/ --recipe single-gpu --data gsm8k_train.jsonl --set steps=100"
+    )
+)
+@click.option("--backend", default="custom", show_default=True, help="Who trains; r1bench doctor lists them.")
+@click.option("--stage", default="zero", show_default=True, help="Stage of the R1 recipe: zero.")
 @click.option("--model", default=None, help="Checkpoint to start from [default: the recipe's].")
 @click.option("--recipe", default="tiny", show_default=True, help="tiny, single-gpu, paper, or a YAML file.")
 @click.option("--set", "settings", multiple=True, help="Change one setting: KEY=VALUE, for example optimizer.learning_rate=1e-5.")
@@ -212,7 +257,13 @@ def compare(run_a: str, run_b: str, runs: Path, as_json: bool) -> None:
 @click.argument("checkpoint_or_run")
 @click.option("--baseline", required=True, help="The run to hold it against: a folder, an id, or a checkpoint's name.")
 @click.option("--margin", type=click.FloatRange(min=0), default=2.0, show_default=True, help="Points that may be lost.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Sequences at once, where a checkpoint is evaluated.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=128,
+    show_default=True,
+    help="Sequences at once, where a checkpoint is evaluated.",
+)
 @DEVICE
 @PICKLE
 @RUNS

@@ -75,7 +75,17 @@ def evaluate_checkpoint(
     problems = [load_problems(task, data, columns)[:limit] for task in chosen]
     sampler = make_sampler(sampler_name, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
     return [
-        evaluate(task, questions, found, sampler, sampling, TEMPLATES[template or task.template], runs, name=name, source=checkpoint)
+        evaluate(
+            task,
+            questions,
+            found,
+            sampler,
+            sampling,
+            TEMPLATES[template or task.template],
+            runs,
+            name=name,
+            source=checkpoint,
+        )
         for task, questions, sampling in zip(chosen, problems, samplings, strict=True)
     ]
 
@@ -140,4 +150,13 @@ def run_for_gate(name: str, baseline: Path, runs: Path, *, device: str, batch_si
     found = find_checkpoint(name, allow_pickle=allow_pickle)
     sampler = make_sampler(held.sampler, found, device=device, batch_size=batch_size, allow_pickle=allow_pickle)
     sampling = replace(Sampling.from_json(held.sampling), n=held.n)
-    return evaluate(get_task(held.task), read_problems(baseline), found, sampler, sampling, TEMPLATES[held.template], runs, source=name)
+    return evaluate(
+        get_task(held.task),
+        read_problems(baseline),
+        found,
+        sampler,
+        sampling,
+        TEMPLATES[held.template],
+        runs,
+        source=name,
+    )

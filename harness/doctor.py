@@ -1,4 +1,7 @@
-"""What this machine has: devices, packages, sandbox, disk; and what to install for what is missing. Loads nothing heavy but torch, to ask it for devices."""
+"""What this machine has: devices, packages, sandbox, disk; and what to install for what is missing.
+
+Loads nothing heavy but torch, to ask it for devices.
+"""
 
 import os
 import platform
@@ -44,7 +47,15 @@ def packages() -> list[Finding]:
         found.append(Finding("package", package, present is not None, present or "missing", "" if present else "pip install r1bench"))
     for extra, names in EXTRAS.items():
         present = installed(*names)
-        found.append(Finding("extra", extra, present is not None, present or "not installed", "" if present else f"pip install 'r1bench[{extra}]'"))
+        found.append(
+            Finding(
+                "extra",
+                extra,
+                present is not None,
+                present or "not installed",
+                "" if present else f"pip install 'r1bench[{extra}]'",
+            )
+        )
     return found
 
 
@@ -57,7 +68,10 @@ def devices() -> list[Finding]:
         return found
     import torch
 
-    names = [f"{torch.cuda.get_device_name(i)}, {torch.cuda.get_device_properties(i).total_memory / 2**30:.0f} GiB" for i in range(torch.cuda.device_count())]
+    names = [
+        f"{torch.cuda.get_device_name(i)}, {torch.cuda.get_device_properties(i).total_memory / 2**30:.0f} GiB"
+        for i in range(torch.cuda.device_count())
+    ]
     cure = "" if names else "everything here runs on the CPU; a GPU needs NVIDIA's driver and a CUDA build of torch"
     found.append(Finding("device", "cuda", bool(names), "; ".join(names) or "none", cure))
     return found
@@ -66,14 +80,26 @@ def devices() -> list[Finding]:
 def sandbox() -> Finding:
     """Whether model-written code could be isolated."""
     path = shutil.which("bwrap")
-    return Finding("sandbox", "bubblewrap", path is not None, path or "not found", "" if path else "install bubblewrap (apt-get install bubblewrap); code tasks will need it")
+    return Finding(
+        "sandbox",
+        "bubblewrap",
+        path is not None,
+        path or "not found",
+        "" if path else "install bubblewrap (apt-get install bubblewrap); code tasks will need it",
+    )
 
 
 def disk(folder: Path) -> Finding:
     """Free space where runs are written."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free / 2**30
-    return Finding("disk", str(folder), free > 1, f"{free:.1f} GiB free", "" if free > 1 else "free space, or choose another --runs folder")
+    return Finding(
+        "disk",
+        str(folder),
+        free > 1,
+        f"{free:.1f} GiB free",
+        "" if free > 1 else "free space, or choose another --runs folder",
+    )
 
 
 def examine(runs: Path) -> list[Finding]:

@@ -1,16 +1,16 @@
 """What can go wrong for a user, as a tree. Each message says what was wrong, what was given, and what to do.
 
-    R1benchError              exit code 2 at the command line, one line, no traceback
-    ├── UsageError            an option or a name that cannot be
-    │   └── UnknownNameError  ... with the nearest name that exists
-    ├── DataError             a file of problems, responses or samples: names file and row
-    ├── CheckpointError       a model folder that is missing, incomplete or unsafe
-    ├── ContextError          prompt + max_tokens do not fit the model
-    ├── MissingExtraError     an optional dependency, with its `pip install` line
-    ├── StorageError          a folder that cannot be written, a full disk, a run folder of another shape
-    ├── ProtocolError         two runs that must not be compared
-    ├── GraderError           our own grader failed: never a score of 0
-    └── BackendError          a training process that failed or refused
+R1benchError              exit code 2 at the command line, one line, no traceback
+├── UsageError            an option or a name that cannot be
+│   └── UnknownNameError  ... with the nearest name that exists
+├── DataError             a file of problems, responses or samples: names file and row
+├── CheckpointError       a model folder that is missing, incomplete or unsafe
+├── ContextError          prompt + max_tokens do not fit the model
+├── MissingExtraError     an optional dependency, with its `pip install` line
+├── StorageError          a folder that cannot be written, a full disk, a run folder of another shape
+├── ProtocolError         two runs that must not be compared
+├── GraderError           our own grader failed: never a score of 0
+└── BackendError          a training process that failed or refused
 """
 
 import difflib

@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING
 from r1bench.harness import __version__
 from r1bench.harness.errors import ContextError, UsageError
 from r1bench.harness.progress import Progress
-from r1bench.harness.records import Checkpoint, Completion, Grade, Manifest, Problem, Run, Sample, Sampling, Template, digest_of
+from r1bench.harness.records import (
+    Checkpoint,
+    Completion,
+    Grade,
+    Manifest,
+    Problem,
+    Run,
+    Sample,
+    Sampling,
+    Template,
+    digest_of,
+)
 from r1bench.harness.samplers import Prompt, Request, Sampler
 from r1bench.harness.store import RunWriter, open_run, read_run
 
@@ -39,7 +50,10 @@ def check_sampling(sampling: Sampling) -> None:
         (sampling.temperature >= 0, f"--temperature must not be negative, and is {sampling.temperature}"),
         (0 < sampling.top_p <= 1, f"--top-p must lie in (0, 1], and is {sampling.top_p}"),
         (sampling.top_k >= 0, f"--top-k must not be negative, and is {sampling.top_k}"),
-        (sampling.temperature > 0 or sampling.n == 1, f"--temperature 0 is greedy: {sampling.n} samples would all be the same; use --samples 1"),
+        (
+            sampling.temperature > 0 or sampling.n == 1,
+            f"--temperature 0 is greedy: {sampling.n} samples would all be the same; use --samples 1",
+        ),
     )
     for is_kept, message in rules:
         if not is_kept:
@@ -55,7 +69,11 @@ def check_context(prompts: Sequence[Prompt], sampling: Sampling, sampler: Sample
     longest = max(prompts, key=lambda prompt: prompt.num_tokens)
     if longest.num_tokens + sampling.max_tokens > sampler.context_length:
         room = sampler.context_length - longest.num_tokens
-        cure = f"use --max-tokens {room} or less" if room > 0 else "this checkpoint cannot read it; leave it out with --limit or choose another task"
+        cure = (
+            f"use --max-tokens {room} or less"
+            if room > 0
+            else "this checkpoint cannot read it; leave it out with --limit or choose another task"
+        )
         raise ContextError(
             f"problem {longest.problem_id!r} has a prompt of {longest.num_tokens} tokens; with --max-tokens {sampling.max_tokens} "
             f"that exceeds the model's context of {sampler.context_length}; {cure}"
@@ -96,7 +114,9 @@ def judge(problem: Problem, completion: Completion, index: int, grade: Grade) ->
     )
 
 
-def grade_and_store(pool: "GradingPool", writer: RunWriter, problems: dict[str, Problem], drawn: Sequence[tuple[str, int, Completion]]) -> None:
+def grade_and_store(
+    pool: "GradingPool", writer: RunWriter, problems: dict[str, Problem], drawn: Sequence[tuple[str, int, Completion]]
+) -> None:
     """Grade completions given as (problem id, index, completion) and append them to the run."""
     from r1bench.tasks.grading import GradeRequest
 
@@ -114,11 +134,23 @@ def in_groups(drawn: Iterator[tuple[Request, Completion]], size: int) -> Iterato
 
 def environment(sampler: Sampler) -> dict[str, str]:
     """What produced the samples: versions, device, platform."""
-    return {"r1bench": __version__, "python": platform.python_version(), "platform": platform.machine(), **sampler.describe()}
+    return {
+        "r1bench": __version__,
+        "python": platform.python_version(),
+        "platform": platform.machine(),
+        **sampler.describe(),
+    }
 
 
 def make_manifest(
-    task: "Task", problems: Sequence[Problem], checkpoint: Checkpoint, sampler: Sampler, sampling: Sampling, template: Template, name: str, source: str
+    task: "Task",
+    problems: Sequence[Problem],
+    checkpoint: Checkpoint,
+    sampler: Sampler,
+    sampling: Sampling,
+    template: Template,
+    name: str,
+    source: str,
 ) -> Manifest:
     from r1bench.tasks.grading import GRADERS
 

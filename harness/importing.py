@@ -26,7 +26,9 @@ def normal(text: str) -> str:
     return " ".join(text.split())
 
 
-def find_problem(row: dict[str, Any], columns: dict[str, str], by_id: dict[str, Problem], by_text: dict[str, Problem], where: str) -> Problem:
+def find_problem(
+    row: dict[str, Any], columns: dict[str, str], by_id: dict[str, Problem], by_text: dict[str, Problem], where: str
+) -> Problem:
     """The problem that a row answers.
 
     Raises:
@@ -40,7 +42,11 @@ def find_problem(row: dict[str, Any], columns: dict[str, str], by_id: dict[str, 
     for name in ids:
         if name in row and str(row[name]) in by_id:
             return by_id[str(row[name])]
-    raise DataError(where, "answers no problem of this task", "give the problems it belongs to with --data, or name its columns with --map problem=COLUMN")
+    raise DataError(
+        where,
+        "answers no problem of this task",
+        "give the problems it belongs to with --data, or name its columns with --map problem=COLUMN",
+    )
 
 
 def texts_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[str]:
@@ -98,7 +104,16 @@ def check_counts(found: list[tuple[str, int, Completion]], problems: list[Proble
     return most
 
 
-def import_run(task: "Task", problems: list[Problem], rows: Iterable[tuple[str, dict[str, Any]]], source: Path, root: Path, *, name: str, columns: dict[str, str]) -> Run:
+def import_run(
+    task: "Task",
+    problems: list[Problem],
+    rows: Iterable[tuple[str, dict[str, Any]]],
+    source: Path,
+    root: Path,
+    *,
+    name: str,
+    columns: dict[str, str],
+) -> Run:
     """Grade foreign completions and store them as a run.
 
     How they were sampled is not known: the protocol says so, and such a run is compared only with other imported ones.

@@ -46,7 +46,9 @@ def protocol(sampling: dict[str, Any]) -> str:
 def tasks_table() -> str:
     """A line per task, within 80 columns."""
     lines = [f"{'task':11}{'version':>8}{'problems':>9}  {'grader':8} default protocol"]
-    lines += [f"{row['name']:11}{row['version']:>8}{row['problems']:>9}  {row['grader']:8} {protocol(row['sampling'])}" for row in list_tasks()]
+    lines += [
+        f"{row['name']:11}{row['version']:>8}{row['problems']:>9}  {row['grader']:8} {protocol(row['sampling'])}" for row in list_tasks()
+    ]
     return "\n".join([*lines, "", "more: r1bench tasks show NAME; data check: r1bench tasks check NAME --data FILE"])
 
 

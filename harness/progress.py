@@ -1,4 +1,7 @@
-"""Progress of long work: one moving line on a terminal, a plain line every few seconds elsewhere. It goes to stderr; results go to stdout."""
+"""Progress of long work: one moving line on a terminal, a plain line every few seconds elsewhere.
+
+It goes to stderr; results go to stdout.
+"""
 
 import sys
 import time

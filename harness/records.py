@@ -240,7 +240,17 @@ class Manifest(Record):
     def protocol(self) -> str:
         """What must agree before two runs may be compared (n may differ: pass@1 does not depend on it)."""
         sampling = Sampling.from_json(self.sampling).digest()
-        return digest_of([self.task, self.task_version, self.problems_digest, self.template_hash, sampling, self.grader, self.grader_version])
+        return digest_of(
+            [
+                self.task,
+                self.task_version,
+                self.problems_digest,
+                self.template_hash,
+                sampling,
+                self.grader,
+                self.grader_version,
+            ]
+        )
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,12 @@ class Stage:
 
 
 STAGES: dict[str, Stage] = {
-    "zero": Stage("zero", "grpo", "reinforcement learning straight from a base model, with rewards from rules only", "arXiv 2501.12948, 2.2"),
+    "zero": Stage(
+        "zero",
+        "grpo",
+        "reinforcement learning straight from a base model, with rewards from rules only",
+        "arXiv 2501.12948, 2.2",
+    ),
 }
 RECIPES = ("paper", "single-gpu", "tiny")
 
@@ -118,8 +123,20 @@ def prepare(
     values.pop("model", None)
     title = name or f"{base.name}-{stage}"
     place = (out or Path("checkpoints") / title).absolute()
-    values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "model": str(Path(base.path).absolute()), "model_digest": base.digest}
-    values |= {"out": str(place), "device": resolve_device(device), "threads": threads or num_cores(), "versions": versions()}
+    values |= {
+        "name": title,
+        "stage": stage,
+        "backend": backend,
+        "recipe": recipe,
+        "model": str(Path(base.path).absolute()),
+        "model_digest": base.digest,
+    }
+    values |= {
+        "out": str(place),
+        "device": resolve_device(device),
+        "threads": threads or num_cores(),
+        "versions": versions(),
+    }
     job = make_job(values)
     task = get_task(job.data.task)
     check_rewards([reward.name for reward in job.rewards])

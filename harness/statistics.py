@@ -160,9 +160,7 @@ def wilson_interval(successes: float, trials: int, level: float = 0.95) -> Inter
     because no distribution on 0 ... 1 spreads more than the one of zeros and ones with the same mean.
     """
     if trials < 1 or not 0 <= successes <= trials:
-        raise UsageError(
-            f"{successes} of {trials} is no proportion; give at least as many trials as successes, and one"
-        )
+        raise UsageError(f"{successes} of {trials} is no proportion; give a trial or more, and 0 ... trials successes")
     z, share = normal_quantile((1 + level) / 2), successes / trials
     middle = share + z**2 / (2 * trials)
     half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))

@@ -171,7 +171,9 @@ def parse_samples(path: Path) -> Iterator[tuple[Sample, int]]:
             try:
                 sample = Sample.from_json(json.loads(line.decode("utf-8", "surrogatepass")))
             except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise StorageError(f"{path}:{number} is no sample ({type(error).__name__}); restore the file, or delete that line to draw it again") from error
+                raise StorageError(
+                    f"{path}:{number} is no sample ({type(error).__name__}); restore the file, or delete that line to draw it again"
+                ) from error
             yield sample, offset
 
 
@@ -208,15 +210,18 @@ def run_folders(root: Path) -> list[Path]:
     """Every run folder below a root, oldest first."""
     if not root.is_dir():
         return []
-    return sorted((path for path in root.iterdir() if (path / MANIFEST).is_file()), key=lambda path: ((path / MANIFEST).stat().st_mtime, path.name))
+    return sorted(
+        (path for path in root.iterdir() if (path / MANIFEST).is_file()),
+        key=lambda path: ((path / MANIFEST).stat().st_mtime, path.name),
+    )
 
 
 def find_run(root: Path, name: str) -> Path:
-    """The run that a user named: a folder, its id, or a part of the id that fits one run only; the newest where a checkpoint name fits several.
+    """The run that a user named: a folder, its id, or a part of the id (a checkpoint's name) that fits one run only.
 
     Raises:
         UnknownNameError: nothing fits, with the nearest id.
-        StorageError: several fit and they are of different tasks.
+        StorageError: several fit.
     """
     if (Path(name) / MANIFEST).is_file():
         return Path(name)

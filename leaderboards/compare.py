@@ -189,7 +189,8 @@ def render_measures(comparison: Comparison) -> str:
             f" p {_p_text(difference.p_value)}. Standard errors of B - A in points:"
             f" {tables.points(difference.total_error)} over questions,"
             f" {tables.points(difference.resampling_error)} resampling the same questions only. Interval:"
-            f" {100 * comparison.level:g} %, {difference.method}. c/w/u/t/f: samples correct, wrong, unparsed, truncated, failed."
+            f" {100 * comparison.level:g} %, {difference.method}. c/w/u/t/f: samples correct, wrong, unparsed,"
+            " truncated, failed."
         )
     )
     lines += [tables.paragraph(tables.plain(f"Note: {note}.")) for note in comparison.notes]

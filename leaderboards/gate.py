@@ -4,8 +4,8 @@
     print(gate.render(verdict)); sys.exit(verdict.exit_code)
 
 A non-inferiority test on the paired difference (candidate - baseline): PASS when its lower one-sided 95 % bound lies
-above -margin, FAIL when its upper one-sided bound lies below -margin, otherwise INSUFFICIENT_EVIDENCE with what would be
-needed. A refused comparison raises ProtocolError. Left out: several tasks at once, JUnit.
+above -margin, FAIL when its upper one-sided bound lies below -margin, otherwise INSUFFICIENT_EVIDENCE with what would
+be needed. A refused comparison raises ProtocolError. Left out: several tasks at once, JUnit.
 """
 
 import math
@@ -92,8 +92,8 @@ def _samples_needed(difference: PairedDifference, target: float, n: int) -> int 
 def judge(candidate: Run, baseline: Run, *, margin: float = 2.0, level: float = 0.95) -> Verdict:
     """Whether the candidate is at most `margin` points worse than the baseline, at one-sided `level`.
 
-    Identical evaluations of one checkpoint differ by exactly 0. Two checkpoints that tie everywhere still have bounds as
-    wide as the number of problems asks for. Raises ProtocolError where the runs cannot be compared, UsageError for a
+    Identical evaluations of one checkpoint differ by exactly 0. Two checkpoints that tie everywhere still have bounds
+    as wide as the number of problems asks for. Raises ProtocolError where the runs cannot be compared, UsageError for a
     margin below 0 or above 100, or a level outside 0.5 ... 1.
     """
     if not 0 <= margin <= 100:
@@ -126,14 +126,14 @@ def needs(verdict: Verdict) -> str:
         return ""
     if verdict.margin == 0:
         return "With margin 0 an equally good candidate is never shown to be good enough; choose a margin above 0."
-    first = verdict.comparison.a
+    size, n = verdict.comparison.a.num_problems, min(verdict.comparison.a.n, verdict.comparison.b.n)
     margin = f"{tables.points(verdict.detectable)} points or more"
     least = f"At this size an equally good candidate passes with 80 % chance only at a margin of {margin}."
     ways = []
     if verdict.problems_needed is not None:
-        ways.append(f"about {verdict.problems_needed} problems with {first.n} samples each (now {first.num_problems})")
+        ways.append(f"about {verdict.problems_needed} problems with {n} sample{'s' * (n > 1)} each (now {size})")
     if verdict.samples_needed is not None:
-        ways.append(f"about {verdict.samples_needed} samples for each of these problems (now {first.n})")
+        ways.append(f"about {verdict.samples_needed} samples for each of these problems (now {n})")
     if not ways:
         return f"{least} No size within reach brings it down to {verdict.margin:g}."
     return f"{least} A margin of {verdict.margin:g} needs {', or '.join(ways)}."

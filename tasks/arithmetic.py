@@ -26,9 +26,27 @@ SYMBOL_QUESTIONS = {
 }
 STORIES = {
     "en": (
-        ("Tom has {} apples.", "{} boxes hold {} apples each.", " He buys {} more.", " He gives away {}.", " How many apples are there now?"),
-        ("A bus carries {} people.", "{} buses carry {} people each.", " {} people get on.", " {} people get off.", " How many people are there now?"),
-        ("Anna saves {} coins.", "{} bags hold {} coins each.", " She finds {} coins.", " She spends {} coins.", " How many coins are there now?"),
+        (
+            "Tom has {} apples.",
+            "{} boxes hold {} apples each.",
+            " He buys {} more.",
+            " He gives away {}.",
+            " How many apples are there now?",
+        ),
+        (
+            "A bus carries {} people.",
+            "{} buses carry {} people each.",
+            " {} people get on.",
+            " {} people get off.",
+            " How many people are there now?",
+        ),
+        (
+            "Anna saves {} coins.",
+            "{} bags hold {} coins each.",
+            " She finds {} coins.",
+            " She spends {} coins.",
+            " How many coins are there now?",
+        ),
     ),
     "zh": (
         ("小明有 {} 个苹果。", "{} 个盒子各装 {} 个苹果。", "又买了 {} 个。", "送出 {} 个。", "现在有多少个苹果？"),
@@ -83,7 +101,9 @@ def draw_expression(random: Random, level: int) -> Expression:
     for _ in range(num_changes):
         can_add, can_take = value + 10 <= LARGEST_VALUE, value > 10
         sign = "+" if can_add and (not can_take or random.random() < 0.5) else "-"
-        amount = random.randint(10, min(99, LARGEST_VALUE - value)) if sign == "+" else random.randint(10, min(99, value)) if value > 10 else 1
+        amount = (
+            random.randint(10, min(99, LARGEST_VALUE - value)) if sign == "+" else random.randint(10, min(99, value)) if value > 10 else 1
+        )
         if sign == "-" and amount == value:
             amount -= 1
         value = value + amount if sign == "+" else value - amount

@@ -48,7 +48,9 @@ def check_rewards(names: Sequence[str]) -> None:
             raise UnknownNameError("reward", name, REWARDS, "docs/rewards.md")
 
 
-def score(pool: GradingPool, golds: Sequence[tuple[str, ...]], completions: Sequence[Completion], weights: dict[str, float]) -> list[Scored]:
+def score(
+    pool: GradingPool, golds: Sequence[tuple[str, ...]], completions: Sequence[Completion], weights: dict[str, float]
+) -> list[Scored]:
     """Rewards for completions of problems whose golds stand in the same order; summed in float64 (Python floats)."""
     requests = [GradeRequest(done.text, gold, done.finish_reason, done.prefill) for gold, done in zip(golds, completions, strict=True)]
     found = []

@@ -25,9 +25,7 @@ INDENTED = re.compile(r"^ {4,}(.*)$", re.MULTILINE)
 PROGRAMS = ("r1bench", ".venv/bin/r1bench")
 
 
-def leaf_commands(
-    command: click.Command = main, words: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def leaf_commands(command: click.Command = main, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command that does something, with the words that call it."""
     if not isinstance(command, click.Group):
         yield words, command
@@ -40,9 +38,7 @@ def leaf_commands(
 
 def shell_commands(text: str) -> Iterator[list[str]]:
     """The words of each simple command in shell text; pipes and redirections end it. Brackets of a synopsis go."""
-    lexer = shlex.shlex(
-        text.replace("[", " ").replace("]", " ").replace("...", " "), posix=True, punctuation_chars=";|&<>"
-    )
+    lexer = shlex.shlex(text.replace("[", " ").replace("]", " ").replace("...", " "), posix=True, punctuation_chars=";|&<>")
     lexer.whitespace_split = True
     words: list[str] = []
     is_skipping = False
@@ -78,12 +74,8 @@ def quoted_commands(page: str) -> list[tuple[list[str], bool]]:
     prose = FENCE.sub("", page)
     blocks += [line for line in INDENTED.findall(prose) if not line.startswith(("- ", "* "))]
     inline = re.findall(r"`([^`\n]+)`", INDENTED.sub("", prose))
-    found = [
-        (arguments, True) for block in blocks for line in block_lines(block) for arguments in r1bench_arguments(line)
-    ]
-    return found + [
-        (arguments, False) for code in inline if code.startswith(PROGRAMS) for arguments in r1bench_arguments(code)
-    ]
+    found = [(arguments, True) for block in blocks for line in block_lines(block) for arguments in r1bench_arguments(line)]
+    return found + [(arguments, False) for code in inline if code.startswith(PROGRAMS) for arguments in r1bench_arguments(code)]
 
 
 def parse(arguments: list[str], is_complete: bool = True) -> None:
@@ -141,9 +133,7 @@ def test_quotation_of_something_that_does_not_exist_is_noticed(call: str) -> Non
 
 
 def test_quotation_with_pipes_placeholders_and_comments_is_understood() -> None:
-    page = (
-        "    .venv/bin/r1bench tasks --help | head > list.txt   # all of them\n    r1bench eval CHECKPOINT [--limit 4]"
-    )
+    page = "    .venv/bin/r1bench tasks --help | head > list.txt   # all of them\n    r1bench eval CHECKPOINT [--limit 4]"
     assert [arguments for arguments, _ in quoted_commands(page)] == [
         ["tasks", "--help"],
         ["eval", "CHECKPOINT", "--limit", "4"],
@@ -170,9 +160,7 @@ def test_every_option_says_what_it_is_for(words: tuple[str, ...], command: click
 
 def test_cli_reference_is_what_the_generator_prints() -> None:
     done = subprocess.run([sys.executable, ROOT / "scripts/cli_reference"], capture_output=True, text=True, check=True)
-    assert (ROOT / "docs/cli.md").read_text() == done.stdout, (
-        "run: .venv/bin/python scripts/cli_reference > docs/cli.md"
-    )
+    assert (ROOT / "docs/cli.md").read_text() == done.stdout, "run: .venv/bin/python scripts/cli_reference > docs/cli.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
@@ -189,9 +177,7 @@ def test_every_quoted_make_target_exists(page: Path) -> None:
 
 def test_index_names_every_page_of_the_docs() -> None:
     index = (ROOT / "docs/index.md").read_text()
-    assert [
-        page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md" and f"({page.name})" not in index
-    ] == []
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md" and f"({page.name})" not in index] == []
 
 
 def test_constraints_pin_exact_versions_and_name_no_place() -> None:

@@ -25,7 +25,9 @@ class LossParts(NamedTuple):
 
 def token_logprobs(logits_BTV: torch.Tensor, tokens_BT: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
     """Log-probability in nats of each token under the distribution it was drawn from; shape (B, T)."""
-    return -torch.nn.functional.cross_entropy((logits_BTV.float() / temperature).flatten(0, 1), tokens_BT.flatten(), reduction="none").view_as(tokens_BT)
+    return -torch.nn.functional.cross_entropy(
+        (logits_BTV.float() / temperature).flatten(0, 1), tokens_BT.flatten(), reduction="none"
+    ).view_as(tokens_BT)
 
 
 def k3(logprobs_BT: torch.Tensor, reference_BT: torch.Tensor) -> torch.Tensor:

@@ -44,14 +44,28 @@ def draw_problems(job: TrainJob, step: int, source: Sequence[Problem] | None) ->
 
 
 def draw_rollouts(
-    model: Any, tokenizer: Any, end_tokens: frozenset[int], template: Template, problems: Sequence[Problem], pool: GradingPool, job: TrainJob, step: int
+    model: Any,
+    tokenizer: Any,
+    end_tokens: frozenset[int],
+    template: Template,
+    problems: Sequence[Problem],
+    pool: GradingPool,
+    job: TrainJob,
+    step: int,
 ) -> list[Rollout]:
     """G completions for each problem, groups side by side, rewarded."""
     texts = [render(tokenizer, template, problem.prompt) for problem in problems]
     prompts = [encode(tokenizer, template, text) for text in texts]
-    sampling = Sampling(n=job.batch.samples, temperature=job.rollout.temperature, top_p=job.rollout.top_p, max_tokens=job.rollout.max_tokens)
+    sampling = Sampling(
+        n=job.batch.samples,
+        temperature=job.rollout.temperature,
+        top_p=job.rollout.top_p,
+        max_tokens=job.rollout.max_tokens,
+    )
     rows = [place for place in range(len(problems)) for _ in range(job.batch.samples)]
-    draws = [uniforms_for(job.seed, f"rollout:{step}:{rows[row]}", row % job.batch.samples, sampling.max_tokens) for row in range(len(rows))]
+    draws = [
+        uniforms_for(job.seed, f"rollout:{step}:{rows[row]}", row % job.batch.samples, sampling.max_tokens) for row in range(len(rows))
+    ]
     model.eval()
     tokens: list[list[int]] = [[] for _ in rows]
     completions: list[Completion | None] = [None] * len(rows)

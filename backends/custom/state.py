@@ -63,7 +63,15 @@ def save_weights(folder: Path, model: Any, tokenizer: Any) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def save(job: TrainJob, step: int, model: Any, tokenizer: Any, optimizer: torch.optim.Optimizer, reference: Any, offsets: dict[str, int]) -> Path:
+def save(
+    job: TrainJob,
+    step: int,
+    model: Any,
+    tokenizer: Any,
+    optimizer: torch.optim.Optimizer,
+    reference: Any,
+    offsets: dict[str, int],
+) -> Path:
     """Seal a checkpoint from which the training can go on, and drop the oldest ones beyond `job.keep`."""
 
     def write(folder: Path) -> None:
@@ -71,7 +79,10 @@ def save(job: TrainJob, step: int, model: Any, tokenizer: Any, optimizer: torch.
         (folder / TRAINER).mkdir()
         save_file(optimizer_tensors(optimizer), folder / TRAINER / "optimizer.safetensors")
         if reference is not None and job.reference_every and step >= job.reference_every:
-            save_file({name: value.contiguous() for name, value in unshared(reference).items()}, folder / TRAINER / "reference.safetensors")
+            save_file(
+                {name: value.contiguous() for name, value in unshared(reference).items()},
+                folder / TRAINER / "reference.safetensors",
+            )
         (folder / TRAINER / "state.json").write_text(json.dumps({"step": step, "offsets": offsets}) + "\n", encoding="utf-8")
 
     folder = seal(Path(job.out) / "checkpoints" / f"step-{step:06d}", write, lineage(job, step))

@@ -128,7 +128,14 @@ def decode(
     mask_PT = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
     cache = new_cache(model.config)
     positions = (mask_PT.cumsum(-1) - 1).clamp(min=0)
-    logits = model(input_ids=ids_PT, attention_mask=mask_PT, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
+    logits = model(
+        input_ids=ids_PT,
+        attention_mask=mask_PT,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    ).logits
     expand = torch.tensor(rows, device=device)
     cache.batch_select_indices(expand)
     logits_BV, mask_BT, position_B = logits[expand, -1], mask_PT[expand], positions[expand, -1]
@@ -156,5 +163,9 @@ def decode(
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(alive), 1)], dim=1)
         position_B = position_B + 1
         logits_BV = model(
-            input_ids=drawn_B[:, None], attention_mask=mask_BT, position_ids=position_B[:, None], past_key_values=cache, use_cache=True
+            input_ids=drawn_B[:, None],
+            attention_mask=mask_BT,
+            position_ids=position_B[:, None],
+            past_key_values=cache,
+            use_cache=True,
         ).logits[:, -1]

@@ -26,7 +26,11 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allo
     quiet_transformers()
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            checkpoint.path, dtype=dtype, trust_remote_code=False, use_safetensors=None if allow_pickle else True, local_files_only=True
+            checkpoint.path,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=None if allow_pickle else True,
+            local_files_only=True,
         )
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -91,7 +95,13 @@ class TransformersSampler:
     name = "transformers"
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: str = "auto", dtype: str = "auto", batch_size: int = 128, allow_pickle: bool = False
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 128,
+        allow_pickle: bool = False,
     ) -> None:
         import torch
 

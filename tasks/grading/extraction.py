@@ -147,7 +147,7 @@ def _first_answer(rest: str, numeric: bool) -> str | None:
         return number[0] if number else None
     if not numeric and not formula and len(WORD.findall(rest)) > 6:
         return None
-    return rest.strip() or None
+    return rest.strip("* \t") or None
 
 
 def _last_number(text: str) -> str | None:

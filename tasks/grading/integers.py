@@ -1,7 +1,7 @@
 r"""Reads a number from an answer's text, exactly and without a computer algebra system: AIME, AMC, GSM8K, arithmetic.
 
 Accepted: sign, leading zeros (`025`), decimals (`70.0`, `.5`), thousands separators (`1,000`, `1\,000`, `1{,}000`), fractions (`3/4`,
-`\frac34`, `1\frac{4}{5}`), full-width digits, emphasis (`**70**`), `$`, `\$`, `\text{...}` and a unit around the number, the right side
+`\frac34`, `1\frac{4}{5}`), full-width digits, emphasis (`**70**`), ordinals (`12^{th}`), `$`, `\$`, `\text{...}` and a unit around the number, the right side
 of an equation (`m+n=70`), a closing full stop. Percent and degrees count as units: `50%` is 50.
 
 Left out: everything that would have to be worked out (sums, powers, roots, scientific notation), lists (`41, 42`) and intervals.
@@ -27,6 +27,7 @@ UNIT = (
     r"(?:\s*\\?%|\s*[^\W\d_]{2}[^\d=<>+*^\\{}|;]*(?:\^\{?[23]\}?)?|\s+[mghslLCFKNJW](?:\^\{?[23]\}?)?|"
     r"\s*[\u3400-\u9fff][^\d=<>+*^\\{}|;]*)?"
 )
+ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\\?(?:text|mathrm|mbox|textsuperscript)?\{?\s*(?:st|nd|rd|th)\s*\}{0,2}(?![A-Za-z])")
 DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 DECIMAL = re.compile(rf"([+-]?)\s*({DIGITS}(?:\.\d*)?|\.\d+){UNIT}")
 RATIO = re.compile(rf"([+-]?)\s*({DIGITS})\s*/\s*({DIGITS}){UNIT}")
@@ -40,7 +41,7 @@ def without_markup(text: str) -> str:
     text = CURRENCY.sub(r"\1", text)
     text = re.sub(r"\{,\}\s*|,\s*\\!\s*", ",", text)
     text = re.sub(r"(?<=\d)\\,(?=\d{3})", ",", text).replace("\\,", " ").replace("\\ ", " ").replace("~", " ")
-    text = EMPTY_MARKUP.sub("", DEGREES.sub(" ", text))
+    text = EMPTY_MARKUP.sub("", DEGREES.sub(" ", ORDINAL.sub(" ", text)))
     for _ in range(3):
         text = WRAPPED.sub(lambda found: found[1] + (found[2] or "") if re.search(r"\d", found[1]) else " ", text)
     text = re.sub(r"^\((.*)\)$", r"\1", CURRENCY.sub(r"\1", text.strip()))

@@ -38,6 +38,7 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not get among the replies
     logging.disable(logging.CRITICAL)
+    expressions("1")  # imports happen here, so that the first request has as much time as the others
     serve(sys.stdin.buffer, replies)
 
 
@@ -77,7 +78,7 @@ def judge(gold: str, answer: str | None) -> tuple[str, str]:
     answers = golds if answer is None else expressions(answer)
     if not answers:
         return "unparsed", "the answer does not parse"
-    if not verify(golds, answers, timeout_seconds=None):
+    if not verify(golds, answers, allow_set_relation_comp=True, timeout_seconds=None):
         return "wrong", "differs"
     if not all(is_close(left, right) for left, right in zip(golds, answers, strict=False)):
         return "wrong", "differs by little"
@@ -86,9 +87,12 @@ def judge(gold: str, answer: str | None) -> tuple[str, str]:
 
 def expressions(latex: str) -> list[Any]:
     """What Math-Verify makes of one LaTeX formula; empty if it does not parse."""
+    from latex2sympy2_extended.latex2sympy2 import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse
 
-    found = parse(f"${latex}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)
+    normalization = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="all")
+    config = LatexExtractionConfig(normalization_config=normalization)
+    found = parse(f"${latex}$", [config], fallback_mode="no_fallback", parsing_timeout=None)
     return [expression for expression in found if not isinstance(expression, str)]
 
 

@@ -109,6 +109,13 @@ class WorkerPool:
         Raises:
             GraderError: a worker could not be started, or a fault of ours showed itself in one.
         """
+        try:
+            return self._ask(questions)
+        except BaseException:
+            self.close()  # a worker that is still busy would answer the next call with this one's verdict
+            raise
+
+    def _ask(self, questions: Sequence[Question]) -> list[Verdict]:
         verdicts: dict[int, Verdict] = {}
         waiting = list(range(len(questions)))[::-1]
         retried: set[int] = set()
@@ -120,7 +127,6 @@ class WorkerPool:
             for worker, reply in self._replies():
                 if "fault" in reply:
                     question = questions[worker.index]
-                    self.close()
                     raise GraderError(f"grader 'math' broke on {question.answer or question.gold!r:.80}: {reply['fault']}")
                 if "died" in reply and reply["died"] != -signal.SIGXCPU and worker.index not in retried:
                     retried.add(worker.index)  # killed from outside: ask a fresh worker once
@@ -157,8 +163,7 @@ class WorkerPool:
         code = reply["died"]
         if code == -signal.SIGXCPU:
             return Verdict("failed", "time bound", microseconds)
-        if code > 0:
-            self.close()
+        if code >= 0:
             raise GraderError(f"the worker of grader 'math' does not start (exit code {code}); run: {self.try_by_hand()}")
         return Verdict("failed", f"worker died by signal {-code}", microseconds)
 

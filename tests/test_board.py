@@ -1,0 +1,164 @@
+"""The leaderboard: what a row holds, what is never printed, what is never ranked together."""
+
+import json
+
+import pytest
+
+from r1bench.harness import statistics
+from r1bench.leaderboards import board, metrics, tables
+from tests.fakes_runs import make_run, make_sample
+
+SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 6
+
+
+def row(scores=SCORES, **changes):
+    return board.entry(make_run(scores, **changes))
+
+
+def sample_run(*samples):
+    """One problem for each sample."""
+    made = [make_sample(f"p{index:04d}", 0, 1, **changes) for index, changes in enumerate(samples)]
+    return make_run([[1]] * len(made), samples=made)
+
+
+def test_a_row_has_score_interval_and_three_errors():
+    found = row()
+    assert found.score == pytest.approx(2 / 3)
+    assert (found.low, found.high, found.method) == statistics.interval(SCORES)
+    assert found.total_error**2 == pytest.approx(found.resampling_error**2 + found.question_error**2)
+
+
+def test_a_row_says_whose_it_is_and_how_it_was_made():
+    found = row(stage="grpo", name="zero")
+    assert (found.name, found.stage, found.run, found.checkpoint_digest) == (
+        "zero",
+        "grpo",
+        "run-zero",
+        "digest-of-zero",
+    )
+    assert (found.num_problems, found.n, found.num_samples) == (18, 4, 72)
+    assert found.protocol == make_run(SCORES).manifest.protocol()
+
+
+def test_an_incomplete_run_has_a_note_and_no_number():
+    found = board.entry(make_run([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))
+    assert (found.note, found.is_complete, found.num_samples) == ("incomplete 1/4", False, 1)
+    assert {found.score, found.low, found.total_error, found.format_rate, found.mean_tokens} == {None}
+
+
+def test_an_incomplete_run_prints_no_score_and_has_no_rank():
+    text = board.render([board.entry(make_run([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))])
+    assert "incomplete 1/4" in text
+    assert "100.0" not in text
+    assert "  1 tiny" not in text
+
+
+def test_the_right_number_of_samples_on_the_wrong_problems_is_incomplete():
+    uneven = [make_sample("p0000", index, 1) for index in range(3)] + [make_sample("p0001", 0, 1)]
+    assert board.entry(make_run([[1, 1], [1, 1]], samples=uneven)).note == "incomplete 3/4"
+
+
+def test_a_run_without_problems_has_no_score():
+    assert (row([]).note, row([]).score) == ("incomplete 0/0", None)
+
+
+def test_outcomes_are_counted_apart_and_sum_to_the_samples():
+    run = sample_run(
+        {}, {"grade": make_sample("x", 0, 0, outcome="truncated").grade}, {"grade": make_sample("x", 0, 0).grade}
+    )
+    counts = board.entry(run).outcomes
+    assert counts == {"correct": 1, "wrong": 1, "unparsed": 0, "truncated": 1, "failed": 0}
+    assert tables.outcome_counts(counts) == "1/1/0/1/0"
+
+
+def test_format_rate_has_an_interval_of_its_own():
+    found = board.entry(sample_run({}, {"format_ok": False}, {}, {}))
+    assert found.format_rate == 0.75
+    assert (found.format_low, found.format_high) == statistics.wilson_interval(3, 4)[:2]
+
+
+def test_token_means_have_an_error_over_problems():
+    found = board.entry(sample_run({"num_tokens": 10}, {"num_tokens": 14}))
+    assert (found.mean_tokens, found.mean_tokens_error) == (12, 2)
+    assert (found.mean_reasoning_tokens, found.mean_reasoning_tokens_error) == (8, 0)
+
+
+def test_unknown_token_counts_are_left_out_and_not_counted_as_zero():
+    assert board.entry(sample_run({"num_tokens": 0}, {"num_tokens": 14})).mean_tokens == 14
+    assert board.entry(sample_run({"num_tokens": 0})).mean_reasoning_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("latin", "han", "mixed"),
+    [(10, 0, False), (0, 10, False), (2, 2, True), (5, 1, False), (18, 2, True), (19, 2, False), (2, 18, True)],
+)
+def test_mixed_means_two_words_and_a_tenth_of_the_smaller_script(latin, han, mixed):
+    assert metrics.is_mixed(make_sample("p", 0, 1, languages={"latin": latin, "han": han})) is mixed
+
+
+def test_language_shares_are_over_words_and_over_samples():
+    found = board.entry(sample_run({"languages": {"latin": 6, "han": 2}}, {"languages": {"latin": 8}}))
+    assert (found.han_share, found.mixed_share) == (2 / 16, 0.5)
+    assert board.entry(sample_run({"languages": {}})).mixed_share is None
+
+
+def test_rows_are_sorted_by_score_within_their_group_and_equal_scores_share_a_rank():
+    runs = [make_run([[s], [1]], name=name) for name, s in (("b", 0), ("c", 1), ("a", 1))]
+    assert [found.name for found in board.entries(runs)] == ["a", "c", "b"]
+    ranked = [line.split()[:2] for line in board.render(board.entries(runs)).splitlines() if " 2 x 1 " in line]
+    assert ranked == [["1", "a"], ["1", "c"], ["3", "b"]]
+
+
+def test_rows_of_different_protocols_are_in_different_groups_each_with_a_first_rank():
+    text = board.render([row(name="cold"), row(name="warm", sampling={"temperature": 0.6})])
+    assert [name for name in ("cold", "warm") if f"  1 {name}" in text] == ["cold", "warm"]
+    assert text.count("problems x n") == 2
+    assert "temperature 0.6" in text
+
+
+def test_n_and_seed_do_not_split_a_group():
+    rows = [row(name="a"), row([[1], [0], [1]] * 6, name="b", sampling={"seed": 3})]
+    assert len({found.protocol for found in rows}) == 1
+
+
+def test_text_fits_80_columns_with_large_counts_and_long_or_chinese_names():
+    names = ["DeepSeek-R1-Distill-Qwen-1.5B-with-a-very-long-name-that-goes-on" * 2, "小模型" * 20, "x"]
+    rows = [row([[1] * 16] * 1319, name=name, stage="rejection-sampling") for name in names]
+    rows.append(board.entry(make_run([[1] * 16] * 1319, samples=[make_sample("p0000", 0, 1)])))
+    lines = board.render(rows).splitlines()
+    assert max(map(tables.display_width, lines)) <= 80
+    assert names[0] in "".join(line.strip().removeprefix("1 ") for line in lines)
+
+
+def test_hostile_names_cannot_reach_the_terminal():
+    text = board.render([row(name="a\x1b[2Jb\nc\u202ed", stage="\x07", environment={"torch": "\x1b]0;x"})])
+    assert "a?[2Jb?c?d" in text
+    assert not any(letter in text for letter in "\x1b\x07\u202e")
+
+
+def test_the_legend_says_what_the_interval_is_and_which_versions_made_the_samples():
+    text = " ".join(board.render([row()]).split())
+    assert "Wilson with one sample per problem" in text
+    assert "made with: device cpu, torch 2.9.0 (runs run-tiny)" in text
+
+
+def test_an_empty_board_says_so():
+    assert board.render(board.entries([])) == "no runs yet"
+
+
+@pytest.mark.parametrize("scores", [[[1]], [[0]], [[1, 0]], [[0.0] * 4] * 2])
+def test_the_smallest_runs_give_numbers_without_nan(scores):
+    rows = board.entries([make_run(scores)])
+    again = json.loads(json.dumps(board.to_json(rows), allow_nan=False))
+    assert again[0]["score"] == statistics.pass_at_1(scores)
+    assert "nan" not in board.render(rows)
+
+
+def test_entries_survive_a_round_trip_through_json():
+    found = row()
+    assert board.Entry.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_figures_have_one_decimal_no_negative_zero_and_a_mark_for_unknown():
+    assert [tables.points(value) for value in (0.41234, 1, -0.0001, None)] == ["41.2", "100.0", "0.0", "-"]
+    assert [tables.signed_points(value) for value in (0.41234, -0.02, 0.0001, None)] == ["+41.2", "-2.0", "0.0", "-"]
