@@ -34,23 +34,23 @@ class CheckReport:
     """A sentence for each gold answer that was not graded correct."""
 
     @property
-    def ok(self) -> bool:
+    def is_ok(self) -> bool:
         """Whether the data are sound and complete and every gold answer is graded correct."""
         is_complete = self.num_problems == self.num_published
         return is_complete and not self.findings and not self.misgraded and self.num_correct == self.num_golds > 0
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "findings": list(self.findings), "misgraded": list(self.misgraded), "ok": self.ok}
+        return {**self.__dict__, "findings": list(self.findings), "misgraded": list(self.misgraded), "is_ok": self.is_ok}
 
-    def lines(self) -> list[str]:
-        """The report as lines of text."""
+    def render(self) -> str:
+        """The report as text for a terminal."""
         count = f"{self.task}: {self.num_problems} problems from {self.source}"
         if self.num_problems != self.num_published:
             count += f" (the published set has {self.num_published})"
         if self.num_other_years:
             count += f"; {self.num_other_years} rows of other years left out"
         golds = f"{self.num_correct} of {self.num_golds} gold answers are graded correct"
-        return [count, golds, *self.findings, *self.misgraded, "ok" if self.ok else "NOT OK"]
+        return "\n".join([count, golds, *self.findings, *self.misgraded, "ok" if self.is_ok else "NOT OK"])
 
 
 def check_task(task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None) -> CheckReport:

@@ -13,7 +13,7 @@ from pathlib import Path
 from r1bench.harness.errors import DataError, UsageError
 from r1bench.harness.records import Problem
 from r1bench.tasks.grading import GradingPool, integers
-from r1bench.tasks.reading import Finding, Row, is_readable, read_rows
+from r1bench.tasks.reading import Finding, Row, is_readable, read_file
 from r1bench.tasks.rows import ROLES, to_problem, year_of
 from r1bench.tasks.task import Task
 
@@ -81,6 +81,14 @@ def inspect(task: Task, data: Path | None = None, columns: Mapping[str, str] | N
     return Findings(source, tuple(usable), tuple(findings), num_other_years)
 
 
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of any file that problems can be read from, each as (file:row, fields); DataError at the first that cannot be read."""
+    for row in read_file(path):
+        if isinstance(row, Finding):
+            raise DataError(*row)
+        yield row
+
+
 def _without(findings: list[Finding], found: Sequence[tuple[str, Problem]], bad: Mapping[int, Finding]) -> Iterator[Problem]:
     """Problems that have no finding; the findings of the others are added to the list."""
     for index, (_, problem) in enumerate(found):
@@ -134,7 +142,7 @@ def _open(task: Task, data: Path | None, columns: Mapping[str, str]) -> tuple[st
         raise DataError(str(data), "does not exist", "give a file or a folder with --data")
     files = _files_of(task, data) if data.is_dir() else [data]
     has_header = not any(column.isdecimal() for column in columns.values())
-    return str(data if len(files) > 1 else files[0]), (row for file in files for row in read_rows(file, has_header))
+    return str(data if len(files) > 1 else files[0]), (row for file in files for row in read_file(file, has_header))
 
 
 def _files_of(task: Task, folder: Path) -> list[Path]:

@@ -43,7 +43,7 @@ def is_readable(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
 
 
-def read_rows(path: Path, has_header: bool = True) -> Iterator[Row | Finding]:
+def read_file(path: Path, has_header: bool = True) -> Iterator[Row | Finding]:
     """The rows of a file, in order.
 
     Args:

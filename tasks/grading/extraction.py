@@ -24,7 +24,8 @@ LONGEST_LINE = 60
 BRACES = re.compile(r"(\\(?:boxed|fbox)\s*\{)|\\.|[{}]", re.DOTALL)
 HASH_LINE = re.compile(r"^####[ \t]*(\S[^\n]{0,200})$", re.MULTILINE)
 PHRASE = re.compile(
-    r"(?:\banswer\b(?:[ \t]+[^\s.:=]{1,20}){0,6}?[ \t*]*(?:\bis\b|\bare\b|\bbe\b|[:：=])|答案\*{0,2}[ \t]*(?:应该|应)?(?:[是为為][:：]?|[:：]))"
+    r"(?:\banswer\b(?:[ \t]+[^\s.:=]{1,20}){0,6}?[ \t*]*(?:\bis\b|\bare\b|\bbe\b|[:：=])"
+    r"|答案\*{0,2}[ \t]*(?:应该|应)?(?:[是为為][:：]?|[:：]))"
     r"[ \t*:：]*(\S[^\n]{0,400})",
     re.IGNORECASE,
 )

@@ -1,8 +1,8 @@
 r"""Reads a number from an answer's text, exactly and without a computer algebra system: AIME, AMC, GSM8K, arithmetic.
 
-Accepted: sign, leading zeros (`025`), decimals (`70.0`, `.5`), thousands separators (`1,000`, `1\,000`, `1{,}000`), fractions (`3/4`,
-`\frac34`, `1\frac{4}{5}`), full-width digits, emphasis (`**70**`), ordinals (`12^{th}`), `$`, `\$`, `\text{...}` and a unit around the number, the right side
-of an equation (`m+n=70`), a closing full stop. Percent and degrees count as units: `50%` is 50.
+Accepted: sign, leading zeros (`025`), decimals (`70.0`, `.5`), thousands separators (`1,000`, `1\,000`, `1{,}000`), fractions
+(`3/4`, `\frac34`, `1\frac{4}{5}`), full-width digits, emphasis (`**70**`), ordinals (`12^{th}`), `$`, `\$`, `\text{...}` and a unit
+around the number, the right side of an equation (`m+n=70`), a closing full stop. Percent and degrees count as units: `50%` is 50.
 
 Left out: everything that would have to be worked out (sums, powers, roots, scientific notation), lists (`41, 42`) and intervals.
 These are not numbers here, and so never equal to one. Text over 200 characters is not read.

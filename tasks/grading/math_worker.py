@@ -78,7 +78,11 @@ def judge(gold: str, answer: str | None) -> tuple[str, str]:
     answers = golds if answer is None else expressions(answer)
     if not answers:
         return "unparsed", "the answer does not parse"
-    if not verify(golds, answers, allow_set_relation_comp=True, timeout_seconds=None):
+    try:
+        is_equal = verify(golds, answers, allow_set_relation_comp=True, timeout_seconds=None, raise_on_error=True)
+    except Exception as error:  # whatever sympy meets in a model's formula is an outcome of its own, neither a fault of ours nor a 0
+        return "failed", f"{type(error).__name__} while comparing"
+    if not is_equal:
         return "wrong", "differs"
     if not all(is_close(left, right) for left, right in zip(golds, answers, strict=False)):
         return "wrong", "differs by little"
@@ -99,7 +103,7 @@ def expressions(latex: str) -> list[Any]:
 def is_close(gold: Any, answer: Any) -> bool:
     """False for two constants that differ relative to their size, which Math-Verify takes for equal when both are small (its
     issue 14: 2^-99 and 2^-98). Constants with a float in them are left to its rounding to six decimals."""
-    from sympy import Expr, Float
+    from sympy import Expr, Float  # type: ignore[import-untyped]
 
     for expression in (gold, answer):
         if not isinstance(expression, Expr) or expression.free_symbols or expression.has(Float):

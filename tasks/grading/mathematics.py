@@ -2,9 +2,9 @@ r"""Decides whether two mathematical answers are equal where text and exact numb
 
 In order, cheapest first: identical text after normalisation; two exact numbers (integers.py); numbers in a base (`4210_{5}`); words
 (`\text{east}`); lists with an ellipsis and ratios, which are compared as text only. What is left goes to Math-Verify in a worker
-process (workers.py, math_worker.py). Differences from Math-Verify 0.9 on its own: golds need no `$`; words are compared as words and
-not as products of letters; exact numbers are compared exactly (`0.333333` is not `1/3`); bases count; a unit is dropped only where it is written as one (Math-Verify
-takes the `t` of `3t` for tons).
+process (workers.py, math_worker.py). Differences from Math-Verify 0.9 on its own: golds need no `$`; words are compared as words
+and not as products of letters; exact numbers are compared exactly (`0.333333` is not `1/3`); bases count; a unit is dropped only
+where it is written as one (Math-Verify takes the `t` of `3t` for tons).
 
 Left out: percent conventions (`50%` equals 50, as units are dropped), units that have to be converted, equality up to a constant.
 """

@@ -7,6 +7,7 @@ process that started them, even if that one is killed. One thread serves all of 
 The wall bound exists for a worker that sleeps or is starved; it is never reached by computing.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -87,10 +88,8 @@ class Worker:
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):  # something was left to write to the dead
                     pipe.close()
-                except BrokenPipeError:
-                    pass  # something was left to write to the dead
 
 
 class WorkerPool:
