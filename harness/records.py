@@ -278,7 +278,8 @@ class Run:
     @property
     def is_complete(self) -> bool:
         """Whether every problem has exactly the n samples that were asked for."""
-        return len(self.samples) == self.manifest.num_problems * self.manifest.n
+        counts = [len(samples) for samples in self.samples_by_problem().values()]
+        return len(counts) == self.manifest.num_problems > 0 and set(counts) == {self.manifest.n}
 
     def samples_by_problem(self) -> dict[str, list[Sample]]:
         """Problem id -> its samples in order of index."""

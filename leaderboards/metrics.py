@@ -25,10 +25,10 @@ class Mean(NamedTuple):
 
 def shortfall(run: Run) -> str:
     """'' for a complete run, otherwise 'incomplete 512/1000': samples received and asked for."""
+    if run.is_complete:
+        return ""
     counts = [len(samples) for samples in run.samples_by_problem().values()]
     n, num_problems = run.manifest.n, run.manifest.num_problems
-    if counts and counts == [n] * num_problems:
-        return ""
     return f"incomplete {sum(min(count, n) for count in counts)}/{num_problems * n}"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from r1bench.harness import statistics
 from r1bench.leaderboards import board, metrics, tables
-from tests.fakes_runs import make_run, make_sample
+from fakes_runs import make_run, make_sample
 
 SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 6
 

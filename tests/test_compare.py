@@ -8,7 +8,7 @@ import pytest
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.leaderboards import compare
 from r1bench.leaderboards.tables import display_width
-from tests.fakes_runs import make_run, make_sample
+from fakes_runs import make_run, make_sample
 
 LOW, HIGH = [[0, 1, 0, 0]] * 200 + [[1, 1, 0, 0]] * 50, [[1, 1, 1, 0]] * 150 + [[0, 1, 0, 0]] * 100
 

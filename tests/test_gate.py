@@ -9,7 +9,7 @@ import pytest
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.leaderboards import gate
 from r1bench.leaderboards.tables import display_width
-from tests.fakes_runs import make_run
+from fakes_runs import make_run
 
 LEVEL_RUN = [[1, 0, 1, 0]] * 100 + [[1, 1, 1, 0]] * 75 + [[0, 0, 0, 1]] * 75
 

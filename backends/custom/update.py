@@ -51,9 +51,9 @@ def logprobs_of(model: Any, batch: Batch, temperature: float) -> torch.Tensor:
     return token_logprobs(outputs.logits[:, :-1], batch.tokens_BT, temperature)
 
 
-def micro_batches(rollouts: Sequence[Rollout], members: Sequence[int], budget: int) -> list[list[int]]:
-    """The members in groups of similar length whose padded size stays within `budget` tokens (one at least in each)."""
-    ordered = sorted(members, key=lambda place: (len(rollouts[place].tokens), len(rollouts[place].prompt_tokens), place))
+def micro_batches(rollouts: Sequence[Rollout], budget: int) -> list[list[int]]:
+    """Places in groups of similar length whose padded size stays within `budget` tokens (one place at least in each)."""
+    ordered = sorted(range(len(rollouts)), key=lambda place: (len(rollouts[place].tokens), len(rollouts[place].prompt_tokens), place))
     groups: list[list[int]] = []
     for place in ordered:
         group = [*groups[-1], place] if groups else [place]
@@ -72,11 +72,11 @@ def learning_rate(job: TrainJob, update: int) -> float:
     return spec.learning_rate * warm * (1.0 if spec.decay == "constant" else 1 - update / total)
 
 
-def old_logprobs(model: Any, rollouts: Sequence[Rollout], job: TrainJob) -> list[torch.Tensor]:
-    """Log-probabilities under the policy that drew them, one row per rollout; needed once the policy moves within a rollout."""
+def rollout_logprobs(model: Any, rollouts: Sequence[Rollout], job: TrainJob) -> list[torch.Tensor]:
+    """Log-probabilities of every rollout under a model that stays as it is, one row of its own length each."""
     found: dict[int, torch.Tensor] = {}
     with torch.no_grad():
-        for group in micro_batches(rollouts, range(len(rollouts)), job.batch.micro_tokens):
+        for group in micro_batches(rollouts, job.batch.micro_tokens):
             rows = logprobs_of(model, to_batch([rollouts[place] for place in group], job.device), job.rollout.temperature)
             found |= {place: row[: len(rollouts[place].tokens)] for place, row in zip(group, rows, strict=True)}
     return [found[place] for place in range(len(rollouts))]
@@ -87,27 +87,31 @@ def padded(rows: Sequence[torch.Tensor], width: int) -> torch.Tensor:
     return torch.stack([torch.nn.functional.pad(row, (0, width - len(row))) for row in rows])
 
 
+def pick(rows: Sequence[torch.Tensor] | None, places: Sequence[int]) -> list[torch.Tensor] | None:
+    """The rows at some places, or None where there are none at all."""
+    return None if rows is None else [rows[place] for place in places]
+
+
 def minibatch_step(
     model: Any,
-    reference: Any,
     rollouts: Sequence[Rollout],
     advantages_B: torch.Tensor,
-    old: Sequence[torch.Tensor],
+    old: Sequence[torch.Tensor] | None,
+    reference: Sequence[torch.Tensor] | None,
     job: TrainJob,
 ) -> dict[str, float]:
-    """Add up the gradient of one minibatch; returns its sums."""
+    """Add up the gradient of one minibatch; returns its sums. Without `old` the policy is the one that drew the rollouts."""
     num_tokens = float(sum(len(rollout.tokens) for rollout in rollouts))
     sums = {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "tokens": num_tokens}
-    for group in micro_batches(rollouts, range(len(rollouts)), job.batch.micro_tokens):
+    for group in micro_batches(rollouts, job.batch.micro_tokens):
         batch = to_batch([rollouts[place] for place in group], job.device)
+        width = batch.tokens_BT.shape[1]
         logprobs_BT = logprobs_of(model, batch, job.rollout.temperature)
-        old_BT = padded([old[place] for place in group], batch.tokens_BT.shape[1]) if old else logprobs_BT.detach()
-        with torch.no_grad():
-            reference_BT = logprobs_of(reference, batch, job.rollout.temperature) if reference is not None else None
+        old_rows, reference_rows = pick(old, group), pick(reference, group)
         parts = policy_loss(
             logprobs_BT,
-            old_BT,
-            reference_BT,
+            padded(old_rows, width) if old_rows else logprobs_BT.detach(),
+            padded(reference_rows, width) if reference_rows else None,
             batch.mask_BT,
             advantages_B[group],
             job.loss,
@@ -122,30 +126,18 @@ def minibatch_step(
 
 
 def update(
-    model: Any,
-    reference: Any,
-    optimizer: torch.optim.Optimizer,
-    rollouts: Sequence[Rollout],
-    advantages_B: torch.Tensor,
-    job: TrainJob,
-    step: int,
+    model: Any, reference: Any, optimizer: torch.optim.Optimizer, rollouts: Sequence[Rollout], advantages_B: torch.Tensor, job: TrainJob, step: int
 ) -> dict[str, float]:
     """The optimiser steps of one rollout: a random split into minibatches, one step each. Returns what happened in them."""
     order = list(range(len(rollouts)))
     Random(f"minibatches:{job.seed}:{step}").shuffle(order)
     count, totals = job.batch.minibatches, {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "tokens": 0.0, "grad_norm": 0.0}
-    old = old_logprobs(model, rollouts, job) if count > 1 else []
+    old = rollout_logprobs(model, rollouts, job) if count > 1 else None
+    anchor = rollout_logprobs(reference, rollouts, job) if reference is not None else None
     for number in range(count):
         members = order[number::count]
         optimizer.zero_grad(set_to_none=True)
-        sums = minibatch_step(
-            model,
-            reference,
-            [rollouts[p] for p in members],
-            advantages_B[members],
-            [old[p] for p in members] if old else [],
-            job,
-        )
+        sums = minibatch_step(model, [rollouts[place] for place in members], advantages_B[members], pick(old, members), pick(anchor, members), job)
         sums["grad_norm"] = float(torch.nn.utils.clip_grad_norm_(model.parameters(), job.optimizer.max_grad_norm))
         for settings in optimizer.param_groups:
             settings["lr"] = learning_rate(job, step * count + number)

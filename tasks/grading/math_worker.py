@@ -103,7 +103,7 @@ def expressions(latex: str) -> list[Any]:
 def is_close(gold: Any, answer: Any) -> bool:
     """False for two constants that differ relative to their size, which Math-Verify takes for equal when both are small (its
     issue 14: 2^-99 and 2^-98). Constants with a float in them are left to its rounding to six decimals."""
-    from sympy import Expr, Float  # type: ignore[import-untyped]
+    from sympy import Expr, Float
 
     for expression in (gold, answer):
         if not isinstance(expression, Expr) or expression.free_symbols or expression.has(Float):
