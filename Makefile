@@ -2,15 +2,18 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+ENGINES_VENV := .venv-engines
 PYTEST_ARGS ?=
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 USE := $(VENV)/.installed
 DEVELOP := $(VENV)/.installed-dev
+ENGINES_PIP := $(ENGINES_VENV)/bin/python -m pip --disable-pip-version-check
+ENGINES := $(ENGINES_VENV)/.installed
 PYTHON_SCRIPTS = $(shell grep -slE '^\#!.*python' scripts/*)
 SHELL_SCRIPTS = $(shell grep -slE '^\#!.*bash' scripts/* .ci/run)
 
-.PHONY: help demo test slow lint types wheel
+.PHONY: help demo test slow engines lint types wheel
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -20,12 +23,15 @@ demo: $(USE)  ## evaluate the embedded base, train stage zero, evaluate again, p
 	$(VENV)/bin/python scripts/demo
 
 test slow: export OMP_NUM_THREADS ?= 1
+slow: export R1BENCH_REQUIRE_ENGINES ?= 1
 
 test: $(DEVELOP)  ## the tests, in under 15 minutes on two cores (PYTEST_ARGS=... is passed on)
 	$(VENV)/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-slow: $(DEVELOP)  ## the tests that make longer real runs
+slow: $(DEVELOP) $(ENGINES)  ## the tests that make longer real runs
 	$(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
+
+engines: $(ENGINES)  ## vLLM, TRL and OpenRLHF in .venv-engines, for the tests that need them (3 GB)
 
 lint: $(DEVELOP)  ## ruff over the code, its format, and the shell scripts' syntax
 	$(VENV)/bin/ruff check . $(PYTHON_SCRIPTS)
@@ -51,4 +57,15 @@ $(USE): pyproject.toml constraints.txt
 $(DEVELOP): $(USE)
 	@echo "installing what tests and checks need into $(VENV)"
 	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+# The list is complete, so nothing is resolved; torch comes first here too, with what its build for this machine brings along.
+$(ENGINES): constraints-engines.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { \
+	  echo "OpenRLHF is built for Python 3.11 and 3.12 only. Name one of them: make engines PYTHON=python3.11" >&2; exit 1; }
+	@echo "installing vLLM, TRL and OpenRLHF into $(ENGINES_VENV): a few minutes, depending on the network, and 3 GB"
+	@$(PYTHON) -m venv $(ENGINES_VENV)
+	@$(ENGINES_PIP) install -qq "$$(grep '^torch==' constraints-engines.txt)"
+	@$(ENGINES_PIP) install -qq --no-deps -r constraints-engines.txt
+	@$(ENGINES_PIP) install -qq --no-deps --no-build-isolation -e .
 	@touch $@

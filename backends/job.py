@@ -86,6 +86,16 @@ class OptimizerSpec(Part):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
 
 
+class Support(Part):
+    """A backend's answer to a job."""
+
+    kind: Literal["exact", "approximate", "refused"]
+    deviations: tuple[str, ...] = ()
+    """What will not be as the job says, where it is approximate."""
+    reason: str = ""
+    """Why it is refused."""
+
+
 class TrainJob(Part):
     """One stage, one backend, one folder."""
 

@@ -21,9 +21,7 @@ class OneLineErrors(click.Group):
         try:
             return super().invoke(ctx)
         except R1benchError as error:
-            failure = click.ClickException(" ".join(str(error).split()))
-            failure.exit_code = error.exit_code
-            raise failure from error
+            raise click.UsageError(" ".join(str(error).split())) from error
 
 
 def example(text: str) -> str:
@@ -41,7 +39,7 @@ def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
     pairs = [pair for text in value for pair in text.split(",") if pair]
     if any(len(pair.split("=")) != 2 for pair in pairs):
         raise click.BadParameter("give NAME=COLUMN pairs, for example problem=question,gold=answer")
-    return dict(pair.split("=") for pair in pairs)  # type: ignore[misc]
+    return {name: column for name, _, column in (pair.partition("=") for pair in pairs)}
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -186,10 +184,13 @@ def import_command(task: str, responses: Path, name: str, data: Path | None, col
     RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
     """
     from r1bench.harness.commands import import_responses
+    from r1bench.harness.importing import differences, render_differences
     from r1bench.leaderboards import board
 
-    entries = board.entries([import_responses(task, responses, name=name, data=data, columns=columns, runs=runs)])
-    show(as_json, board.to_json(entries), board.render(entries))
+    run = import_responses(task, responses, name=name, data=data, columns=columns, runs=runs)
+    entries, differing = board.entries([run]), differences(run)
+    text = board.render(entries) + ("\n\n" + render_differences(differing) if differing else "")
+    show(as_json, {"entries": board.to_json(entries), "differences": differing}, text)
 
 
 @main.command(

@@ -89,6 +89,15 @@ def sandbox() -> Finding:
     )
 
 
+def choices() -> list[Finding]:
+    """What can be named with --sampler and --backend."""
+    from r1bench.backends import BACKENDS
+    from r1bench.harness.samplers import SAMPLERS
+
+    samplers = [Finding("sampler", name, True, "for r1bench eval --sampler", "") for name in SAMPLERS]
+    return [*samplers, *(Finding("backend", name, True, "for r1bench train --backend", "") for name in BACKENDS)]
+
+
 def disk(folder: Path) -> Finding:
     """Free space where runs are written."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
@@ -105,7 +114,7 @@ def disk(folder: Path) -> Finding:
 def examine(runs: Path) -> list[Finding]:
     """Everything."""
     python = Finding("python", "python", True, f"{platform.python_version()}, r1bench {__version__}", "")
-    return [python, *devices(), *packages(), sandbox(), disk(runs)]
+    return [python, *devices(), *packages(), *choices(), sandbox(), disk(runs)]
 
 
 def render(findings: list[Finding]) -> str:

@@ -20,8 +20,6 @@ from collections.abc import Iterable
 class R1benchError(Exception):
     """Base of every error that a user can cause or cure."""
 
-    exit_code = 2
-
 
 class UsageError(R1benchError):
     """An option or a combination of options that cannot be."""

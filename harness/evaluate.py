@@ -7,7 +7,8 @@ numbers mean (leaderboards).
 import platform
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,21 +94,20 @@ def plan_batches(prompts: Sequence[Prompt], rounds: Sequence[int], batch_size: i
     return batches
 
 
-def judge(problem: Problem, completion: Completion, index: int, grade: Grade) -> Sample:
-    """A graded completion with its remarks on thinking, format and language."""
+def judge(problem: Problem, completion: Completion, index: int, grade: Grade, count_tokens: Callable[[str], int]) -> Sample:
+    """A graded completion with its remarks on thinking, length, format and language."""
     from r1bench.tasks.grading.format import keeps_format
     from r1bench.tasks.grading.language import words_by_script
     from r1bench.tasks.grading.thinking import split
 
     thinking = split(completion.text, completion.prefill)
     reasoning = thinking.reasoning if thinking.state != "absent" else completion.text
-    share = len(reasoning) / len(completion.text) if completion.text else 0.0
     return Sample(
         problem_id=problem.id,
         index=index,
         completion=completion,
         thinking_state=thinking.state,
-        reasoning_tokens=min(completion.num_tokens, round(completion.num_tokens * share)),
+        reasoning_tokens=min(completion.num_tokens, count_tokens(reasoning)),
         grade=grade,
         format_ok=keeps_format(completion.text, completion.prefill),
         languages=words_by_script(reasoning),
@@ -115,14 +115,20 @@ def judge(problem: Problem, completion: Completion, index: int, grade: Grade) ->
 
 
 def grade_and_store(
-    pool: "GradingPool", writer: RunWriter, problems: dict[str, Problem], drawn: Sequence[tuple[str, int, Completion]]
+    pool: "GradingPool",
+    writer: RunWriter,
+    problems: dict[str, Problem],
+    drawn: Sequence[tuple[str, int, Completion]],
+    count_tokens: Callable[[str], int],
+    published: Mapping[tuple[str, int], bool] | None = None,
 ) -> None:
-    """Grade completions given as (problem id, index, completion) and append them to the run."""
+    """Grade completions given as (problem id, index, completion) and append them to the run, with verdicts that came with them."""
     from r1bench.tasks.grading import GradeRequest
 
     requests = [GradeRequest(done.text, problems[problem_id].gold, done.finish_reason, done.prefill) for problem_id, _, done in drawn]
     for (problem_id, index, completion), grade in zip(drawn, pool.grade(requests), strict=True):
-        writer.append(judge(problems[problem_id], completion, index, grade))
+        sample = judge(problems[problem_id], completion, index, grade, count_tokens)
+        writer.append(replace(sample, published=(published or {}).get(sample.key)))
 
 
 def in_groups(drawn: Iterator[tuple[Request, Completion]], size: int) -> Iterator[list[tuple[str, int, Completion]]]:
@@ -214,6 +220,6 @@ def evaluate(
                     continue
                 for group in in_groups(sampler.generate(batch, sampling), GRADE_AT_ONCE):
                     before = len(writer.keys)
-                    grade_and_store(pool, writer, by_id, group)
+                    grade_and_store(pool, writer, by_id, group, sampler.count_tokens)
                     progress.advance(len(writer.keys) - before)
     return read_run(writer.folder)

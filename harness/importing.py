@@ -3,6 +3,7 @@
 One row (JSON, one per line, or a JSON list) holds one or several completions of one problem. Recognised names: the completion under
 `response`, `responses`, `completion`, `completions`, `generation`, `output`, `code`; the problem under `problem_id`, or found by its
 text under `problem`, `question`, `prompt`, or by the row's own `id`/`idx`/`unique_id` where that is a problem's id. Others by --map.
+Verdicts that came with them (`score`, `is_correct`, ...) are kept beside ours, and every difference is listed.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from r1bench.tasks.task import Task
 
 RESPONSE_NAMES = ("response", "responses", "completion", "completions", "generation", "output", "code")
+VERDICT_NAMES = ("score", "is_correct", "correct", "graded_list")
 PROBLEM_TEXT_NAMES = ("problem", "question", "prompt")
 PROBLEM_ID_NAMES = ("problem_id", "unique_id", "id", "idx", "task_id")
 
@@ -63,25 +65,38 @@ def texts_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[s
     return texts
 
 
+def verdicts_of(row: dict[str, Any], count: int) -> list[bool | None]:
+    """What another grader said of each completion of a row; None where it said nothing that is a yes or a no."""
+    value = next((row[name] for name in VERDICT_NAMES if name in row), None)
+    given = value if isinstance(value, list) else [value]
+    if len(given) != count:
+        return [None] * count
+    return [bool(verdict) if isinstance(verdict, bool) or verdict in (0, 1) else None for verdict in given]
+
+
 def read_completions(
     rows: Iterable[tuple[str, dict[str, Any]]], columns: dict[str, str], problems: list[Problem]
-) -> list[tuple[str, int, Completion]]:
-    """(problem id, index, completion) for every completion of every row, given as (where, row)."""
+) -> tuple[list[tuple[str, int, Completion]], dict[tuple[str, int], bool]]:
+    """(problem id, index, completion) for every completion of every row, given as (where, row), and the verdicts that came with them."""
     by_id = {problem.id: problem for problem in problems}
     by_text = {normal(problem.prompt): problem for problem in problems}
     counts: dict[str, int] = {}
-    found = []
+    found: list[tuple[str, int, Completion]] = []
+    published: dict[tuple[str, int], bool] = {}
     for where, row in rows:
         problem = find_problem(row, columns, by_id, by_text, where)
         reason = row.get("finish_reason", "stop")
         if reason not in FINISH_REASONS:
             raise DataError(where, f"finish_reason {reason!r} is none of {', '.join(FINISH_REASONS)}", "correct the row")
         prefill = "<think>\n" if row.get("prefilled_think") is True else ""
-        for text in texts_of(row, columns, where):
+        texts = texts_of(row, columns, where)
+        for text, verdict in zip(texts, verdicts_of(row, len(texts)), strict=True):
             index = counts.get(problem.id, 0)
             counts[problem.id] = index + 1
             found.append((problem.id, index, Completion(text=text, finish_reason=reason, num_tokens=0, prefill=prefill)))
-    return found
+            if verdict is not None:
+                published[problem.id, index] = verdict
+    return found, published
 
 
 def check_counts(found: list[tuple[str, int, Completion]], problems: list[Problem], source: Path) -> int:
@@ -104,6 +119,11 @@ def check_counts(found: list[tuple[str, int, Completion]], problems: list[Proble
     return most
 
 
+def unknown_length(text: str) -> int:
+    """Imported text has no tokens that we could count: whose tokenizer would they be of?"""
+    return 0
+
+
 def import_run(
     task: "Task",
     problems: list[Problem],
@@ -121,7 +141,7 @@ def import_run(
     from r1bench.harness import evaluate
     from r1bench.tasks.grading import GRADERS, GradingPool
 
-    found = read_completions(rows, columns, problems)
+    found, published = read_completions(rows, columns, problems)
     num_samples = check_counts(found, problems, source)
     texts = digest_of([[problem_id, index, completion.text] for problem_id, index, completion in found])
     checkpoint = Checkpoint(name=name, path=str(source), digest=texts)
@@ -147,5 +167,31 @@ def import_run(
     with open_run(root, manifest, problems) as writer, GradingPool(task.grader) as pool:
         missing = [entry for entry in found if entry[:2] not in writer.keys]
         for start in range(0, len(missing), evaluate.GRADE_AT_ONCE):
-            evaluate.grade_and_store(pool, writer, by_id, missing[start : start + evaluate.GRADE_AT_ONCE])
+            evaluate.grade_and_store(pool, writer, by_id, missing[start : start + evaluate.GRADE_AT_ONCE], unknown_length, published)
     return read_run(writer.folder)
+
+
+def differences(run: Run) -> list[dict[str, Any]]:
+    """Every sample on which our verdict and the one that came with it disagree, as plain values."""
+    return [
+        {
+            "problem_id": sample.problem_id,
+            "index": sample.index,
+            "published": sample.published,
+            "outcome": sample.grade.outcome,
+            "extracted": sample.grade.extracted,
+            "reason": sample.grade.reason,
+        }
+        for sample in run.samples
+        if sample.published is not None and sample.published != bool(sample.grade.score)
+    ]
+
+
+def render_differences(found: list[dict[str, Any]]) -> str:
+    """A line for each difference."""
+    lines = [
+        f"  {row['problem_id']} #{row['index']}: came with {'correct' if row['published'] else 'wrong'}, is {row['outcome']} here "
+        f"({row['reason']}); extracted {row['extracted']!r:.60}"
+        for row in found
+    ]
+    return "\n".join([f"{len(found)} verdicts differ from those that came with the completions:", *lines])

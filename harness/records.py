@@ -172,12 +172,14 @@ class Sample(Record):
     completion: Completion
     thinking_state: ThinkingState
     reasoning_tokens: int
-    """Tokens of the reasoning, in proportion to its share of the text; all of the completion where no reasoning is marked."""
+    """Tokens of the reasoning; of the whole completion where no reasoning is marked; 0 where tokens are not known."""
     grade: Grade
     format_ok: bool
     """Whether the completion keeps to <think>...</think><answer>...</answer>."""
     languages: dict[str, int] = field(default_factory=dict)
     """Words of the reasoning by script: {'latin': ..., 'han': ...}."""
+    published: bool | None = None
+    """The verdict that came with an imported completion: another grader's opinion, kept beside ours."""
 
     @property
     def key(self) -> tuple[str, int]:

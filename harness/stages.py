@@ -108,7 +108,7 @@ def prepare(
     Raises:
         UnknownNameError, UsageError, CheckpointError, DataError, StorageError: before anything is trained.
     """
-    from r1bench.backends import get_plan
+    from r1bench.backends import check_support, get_backend
     from r1bench.backends.job import make_job
     from r1bench.tasks import get_task
     from r1bench.tasks.rewards import check_rewards
@@ -116,7 +116,7 @@ def prepare(
 
     if stage not in STAGES:
         raise UnknownNameError("stage", stage, STAGES, "r1bench train --help")
-    get_plan(backend)
+    get_backend(backend)
     values = apply_settings(read_recipe(recipe, stage), settings)
     judges = values.pop("judged_by", [])
     base = find_checkpoint(model or values.pop("model"))
@@ -138,6 +138,7 @@ def prepare(
         "versions": versions(),
     }
     job = make_job(values)
+    check_support(job)
     task = get_task(job.data.task)
     check_rewards([reward.name for reward in job.rewards])
     if job.data.template not in TEMPLATES:
@@ -211,14 +212,14 @@ def run_job(job: "TrainJob") -> Path:
     Raises:
         BackendError: the process failed; the same command goes on from its last checkpoint.
     """
-    from r1bench.backends import get_plan
+    from r1bench.backends import get_backend
 
     out = Path(job.out)
     final = out / FINAL
     if (final / COMPLETE).is_file() and read_seal(final).get("name") == job.name:
         return final
     environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads), "TOKENIZERS_PARALLELISM": "false"}
-    process = subprocess.Popen(get_plan(job.backend)(out / JOB), env=environment)
+    process = subprocess.Popen(get_backend(job.backend).plan(out / JOB), env=environment)
     try:
         code = process.wait()
     except KeyboardInterrupt:

@@ -175,9 +175,7 @@ def _chunks(count: int, width: int) -> Iterator[int]:
     return (min(step, count - start) for start in range(0, count, step))
 
 
-def bootstrap_interval(
-    values: Sequence[float], level: float = 0.95, *, num_resamples: int = 10_000, seed: int = 0
-) -> Interval:
+def bootstrap_interval(values: Sequence[float], level: float = 0.95, *, num_resamples: int = 10_000, seed: int = 0) -> Interval:
     """Percentile bootstrap of a mean over problems (Efron 1979); `values` are question means in 0 ... 1, in any order.
 
     Problems are drawn, not samples, so samples of one problem stay together. Percentiles are widened for few problems
@@ -262,9 +260,7 @@ def paired_difference(scores_a: Scores, scores_b: Scores, level: float = 0.95) -
     Raises UsageError without problems.
     """
     if len(scores_a) != len(scores_b):
-        raise UsageError(
-            f"{len(scores_a)} and {len(scores_b)} problems cannot be paired; keep those that both answered"
-        )
+        raise UsageError(f"{len(scores_a)} and {len(scores_b)} problems cannot be paired; keep those that both answered")
     means = zip(question_means(scores_a), question_means(scores_b), strict=True)
     differences = [round(mean_b - mean_a, 12) for mean_a, mean_b in means]
     count, total = len(differences), math.fsum(differences)

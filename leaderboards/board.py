@@ -76,6 +76,11 @@ class Entry(Record):
     mean_reasoning_tokens_error: float | None = None
     han_share: float | None = None
     mixed_share: float | None = None
+    published_score: float | None = None
+    """Share of correct among the verdicts that came with imported completions: another grader's opinion."""
+    num_published: int = 0
+    num_differing: int = 0
+    """Verdicts of ours that differ from those."""
 
 
 def sampling_text(sampling: dict[str, Any]) -> str:
@@ -113,7 +118,17 @@ def _measures(run: Run) -> dict[str, Any]:
         "mean_reasoning_tokens_error": reasoning.error,
         "han_share": metrics.han_share(run),
         "mixed_share": metrics.mixed_share(run),
+        **_published(run),
     }
+
+
+def _published(run: Run) -> dict[str, Any]:
+    """How the verdicts that came with imported completions stand beside ours, by field of Entry."""
+    pairs = [(sample.published, bool(sample.grade.score)) for sample in run.samples if sample.published is not None]
+    if not pairs:
+        return {}
+    share = sum(published for published, _ in pairs) / len(pairs)
+    return {"published_score": share, "num_published": len(pairs), "num_differing": sum(published != ours for published, ours in pairs)}
 
 
 def entry(run: Run) -> Entry:
@@ -180,7 +195,13 @@ def _row_lines(row: Entry, rank: int | None) -> list[str]:
         tables.points(row.mixed_share),
     )
     stage = tables.shortened(tables.plain(row.stage) or tables.UNKNOWN, STAGE_WIDTH)
-    return [*lines, tables.columns(("", stage, tables.outcome_counts(row.outcomes), *measures), SECOND_LINE)]
+    lines.append(tables.columns(("", stage, tables.outcome_counts(row.outcomes), *measures), SECOND_LINE))
+    if row.published_score is not None:
+        came = (
+            f"came with {tables.points(row.published_score)} by another grader (n {row.num_published}); {row.num_differing} verdicts differ"
+        )
+        lines.append(f"    {came}")
+    return lines
 
 
 def _group_text(rows: list[Entry]) -> str:

@@ -35,6 +35,9 @@ class Comparison:
     a: Entry
     b: Entry
     difference: PairedDifference
+    """Of the scores."""
+    format_difference: PairedDifference
+    """Of the shares in the asked form."""
     level: float
     notes: tuple[str, ...] = ()
     """What a reader should know and that is no reason to refuse: other versions, the same checkpoint."""
@@ -76,9 +79,7 @@ def is_same_evaluation(run_a: Run, run_b: Run) -> bool:
     """Whether both hold the very same texts and scores from the same checkpoint: a copy, or an exact repetition."""
     if run_a.manifest.checkpoint_digest != run_b.manifest.checkpoint_digest:
         return False
-    said = [
-        {sample.key: (sample.completion.text, sample.grade.score) for sample in run.samples} for run in (run_a, run_b)
-    ]
+    said = [{sample.key: (sample.completion.text, sample.grade.score) for sample in run.samples} for run in (run_a, run_b)]
     return said[0] == said[1]
 
 
@@ -106,11 +107,13 @@ def compare(run_a: Run, run_b: Run, *, level: float = 0.95) -> Comparison:
     check_comparable(run_a, run_b)
     scores = [metrics.rows(run, lambda sample: sample.grade.score) for run in (run_a, run_b)]
     difference = statistics.paired_difference(scores[0], scores[1], level)
+    formats = [metrics.rows(run, lambda sample: float(sample.format_ok)) for run in (run_a, run_b)]
     notes = _notes(run_a.manifest, run_b.manifest)
     if is_same_evaluation(run_a, run_b):
         difference = difference._replace(low=0.0, high=0.0, method="identical")
         notes = ("A and B hold the same samples of one checkpoint", *notes[1:])
-    return Comparison(board.entry(run_a), board.entry(run_b), difference, level, notes)
+    formatted = statistics.paired_difference(formats[0], formats[1], level)
+    return Comparison(board.entry(run_a), board.entry(run_b), difference, formatted, level, notes)
 
 
 def verdict(comparison: Comparison) -> str:
@@ -134,6 +137,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "a": comparison.a.to_json(),
         "b": comparison.b.to_json(),
         "difference": comparison.difference._asdict(),
+        "format_difference": comparison.format_difference._asdict(),
         "level": comparison.level,
         "notes": list(comparison.notes),
         "verdict": verdict(comparison),
@@ -147,22 +151,32 @@ def _change(a: float | None, b: float | None, *, is_share: bool) -> str:
     return tables.signed_points(b - a if is_share else (b - a) / 100)
 
 
-def _table(a: Entry, b: Entry, difference: PairedDifference) -> list[str]:
+def _table(comparison: Comparison) -> list[str]:
     """The measures of both side by side."""
+    a, b = comparison.a, comparison.b
 
-    def score(row: Entry) -> str:
-        return f"{tables.points(row.score)} {tables.between(row.low, row.high)}"
+    def share(value: float | None, low: float | None, high: float | None) -> str:
+        return f"{tables.points(value)} {tables.between(low, high)}"
 
-    change = f"{tables.signed_points(difference.mean)} {tables.between(difference.low, difference.high)}"
-    lines = [("", "A", "B", "B - A"), ("pass@1", score(a), score(b), change)]
-    counts = tables.outcome_counts
-    lines.append(("c/w/u/t/f", counts(a.outcomes), counts(b.outcomes), ""))
-    for title, name in (("format %", "format_rate"), ("han words %", "han_share"), ("mixed %", "mixed_share")):
-        first, second = getattr(a, name), getattr(b, name)
-        lines.append((title, tables.points(first), tables.points(second), _change(first, second, is_share=True)))
+    def change(difference: PairedDifference) -> str:
+        return f"{tables.signed_points(difference.mean)} {tables.between(difference.low, difference.high)}"
+
+    lines = [("", "A", "B", "B - A")]
+    lines.append(("pass@1", share(a.score, a.low, a.high), share(b.score, b.low, b.high), change(comparison.difference)))
+    formats = [share(row.format_rate, row.format_low, row.format_high) for row in (a, b)]
+    lines.append(("format %", *formats, change(comparison.format_difference)))
+    lines.append(("c/w/u/t/f", tables.outcome_counts(a.outcomes), tables.outcome_counts(b.outcomes), ""))
     for title, name in (("tokens", "mean_tokens"), ("reasoning", "mean_reasoning_tokens")):
         first, second = getattr(a, name), getattr(b, name)
-        lines.append((title, tables.number(first), tables.number(second), _change(first, second, is_share=False)))
+        errors = [getattr(row, f"{name}_error") for row in (a, b)]
+        means = [
+            tables.number(mean) + (f" ± {error:.1f}" if error is not None else "")
+            for mean, error in zip((first, second), errors, strict=True)
+        ]
+        lines.append((title, *means, _change(first, second, is_share=False)))
+    for title, name in (("han words %", "han_share"), ("mixed %", "mixed_share")):
+        first, second = getattr(a, name), getattr(b, name)
+        lines.append((title, tables.points(first), tables.points(second), _change(first, second, is_share=True)))
     return [tables.columns(line, COLUMNS) for line in lines]
 
 
@@ -182,7 +196,7 @@ def render_measures(comparison: Comparison) -> str:
         f"{a.task}, version {a.task_version}: {a.num_problems} problems, template {a.template}, {a.sampling},"
         f" grader {a.grader} {a.grader_version}, protocol {a.protocol}"
     )
-    lines += [tables.paragraph(tables.plain(heading)), "", *_table(a, b, difference), ""]
+    lines += [tables.paragraph(tables.plain(heading)), "", *_table(comparison), ""]
     lines.append(
         tables.paragraph(
             f"By problem: B wins {difference.wins}, loses {difference.losses}, ties {difference.ties}; sign-flip"
@@ -190,7 +204,7 @@ def render_measures(comparison: Comparison) -> str:
             f" {tables.points(difference.total_error)} over questions,"
             f" {tables.points(difference.resampling_error)} resampling the same questions only. Interval:"
             f" {100 * comparison.level:g} %, {difference.method}. c/w/u/t/f: samples correct, wrong, unparsed,"
-            " truncated, failed."
+            " truncated, failed. tokens, reasoning: mean ± standard error."
         )
     )
     lines += [tables.paragraph(tables.plain(f"Note: {note}.")) for note in comparison.notes]

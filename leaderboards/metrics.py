@@ -46,8 +46,7 @@ def outcome_counts(run: Run) -> dict[str, int]:
 def mean_tokens(run: Run, tokens: Callable[[Sample], int]) -> Mean:
     """Mean over problems of a token count, over the samples whose completion has one (imported text has none)."""
     counted = [
-        [float(tokens(sample)) for sample in samples if sample.completion.num_tokens > 0]
-        for samples in run.samples_by_problem().values()
+        [float(tokens(sample)) for sample in samples if sample.completion.num_tokens > 0] for samples in run.samples_by_problem().values()
     ]
     known = [row for row in counted if row]
     if not known:

@@ -87,7 +87,5 @@ def _cut(line: str, width: int) -> list[str]:
 
 def columns(cells: Sequence[str], widths: Sequence[int]) -> str:
     """One row: a negative width aligns left, a positive one right; one space between columns."""
-    aligned = (
-        left(cell, -width) if width < 0 else right(cell, width) for cell, width in zip(cells, widths, strict=True)
-    )
+    aligned = (left(cell, -width) if width < 0 else right(cell, width) for cell, width in zip(cells, widths, strict=True))
     return " ".join(aligned).rstrip()

@@ -45,7 +45,7 @@ def check_rewards(names: Sequence[str]) -> None:
     """Raises UnknownNameError for a reward that is not in the table."""
     for name in names:
         if name not in REWARDS:
-            raise UnknownNameError("reward", name, REWARDS, "docs/rewards.md")
+            raise UnknownNameError("reward", name, REWARDS, "docs/training.md")
 
 
 def score(

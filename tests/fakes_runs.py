@@ -28,11 +28,7 @@ def make_run(scores: Sequence[Sequence[float]], *, samples: Sequence[Sample] | N
     name = changes.get("name", "tiny")
     n = max((len(row) for row in scores), default=1)
     names = [f"p{index:04d}" for index in range(len(scores))]
-    made = [
-        make_sample(problem, i, score)
-        for problem, row in zip(names, scores, strict=True)
-        for i, score in enumerate(row)
-    ]
+    made = [make_sample(problem, i, score) for problem, row in zip(names, scores, strict=True) for i, score in enumerate(row)]
     fields: dict[str, Any] = {
         "task": "arithmetic",
         "task_version": "1",

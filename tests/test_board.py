@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from fakes_runs import make_run, make_sample
 
 from r1bench.harness import statistics
 from r1bench.leaderboards import board, metrics, tables
-from fakes_runs import make_run, make_sample
 
 SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 6
 
@@ -63,9 +63,7 @@ def test_a_run_without_problems_has_no_score():
 
 
 def test_outcomes_are_counted_apart_and_sum_to_the_samples():
-    run = sample_run(
-        {}, {"grade": make_sample("x", 0, 0, outcome="truncated").grade}, {"grade": make_sample("x", 0, 0).grade}
-    )
+    run = sample_run({}, {"grade": make_sample("x", 0, 0, outcome="truncated").grade}, {"grade": make_sample("x", 0, 0).grade})
     counts = board.entry(run).outcomes
     assert counts == {"correct": 1, "wrong": 1, "unparsed": 0, "truncated": 1, "failed": 0}
     assert tables.outcome_counts(counts) == "1/1/0/1/0"

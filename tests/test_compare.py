@@ -4,11 +4,11 @@ import dataclasses
 import json
 
 import pytest
+from fakes_runs import make_run, make_sample
 
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.leaderboards import compare
 from r1bench.leaderboards.tables import display_width
-from fakes_runs import make_run, make_sample
 
 LOW, HIGH = [[0, 1, 0, 0]] * 200 + [[1, 1, 0, 0]] * 50, [[1, 1, 1, 0]] * 150 + [[0, 1, 0, 0]] * 100
 
@@ -134,11 +134,7 @@ def test_other_versions_and_devices_are_a_note_and_no_reason_to_refuse():
 
 
 def test_lengths_format_and_languages_stand_side_by_side():
-    long = [
-        make_sample(
-            "p0000", 0, 1, num_tokens=30, reasoning_tokens=20, format_ok=False, languages={"latin": 4, "han": 4}
-        )
-    ]
+    long = [make_sample("p0000", 0, 1, num_tokens=30, reasoning_tokens=20, format_ok=False, languages={"latin": 4, "han": 4})]
     found = compare.compare(make_run([[1]]), make_run([[1]], name="other", samples=long))
     assert (found.a.mean_tokens, found.b.mean_tokens, found.b.mean_reasoning_tokens) == (12, 30, 20)
     assert (found.a.format_rate, found.b.format_rate, found.a.mixed_share, found.b.mixed_share) == (1, 0, 0, 1)

@@ -70,7 +70,8 @@ def test_padding_gets_no_gradient_and_the_end_token_gets_one(batch: dict[str, to
 
 def test_on_policy_without_reference_the_gradient_is_that_of_reinforce(batch: dict[str, torch.Tensor]) -> None:
     logprobs = batch["logprobs_BT"]
-    policy_loss(logprobs, logprobs.detach(), None, batch["mask_BT"], batch["advantages_B"], LossSpec(), num_sequences=8, num_tokens=30.0).loss.backward()
+    mask, advantages = batch["mask_BT"], batch["advantages_B"]
+    policy_loss(logprobs, logprobs.detach(), None, mask, advantages, LossSpec(), num_sequences=8, num_tokens=30.0).loss.backward()
     lengths = batch["mask_BT"].sum(1, keepdim=True)
     expected = -batch["advantages_B"][:, None] * batch["mask_BT"] / lengths / 8
     assert torch.allclose(logprobs.grad, expected, atol=1e-7)

@@ -97,7 +97,12 @@ def test_a_prompt_that_does_not_fit_is_refused_before_generation(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({"n": 0}, "--samples"), ({"n": 2, "temperature": 0.0}, "greedy"), ({"temperature": -1.0}, "--temperature"), ({"top_p": 0.0}, "--top-p")],
+    [
+        ({"n": 0}, "--samples"),
+        ({"n": 2, "temperature": 0.0}, "greedy"),
+        ({"temperature": -1.0}, "--temperature"),
+        ({"top_p": 0.0}, "--top-p"),
+    ],
 )
 def test_impossible_sampling_is_refused(tmp_path: Path, changes: dict[str, float], named: str) -> None:
     with pytest.raises(UsageError, match=named):
@@ -136,7 +141,9 @@ def r1bench(root: Path) -> list[str]:
 
 
 def drawn(folder: Path) -> list[tuple[object, ...]]:
-    return [(s.key, s.completion.text, s.completion.num_tokens, s.completion.finish_reason, s.grade.outcome) for s in read_run(folder).samples]
+    return [
+        (s.key, s.completion.text, s.completion.num_tokens, s.completion.finish_reason, s.grade.outcome) for s in read_run(folder).samples
+    ]
 
 
 def test_kill_9_and_the_same_command_give_the_samples_of_an_uninterrupted_run(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 import pytest
+from fakes_runs import make_run
 
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.leaderboards import gate
 from r1bench.leaderboards.tables import display_width
-from fakes_runs import make_run
 
 LEVEL_RUN = [[1, 0, 1, 0]] * 100 + [[1, 1, 1, 0]] * 75 + [[0, 0, 0, 1]] * 75
 
@@ -56,14 +56,10 @@ def judge_again(verdict, margin):
 
 
 def test_the_decision_follows_the_one_sided_bounds():
-    verdict = judge(
-        [[1, 0, 0, 1]] * 50 + [[0, 0, 1, 1]] * 50 + [[1, 1, 1, 1]] * 50, [[1, 1, 0, 1]] * 100 + [[0, 0, 1, 1]] * 50
-    )
+    verdict = judge([[1, 0, 0, 1]] * 50 + [[0, 0, 1, 1]] * 50 + [[1, 1, 1, 1]] * 50, [[1, 1, 0, 1]] * 100 + [[0, 0, 1, 1]] * 50)
     difference = verdict.comparison.difference
     half = 1.6551 * difference.interval_error
-    assert (difference.low, difference.high) == pytest.approx(
-        (difference.mean - half, difference.mean + half), abs=1e-4
-    )
+    assert (difference.low, difference.high) == pytest.approx((difference.mean - half, difference.mean + half), abs=1e-4)
     assert judge_again(verdict, 100 * -difference.low + 0.1) == "PASS"
     assert judge_again(verdict, 100 * -difference.low - 0.1) != "PASS"
 
@@ -110,9 +106,7 @@ def test_margin_zero_is_never_reached_by_an_equal_candidate_and_the_text_says_so
     assert "choose a margin above 0" in gate.needs(verdict)
 
 
-@pytest.mark.parametrize(
-    "options", [{"margin": -1}, {"margin": 101}, {"margin": float("nan")}, {"level": 0.5}, {"level": 1}]
-)
+@pytest.mark.parametrize("options", [{"margin": -1}, {"margin": 101}, {"margin": float("nan")}, {"level": 0.5}, {"level": 1}])
 def test_impossible_options_are_refused(options):
     with pytest.raises(UsageError, match="give one between"):
         judge([[1]], [[1]], **options)

@@ -179,9 +179,7 @@ def test_interval_is_cut_at_one_for_a_nearly_perfect_score():
 
 def test_interval_widens_when_answers_cluster_in_problems():
     clustered = statistics.interval([[1.0] * 4] * 25 + [[0.0] * 4] * 25)
-    spread = statistics.interval(
-        [[1.0, 0.0, 1.0, 0.0]] * 25 + [[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]] * 12 + [[0.0] * 4]
-    )
+    spread = statistics.interval([[1.0, 0.0, 1.0, 0.0]] * 25 + [[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]] * 12 + [[0.0] * 4])
     assert clustered.high - clustered.low > 3 * (spread.high - spread.low)
 
 
@@ -251,9 +249,7 @@ def test_paired_intervals_cover_no_difference_about_as_often_as_they_say(num_pro
 
 def test_sign_flip_p_value_agrees_with_trying_every_sign():
     differences = [0.5, -0.25, 0.75, 0.25, 0.0, 1.0]
-    sums = [
-        sum(s * d for s, d in zip(signs, differences, strict=True)) for signs in itertools.product((1, -1), repeat=6)
-    ]
+    sums = [sum(s * d for s, d in zip(signs, differences, strict=True)) for signs in itertools.product((1, -1), repeat=6)]
     expected = np.mean(np.abs(sums) >= 2.25 - 1e-9)
     assert statistics.sign_flip_p_value(differences) == pytest.approx(expected)
 

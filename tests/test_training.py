@@ -16,6 +16,7 @@ from r1bench.harness.errors import R1benchError, UnknownNameError, UsageError
 from r1bench.harness.stages import apply_settings, prepare, read_recipe
 
 SMALL = ("steps=6", "save_every=2", "batch.prompts=4", "batch.samples=4", "batch.minibatches=2", "rollout.max_tokens=48")
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 SMALL_OPTIONS = [word for setting in SMALL for word in ("--set", setting)]
 
 
@@ -25,7 +26,7 @@ def command(out: Path) -> list[str]:
 
 
 def train(out: Path) -> None:
-    subprocess.run(command(out), check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run(command(out), check=True, capture_output=True, env=ONE_THREAD)
 
 
 def events(out: Path) -> list[dict[str, object]]:
@@ -76,7 +77,7 @@ def processes_of(out: Path) -> list[int]:
 
 def test_kill_9_and_the_same_command_end_in_the_very_same_weights(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ONE_THREAD)
     deadline = time.monotonic() + 180
     while not (out / "checkpoints" / "step-000002" / "COMPLETE").exists():
         assert process.poll() is None, "it ended before it could be killed"
@@ -129,7 +130,10 @@ def test_a_wrong_setting_is_named_before_anything_is_written(tmp_path: Path, set
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("stage", "backend", "recipe", "near"), [("zer", "custom", "tiny", "zero"), ("zero", "custm", "tiny", "custom"), ("zero", "custom", "tinny", "tiny")])
+@pytest.mark.parametrize(
+    ("stage", "backend", "recipe", "near"),
+    [("zer", "custom", "tiny", "zero"), ("zero", "custm", "tiny", "custom"), ("zero", "custom", "tinny", "tiny")],
+)
 def test_unknown_names_come_with_the_nearest(tmp_path: Path, stage: str, backend: str, recipe: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=f"did you mean '{near}'"):
         prepare(stage, backend, recipe, out=tmp_path / "out", device="cpu")

@@ -7,6 +7,17 @@ import signal
 import sys
 from pathlib import Path
 
+from r1bench.backends.job import Support, TrainJob, read_job
+from r1bench.harness.errors import R1benchError
+from r1bench.harness.records import Problem
+
+
+def supports(job: TrainJob) -> Support:
+    """Exactly what a job says, for the stages that are built."""
+    if job.stage != "zero":
+        return Support(kind="refused", reason=f"stage {job.stage!r} is not built into it; it trains stage 'zero'")
+    return Support(kind="exact")
+
 
 def plan(job_file: Path) -> list[str]:
     """The command that trains a job."""
@@ -24,10 +35,6 @@ def end_with_parent() -> None:
 
 def main() -> int:
     """Train the job named on the command line; exit code 0, or 2 with one line that says why."""
-    from r1bench.backends.job import read_job
-    from r1bench.harness.errors import R1benchError
-    from r1bench.harness.records import Problem
-
     end_with_parent()
     try:
         job_file = Path(sys.argv[1])

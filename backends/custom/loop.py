@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -68,7 +69,7 @@ def train(job: TrainJob, problems: Sequence[Problem] | None = None) -> Path:
         betas=job.optimizer.betas,
         weight_decay=job.optimizer.weight_decay,
     )
-    resumed = state.restore(newest, optimizer, reference) if newest else {"step": 0, "offsets": {}}
+    resumed: dict[str, Any] = state.restore(newest, optimizer, reference) if newest else {"step": 0, "offsets": {}}
     journal = Journal(out, job.steps, resumed["offsets"], resumed["step"])
     journal.event("start", step=resumed["step"], pid=os.getpid())
     end_tokens, template = end_tokens_of(model, tokenizer), TEMPLATES[job.data.template]

@@ -126,7 +126,13 @@ def minibatch_step(
 
 
 def update(
-    model: Any, reference: Any, optimizer: torch.optim.Optimizer, rollouts: Sequence[Rollout], advantages_B: torch.Tensor, job: TrainJob, step: int
+    model: Any,
+    reference: Any,
+    optimizer: torch.optim.Optimizer,
+    rollouts: Sequence[Rollout],
+    advantages_B: torch.Tensor,
+    job: TrainJob,
+    step: int,
 ) -> dict[str, float]:
     """The optimiser steps of one rollout: a random split into minibatches, one step each. Returns what happened in them."""
     order = list(range(len(rollouts)))
@@ -137,7 +143,9 @@ def update(
     for number in range(count):
         members = order[number::count]
         optimizer.zero_grad(set_to_none=True)
-        sums = minibatch_step(model, [rollouts[place] for place in members], advantages_B[members], pick(old, members), pick(anchor, members), job)
+        sums = minibatch_step(
+            model, [rollouts[place] for place in members], advantages_B[members], pick(old, members), pick(anchor, members), job
+        )
         sums["grad_norm"] = float(torch.nn.utils.clip_grad_norm_(model.parameters(), job.optimizer.max_grad_norm))
         for settings in optimizer.param_groups:
             settings["lr"] = learning_rate(job, step * count + number)

@@ -5,6 +5,7 @@ Left out: grading, storing, and any sampling default; a sampler does exactly wha
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
@@ -23,7 +24,8 @@ class Prompt(NamedTuple):
     num_tokens: int
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True)
+class Request:
     """One completion to be drawn."""
 
     prompt: Prompt
@@ -45,6 +47,10 @@ class Sampler(Protocol):
 
     def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
         """Fill a template for (problem id, question) pairs and count tokens."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a piece of a completion."""
         ...
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:

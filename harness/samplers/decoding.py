@@ -34,17 +34,20 @@ class Drawn(NamedTuple):
 class GrowingLayer(DynamicLayer):
     """A cache layer that grows by doubling instead of being copied at each token."""
 
+    buffers: tuple[torch.Tensor, torch.Tensor] | None = None
+    """Room for keys and values; `keys` and `values` are views of what is filled."""
+
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Append (B, heads, new, width) keys and values; returns views of all so far."""
-        before = self.get_seq_length()
+        before, keys, values = self.get_seq_length(), self.keys, self.values
         after = before + key_states.shape[-2]
-        buffers = getattr(self, "buffers", None)
+        buffers = self.buffers
         if buffers is None or buffers[0].shape[-2] < after or buffers[0].shape[0] != key_states.shape[0]:
             shape = (*key_states.shape[:-2], max(after + 32, 2 * before), key_states.shape[-1])
             buffers = (key_states.new_empty(shape), value_states.new_empty((*shape[:-1], value_states.shape[-1])))
-            if before:
-                buffers[0][..., :before, :] = self.keys
-                buffers[1][..., :before, :] = self.values
+            if before and keys is not None and values is not None:
+                buffers[0][..., :before, :] = keys
+                buffers[1][..., :before, :] = values
             self.buffers = buffers
             self.dtype, self.device, self.is_initialized = key_states.dtype, key_states.device, True
         buffers[0][..., before:after, :] = key_states
@@ -54,6 +57,8 @@ class GrowingLayer(DynamicLayer):
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keep the given rows, in that order; a row may be named more than once."""
+        assert self.keys is not None, "rows are selected after the prompt was read"
+        assert self.values is not None
         self.keys, self.values = self.keys[indices], self.values[indices]
         self.buffers = None
 

@@ -24,6 +24,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allo
     from transformers import AutoModelForCausalLM
 
     quiet_transformers()
+    model: Any
     try:
         model = AutoModelForCausalLM.from_pretrained(
             checkpoint.path,
@@ -165,6 +166,10 @@ class TransformersSampler:
     def text_of(self, tokens: Sequence[int]) -> str:
         """The raw text without special tokens; surrogates that a cut character left are replaced."""
         return self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a piece of text, without special ones."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _stop_test(self, stop: tuple[str, ...]) -> Any:
         if not stop:

@@ -28,6 +28,9 @@ class ScriptedSampler:
         texts = [template.fill(question) for _, question in problems]
         return [Prompt(problem_id, text, "", len(text.split())) for (problem_id, _), text in zip(problems, texts, strict=True)]
 
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         for request in requests:
             words = self.script(request.prompt.problem_id, request.index).split(" ")
