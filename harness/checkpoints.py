@@ -81,6 +81,11 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
         raise CheckpointError(f"checkpoint {name!r} is a file; give the folder that holds config.json and *.safetensors")
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"checkpoint {name!r} has no config.json; give the folder that save_pretrained() wrote")
+    for path in (folder / "config.json", folder / "tokenizer.json"):
+        try:
+            path.is_file() and json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"checkpoint {name!r} has a {path.name} that is not JSON; copy it again") from error
     if (folder / SEAL).is_file() and not (folder / COMPLETE).is_file():
         raise CheckpointError(f"checkpoint {name!r} is unfinished ({COMPLETE} is missing); resume the training that was writing it")
     if any(folder.glob("*.safetensors")):

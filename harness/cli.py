@@ -112,21 +112,21 @@ def tasks_show(name: str, as_json: bool) -> None:
     show(as_json, describe_task(name), task_page(name))
 
 
-@tasks.command("check", epilog=example("r1bench tasks check aime24 --data aime24.jsonl"))
+@tasks.command("check", epilog=example("r1bench tasks check aime24 --data aime24.jsonl\nr1bench tasks check aime24 --data one.jsonl --data two.json"))
 @click.argument("name")
-@DATA
+@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="File or folder; several copies are held against each other.")
 @MAP
 @JSON
 @click.pass_context
-def tasks_check(ctx: click.Context, name: str, data: Path | None, columns: dict[str, str], as_json: bool) -> None:
+def tasks_check(ctx: click.Context, name: str, data: tuple[Path, ...], columns: dict[str, str], as_json: bool) -> None:
     """Look for duplicates, conflicts and bad rows, and grade every gold as if it were an answer: all must be correct.
 
-    Exit code 1 where something was found.
+    Several --data are copies of one benchmark: golds that contradict each other are named. Exit code 1 where something was found.
     """
     from r1bench.tasks import get_task
-    from r1bench.tasks.check import check_task
+    from r1bench.tasks.check import check_copies
 
-    report = check_task(get_task(name), data, columns)
+    report = check_copies(get_task(name), data or (None,), columns)
     show(as_json, report.to_json(), report.render())
     ctx.exit(0 if report.is_ok else 1)
 

@@ -143,7 +143,7 @@ def entry(run: Run) -> Entry:
         task_version=manifest.task_version,
         protocol=manifest.protocol(),
         template=manifest.template,
-        sampling=sampling_text(manifest.sampling),
+        sampling="sampling not known" if manifest.sampler == "import" else sampling_text(manifest.sampling),
         grader=manifest.grader,
         grader_version=manifest.grader_version,
         run=run.id,

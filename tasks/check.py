@@ -4,13 +4,14 @@ A grader that fails its own gold answers loses points that no model can win back
 Left out: whether the published answers are true.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from r1bench.tasks.grading import GradeRequest, GradingPool
-from r1bench.tasks.loading import inspect
+from r1bench.tasks.loading import Findings, inspect
+from r1bench.tasks.sources import Overlap, overlaps
 from r1bench.tasks.task import Task
 
 
@@ -53,6 +54,44 @@ class CheckReport:
         return "\n".join([count, golds, *self.findings, *self.misgraded, "ok" if self.is_ok else "NOT OK"])
 
 
+@dataclass(frozen=True)
+class CopiesReport:
+    """What `check_copies` found."""
+
+    copies: tuple[CheckReport, ...]
+    overlaps: tuple[Overlap, ...]
+    """Every two copies held against each other."""
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """A sentence for each problem on which two copies disagree."""
+        return tuple(sentence for overlap in self.overlaps for sentence in overlap.contradictions)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether every copy is, and no two contradict each other."""
+        return all(report.is_ok for report in self.copies) and not self.contradictions
+
+    def to_json(self) -> dict[str, Any]:
+        copies = [report.to_json() for report in self.copies]
+        return {"copies": copies, "overlaps": [overlap._asdict() for overlap in self.overlaps], "is_ok": self.is_ok}
+
+    def render(self) -> str:
+        """The report as text for a terminal."""
+        texts = [report.render() for report in self.copies]
+        for overlap in self.overlaps:
+            one, other = overlap.sources
+            count = f"{overlap.num_shared} problems are in both {one} and {other}; {len(overlap.contradictions)} with contradicting golds"
+            texts.append("\n".join([count, *overlap.contradictions]))
+        return "\n\n".join(texts)
+
+
+def check_copies(task: Task, sources: Sequence[Path | None], columns: Mapping[str, str] | None = None) -> CopiesReport:
+    """Check one or several copies of a task's data, and hold them against each other. Errors as `check_task`."""
+    found = [inspect(task, data, columns) for data in sources]
+    return CopiesReport(tuple(report_on(task, each) for each in found), overlaps(task, found))
+
+
 def check_task(task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None) -> CheckReport:
     """Read a task's problems and grade each gold answer as the response `\\boxed{gold}`.
 
@@ -60,7 +99,11 @@ def check_task(task: Task, data: Path | None = None, columns: Mapping[str, str] 
         DataError: the data cannot be read at all.
         UsageError: a role in `columns` that does not exist.
     """
-    found = inspect(task, data, columns)
+    return report_on(task, inspect(task, data, columns))
+
+
+def report_on(task: Task, found: Findings) -> CheckReport:
+    """Grade every gold of problems that were read."""
     pairs = [(problem, gold) for problem in found.problems for gold in problem.gold]
     with GradingPool(task.grader) as pool:
         grades = pool.grade([GradeRequest(f"\\boxed{{{gold}}}", (gold,), "stop") for _, gold in pairs])

@@ -83,7 +83,7 @@ def run(python: str, engine: str) -> tuple[int, str, str]:
     command = [python, str(ROOT / "tests/support/engine_probe.py"), engine, str(FOLDER)]
     request = json.dumps({"texts": TEXTS, "prompts": PROMPTS, "num_tokens": 48})
     with tempfile.TemporaryDirectory() as home, open(f"{home}/errors", "w+", encoding="utf-8") as errors:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, "text": True, "encoding": "utf-8"}
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, "text": True, "encoding": "utf-8"}
         process = subprocess.Popen(command, env=settings(home), cwd=home, start_new_session=True, **pipes)
         try:
             answer, _ = process.communicate(request, timeout=900)

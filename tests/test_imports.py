@@ -170,7 +170,7 @@ def test_every_folder_with_modules_has_an_init_file() -> None:
 def test_no_init_file_stands_at_the_root_or_in_tests() -> None:
     assert [
         *ROOT.glob("__init__.py"),
-        *(ROOT / "tests").rglob("__init__.py"),
+        *(ROOT / "tests").glob("__init__.py"),
         *(ROOT / "scripts").rglob("__init__.py"),
     ] == []
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from r1bench.tasks import TASKS
-from r1bench.tasks.check import check_task
+from r1bench.tasks import TASKS, get_task
+from r1bench.tasks.check import check_copies, check_task
 
 PUBLISHED = [
     ("aime24", "contests/aime24_nemo.jsonl.txt"),
@@ -48,3 +48,25 @@ def test_the_report_lists_what_is_wrong(tmp_path: Path) -> None:
 
 def test_the_report_is_json(tmp_path: Path) -> None:
     assert json.loads(json.dumps(check_task(TASKS["arithmetic"]).to_json()))["is_ok"] is True
+
+
+def test_copies_that_contradict_each_other_are_named(tmp_path: Path) -> None:
+    rows = [{"question": f"Ann has {n} red pears and buys one more pear. How many?", "answer": f"#### {n + 1}"} for n in range(3)]
+    other = [{"question": row["question"].replace("Ann has", "Ann  has $"), "answer": row["answer"]} for row in rows]
+    other[1]["answer"] = "#### 480"
+    paths = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    for path, content in zip(paths, (rows, other), strict=True):
+        path.write_text("".join(json.dumps(row) + "\n" for row in content))
+    found = check_copies(get_task("gsm8k"), paths).contradictions
+    assert len(found) == 1
+    assert "has the gold 2 in" in found[0]
+    assert "480 in" in found[0]
+
+
+@pytest.mark.shared_data
+def test_published_copies_of_aime_2024_disagree_about_one_gold(shared_data: Path) -> None:
+    names = ("aime24_nemo.jsonl.txt", "aime24_orz.json", "aime24_qwen.jsonl")
+    found = check_copies(get_task("aime24"), [shared_data / "contests" / name for name in names]).contradictions
+    assert found  # Open-Reasoner-Zero's row 23 against another copy
+    assert all("480" in line for line in found)
+    assert all("197" in line for line in found)

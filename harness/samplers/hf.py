@@ -21,6 +21,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allo
     Raises:
         CheckpointError: transformers cannot load the folder; the message carries its reason in one line.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     quiet_transformers()
@@ -33,7 +34,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allo
             use_safetensors=None if allow_pickle else True,
             local_files_only=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"checkpoint {checkpoint.path} cannot be loaded: {reason}") from error
     return model.to(device).eval()

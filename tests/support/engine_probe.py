@@ -78,7 +78,7 @@ def probe_trl(folder: str, request: Answer) -> Answer:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
-    common = {"use_cpu": True, "bf16": False, "max_steps": 1, "per_device_train_batch_size": 4, "learning_rate": 1e-3}
+    common: Answer = {"use_cpu": True, "bf16": False, "max_steps": 1, "per_device_train_batch_size": 4, "learning_rate": 1e-3}
     common |= {"report_to": "none", "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True, "lr_scheduler_type": "constant"}
     prompts = [{"prompt": prompt} for prompt in request["prompts"]]
     pairs = [{"prompt": prompt, "completion": "<think> 1 + 2 = 3 </think> <answer> 3 </answer>"} for prompt in request["prompts"]]
