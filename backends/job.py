@@ -18,11 +18,15 @@ NotNegative = Annotated[float, Field(ge=0)]
 class Part(BaseModel):
     """Frozen, and strict about names: a misspelt key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class LossSpec(Part):
-    """Which policy-gradient loss, in full. The defaults are GRPO as DeepSeek-R1 writes it (arXiv 2501.12948, Eq. 1-3)."""
+    """Which policy-gradient loss, in full.
+
+    The defaults are GRPO of DeepSeek-R1 (arXiv 2501.12948, Eq. 1-3) with ratios per token and a mean over tokens, as in DeepSeekMath
+    (arXiv 2402.03300, Eq. 3): R1 prints ratios of whole sequences and does not say which of the two it ran.
+    """
 
     scale: Literal["group_std", "none"] = "group_std"
     """What the centred rewards of a group are divided by."""
@@ -52,6 +56,8 @@ class DataSpec(Part):
     task: str = "arithmetic"
     split: Literal["train"] = "train"
     template: str = "plain"
+    prompts_digest: str = ""
+    """Of the prompts and golds of a task with data; '' where the task generates them."""
 
 
 class BatchSpec(Part):
@@ -65,6 +71,8 @@ class BatchSpec(Part):
     """Optimiser steps per rollout."""
     micro_tokens: Positive = 8192
     """Padded tokens per forward pass: memory, not mathematics."""
+    decode_at_once: Positive = 512
+    """Completions drawn side by side: memory again."""
 
 
 class RolloutSpec(Part):
@@ -80,8 +88,9 @@ class OptimizerSpec(Part):
 
     learning_rate: Annotated[float, Field(gt=0)] = 3e-6
     warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """In optimiser steps; a linear decay runs from the first step on and multiplies it."""
     decay: Literal["constant", "linear"] = "constant"
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.95)
     weight_decay: NotNegative = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
 
@@ -113,8 +122,8 @@ class TrainJob(Part):
     save_every: Positive = 20
     keep: Positive = 2
     """Intermediate checkpoints that stay."""
-    reference_every: Annotated[int, Field(ge=0)] = 400
-    """The reference becomes the policy every so many rollouts; 0: never. R1 refreshes every 400 steps."""
+    reference_every: Annotated[int, Field(ge=0)] = 25
+    """The reference becomes the policy every so many rollouts; 0: never. R1: every 400 updates, which are 25 rollouts of 16."""
     seed: int = 0
     device: str = "cpu"
     threads: Positive = 1
@@ -132,8 +141,9 @@ class TrainJob(Part):
             raise ValueError(
                 f"batch.minibatches={self.batch.minibatches} does not divide {self.batch.prompts} prompts x {self.batch.samples} samples"
             )
-        if not self.rewards:
-            raise ValueError("rewards is empty; name at least one")
+        names = [reward.name for reward in self.rewards]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"rewards must name at least one, and none twice: {names}")
         return self
 
 

@@ -21,16 +21,12 @@ from r1bench.harness.records import Checkpoint, digest_of
 EMBEDDED = "tiny-base"
 SEAL, COMPLETE = "r1bench.json", "COMPLETE"
 DIGESTED = (
-    "*.safetensors",
-    "*.bin",
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "vocab.*",
-    "chat_template.jinja",
-    "generation_config.json",
+    *("*.safetensors", "*.bin", "config.json", "generation_config.json"),
+    *("*token*.json", "*.model", "*.tiktoken", "vocab.*", "merges.txt", "*.jinja"),
 )
+"""Files that decide what a model says."""
+SEALED = (*DIGESTED, "trainer/*")
+"""Files that a seal vouches for: those, and what a training needs to go on."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -50,14 +46,19 @@ def find_checkpoint(name: str, *, allow_pickle: bool = False) -> Checkpoint:
         raise CheckpointError(f"checkpoint {name!r} does not exist; give a folder, a hub id (org/model) or {EMBEDDED}")
     check_folder(folder, name, allow_pickle=allow_pickle)
     seal = read_seal(folder)
-    title = seal.get("name") or (name.replace("/", "--") if folder.name in ("", ".") or not Path(name).exists() else folder.resolve().name)
+    title = str(seal.get("name") or (folder.resolve().name if Path(name).exists() else name))
     return Checkpoint(
-        name=EMBEDDED if name == EMBEDDED else title,
+        name=EMBEDDED if name == EMBEDDED else safe_name(title),
         path=str(folder),
         digest=folder_digest(folder),
         stage=seal.get("stage", ""),
         parent=seal.get("parent", ""),
     )
+
+
+def safe_name(text: str) -> str:
+    """A name that is one harmless part of a path and of a line of text."""
+    return re.sub(r"[^\w.@+-]+", "-", text).strip("-.")[:80] or "checkpoint"
 
 
 def fetch(name: str, *, allow_pickle: bool = False) -> Path:
@@ -66,7 +67,9 @@ def fetch(name: str, *, allow_pickle: bool = False) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repository, _, revision = name.partition("@")
-    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "vocab.*", "merges.txt"] + (["*.bin"] if allow_pickle else [])
+    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.tiktoken", "vocab.*", "merges.txt", COMPLETE] + (
+        ["*.bin"] if allow_pickle else []
+    )
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
@@ -83,9 +86,11 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
         raise CheckpointError(f"checkpoint {name!r} has no config.json; give the folder that save_pretrained() wrote")
     for path in (folder / "config.json", folder / "tokenizer.json"):
         try:
-            path.is_file() and json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"checkpoint {name!r} has a {path.name} that is not JSON; copy it again") from error
+            is_object = not path.is_file() or isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+        except (OSError, ValueError):
+            is_object = False
+        if not is_object:
+            raise CheckpointError(f"checkpoint {name!r} has a {path.name} that is no JSON object; copy it again")
     if (folder / SEAL).is_file() and not (folder / COMPLETE).is_file():
         raise CheckpointError(f"checkpoint {name!r} is unfinished ({COMPLETE} is missing); resume the training that was writing it")
     if any(folder.glob("*.safetensors")):
@@ -101,19 +106,20 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
 
 
 def file_digest(path: Path) -> str:
+    """SHA-256 in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def file_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file that decides what the model says."""
-    paths = {path for pattern in DIGESTED for path in folder.glob(pattern) if path.is_file()}
-    return {path.name: file_digest(path) for path in sorted(paths)}
+def file_digests(folder: Path, patterns: tuple[str, ...]) -> dict[str, str]:
+    """SHA-256 of the files that fit a pattern, by their path within the folder."""
+    paths = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(paths)}
 
 
 def folder_digest(folder: Path) -> str:
-    """16 digits for the weights, configuration and tokenizer; the same for a copy under another name."""
-    return digest_of(file_digests(folder))
+    """16 digits for every file that decides what the model says; the same for a copy under another name."""
+    return digest_of(file_digests(folder, DIGESTED))
 
 
 def read_seal(folder: Path) -> dict[str, Any]:
@@ -122,9 +128,12 @@ def read_seal(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not a readable seal; restore it or delete it") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is not a seal; restore it or delete it")
+    return value
 
 
 def sync_folder(folder: Path) -> None:
@@ -148,14 +157,16 @@ def seal(folder: Path, write: Callable[[Path], None], lineage: dict[str, Any]) -
     Raises:
         StorageError: the disk refused; what stood there before is untouched.
     """
-    building = folder.with_name(f".{folder.name}.{os.getpid()}")
+    from safetensors import SafetensorError
+
+    building = folder.with_name(f".{folder.name}.building")
     try:
-        shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(building, ignore_errors=True)  # a killed writer may have left it
         building.mkdir(parents=True)
         write(building)
         record = {
             **lineage,
-            "files": file_digests(building),
+            "files": file_digests(building, SEALED),
             "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         (building / SEAL).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -163,9 +174,11 @@ def seal(folder: Path, write: Callable[[Path], None], lineage: dict[str, Any]) -
         (building / COMPLETE).touch()
         sync_folder(building)
         replace_folder(building, folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"cannot write checkpoint {folder}: {reason}; free space or choose another --out") from error
+    finally:
         shutil.rmtree(building, ignore_errors=True)
-        raise StorageError(f"cannot write checkpoint {folder}: {error.strerror or error}; free space or choose another --out") from error
     return folder
 
 
@@ -181,4 +194,7 @@ def replace_folder(new: Path, old: Path) -> None:
 
 def is_sealed(folder: Path) -> bool:
     """Whether a folder is complete and its files are the ones that were sealed."""
-    return (folder / COMPLETE).is_file() and read_seal(folder).get("files") == file_digests(folder)
+    try:
+        return (folder / COMPLETE).is_file() and read_seal(folder).get("files") == file_digests(folder, SEALED)
+    except (CheckpointError, OSError):
+        return False

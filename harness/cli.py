@@ -1,9 +1,9 @@
 """The command line: parse, one call, print. Results go to stdout, progress and errors to stderr.
 
-Exit codes: 0 done; 1 the gate says FAIL, or `tasks check` found something; 2 wrong usage or input; 3 the gate says INSUFFICIENT EVIDENCE.
+Exit codes: 0 done; 1 the gate says FAIL, or `tasks check` found something; 2 wrong usage or input; 3 the gate says INSUFFICIENT EVIDENCE;
+4 a fault of r1bench itself (with a traceback); 130 interrupted.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,75 +11,7 @@ from typing import Any
 import click
 
 from r1bench.harness import __version__
-from r1bench.harness.errors import R1benchError
-
-
-class OneLineErrors(click.Group):
-    """A group in which what a user can cure is one line and exit code 2, not a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except R1benchError as error:
-            raise click.UsageError(" ".join(str(error).split())) from error
-
-
-def example(text: str) -> str:
-    """An epilog that click leaves as it is."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in text.strip().split("\n"))
-
-
-def show(as_json: bool, value: Any, text: str) -> None:
-    """Print one or the other."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False) if as_json else text)
-
-
-def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
-    """`problem=question,gold=answer` as a dictionary."""
-    pairs = [pair for text in value for pair in text.split(",") if pair]
-    if any(len(pair.split("=")) != 2 for pair in pairs):
-        raise click.BadParameter("give NAME=COLUMN pairs, for example problem=question,gold=answer")
-    return {name: column for name, _, column in (pair.partition("=") for pair in pairs)}
-
-
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-RUNS = click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    envvar="R1BENCH_RUNS",
-    help="Folder of runs.",
-)
-OUT_RUNS = click.option(
-    "--out",
-    "--runs",
-    "runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    envvar="R1BENCH_RUNS",
-    help="Folder that the run is written into.",
-)
-DATA = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.",
-)
-MAP = click.option(
-    "--map",
-    "columns",
-    multiple=True,
-    callback=parse_map,
-    help="Names of columns that are not recognised: problem=question,gold=answer.",
-)
-DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
-PICKLE = click.option(
-    "--allow-pickle",
-    is_flag=True,
-    help="Load weights from pickle files, which can run code: only from people you trust.",
-)
+from r1bench.harness.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, RUNS, OneLineErrors, example, show
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -112,7 +44,9 @@ def tasks_show(name: str, as_json: bool) -> None:
     show(as_json, describe_task(name), task_page(name))
 
 
-@tasks.command("check", epilog=example("r1bench tasks check aime24 --data aime24.jsonl\nr1bench tasks check aime24 --data one.jsonl --data two.json"))
+@tasks.command(
+    "check", epilog=example("r1bench tasks check aime24 --data aime24.jsonl\nr1bench tasks check aime24 --data one.jsonl --data two.json")
+)
 @click.argument("name")
 @click.option("--data", multiple=True, type=click.Path(path_type=Path), help="File or folder; several copies are held against each other.")
 @MAP
@@ -223,7 +157,8 @@ def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
 
     checkpoint, judged = train_stage(runs=runs, is_judged=is_judged, **options)
     entries = board.entries(judged)
-    text = f"checkpoint: {checkpoint}" + ("\n\n" + board.render(entries) if entries else "")
+    unjudged = f"not evaluated yet: r1bench eval {checkpoint} --tasks ..."
+    text = f"checkpoint: {checkpoint}\n\n" + (board.render(entries) if entries else unjudged)
     show(as_json, {"checkpoint": str(checkpoint), "entries": board.to_json(entries)}, text)
 
 

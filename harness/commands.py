@@ -98,7 +98,7 @@ def import_responses(task: str, responses: Path, *, name: str, data: Path | None
 
     chosen = get_task(task)
     known = {key: value for key, value in columns.items() if key in ("problem", "gold")}
-    problems = load_problems(chosen, data or (None if chosen.generate else responses), None if data else known)
+    problems = load_problems(chosen, data or (None if chosen.generate else responses), known)
     return import_run(chosen, problems, read_rows(responses), responses, runs, name=name, columns=columns)
 
 

@@ -6,7 +6,6 @@ R1benchError              exit code 2 at the command line, one line, no tracebac
 ├── DataError             a file of problems, responses or samples: names file and row
 ├── CheckpointError       a model folder that is missing, incomplete or unsafe
 ├── ContextError          prompt + max_tokens do not fit the model
-├── MissingExtraError     an optional dependency, with its `pip install` line
 ├── StorageError          a folder that cannot be written, a full disk, a run folder of another shape
 ├── ProtocolError         two runs that must not be compared
 ├── GraderError           our own grader failed: never a score of 0
@@ -15,6 +14,11 @@ R1benchError              exit code 2 at the command line, one line, no tracebac
 
 import difflib
 from collections.abc import Iterable
+
+
+def printable(text: str) -> str:
+    """One line without control characters: what a file says must not steer a terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text.split()))
 
 
 class R1benchError(Exception):
@@ -48,13 +52,6 @@ class CheckpointError(R1benchError):
 
 class ContextError(R1benchError):
     """Prompt and completion together do not fit the model's context."""
-
-
-class MissingExtraError(R1benchError):
-    """An optional dependency that is not installed."""
-
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} is not installed; run: pip install 'r1bench[{extra}]'")
 
 
 class StorageError(R1benchError):

@@ -7,9 +7,9 @@ numbers mean (leaderboards).
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from r1bench.harness.records import (
     Run,
     Sample,
     Sampling,
-    Template,
     digest_of,
 )
 from r1bench.harness.samplers import Prompt, Request, Sampler
@@ -34,9 +33,12 @@ from r1bench.harness.store import RunWriter, open_run, read_run
 if TYPE_CHECKING:
     from r1bench.tasks.grading import GradingPool
     from r1bench.tasks.task import Task
+    from r1bench.tasks.templates import Template
 
 GRADE_AT_ONCE = 64
-"""Completions that are handed to the graders together."""
+"""Completions that are handed to the graders together,"""
+GRADE_AFTER_SECONDS = 5.0
+"""unless the first of them has waited for so long."""
 
 
 def check_sampling(sampling: Sampling) -> None:
@@ -48,7 +50,10 @@ def check_sampling(sampling: Sampling) -> None:
     rules = (
         (sampling.n >= 1, f"--samples must be at least 1, not {sampling.n}"),
         (sampling.max_tokens >= 1, f"--max-tokens must be at least 1, not {sampling.max_tokens}"),
-        (sampling.temperature >= 0, f"--temperature must not be negative, and is {sampling.temperature}"),
+        (
+            sampling.temperature == 0 or 1e-3 <= sampling.temperature <= 100,
+            f"--temperature must be 0 (greedy) or lie within 0.001 ... 100, and is {sampling.temperature}",
+        ),
         (0 < sampling.top_p <= 1, f"--top-p must lie in (0, 1], and is {sampling.top_p}"),
         (sampling.top_k >= 0, f"--top-k must not be negative, and is {sampling.top_k}"),
         (
@@ -121,21 +126,20 @@ def grade_and_store(
     drawn: Sequence[tuple[str, int, Completion]],
     count_tokens: Callable[[str], int],
     published: Mapping[tuple[str, int], bool] | None = None,
-) -> None:
-    """Grade completions given as (problem id, index, completion) and append them to the run, with verdicts that came with them."""
+) -> int:
+    """Grade completions given as (problem id, index, completion) and append them; returns how many are new.
+
+    `published` holds verdicts that came with imported ones.
+    """
     from r1bench.tasks.grading import GradeRequest
+
+    before = len(writer.keys)
 
     requests = [GradeRequest(done.text, problems[problem_id].gold, done.finish_reason, done.prefill) for problem_id, _, done in drawn]
     for (problem_id, index, completion), grade in zip(drawn, pool.grade(requests), strict=True):
         sample = judge(problems[problem_id], completion, index, grade, count_tokens)
         writer.append(replace(sample, published=(published or {}).get(sample.key)))
-
-
-def in_groups(drawn: Iterator[tuple[Request, Completion]], size: int) -> Iterator[list[tuple[str, int, Completion]]]:
-    """(problem id, index, completion) in groups of up to `size`, in order."""
-    numbered = enumerate(drawn)
-    for _, group in groupby(numbered, key=lambda pair: pair[0] // size):
-        yield [(request.prompt.problem_id, request.index, completion) for _, (request, completion) in group]
+    return len(writer.keys) - before
 
 
 def environment(sampler: Sampler) -> dict[str, str]:
@@ -154,7 +158,7 @@ def make_manifest(
     checkpoint: Checkpoint,
     sampler: Sampler,
     sampling: Sampling,
-    template: Template,
+    template: "Template",
     name: str,
     source: str,
 ) -> Manifest:
@@ -189,7 +193,7 @@ def evaluate(
     checkpoint: Checkpoint,
     sampler: Sampler,
     sampling: Sampling,
-    template: Template,
+    template: "Template",
     root: Path,
     *,
     name: str = "",
@@ -218,8 +222,14 @@ def evaluate(
                 missing = [request for request in batch if (request.prompt.problem_id, request.index) not in writer.keys]
                 if not missing:
                     continue
-                for group in in_groups(sampler.generate(batch, sampling), GRADE_AT_ONCE):
-                    before = len(writer.keys)
-                    grade_and_store(pool, writer, by_id, group, sampler.count_tokens)
-                    progress.advance(len(writer.keys) - before)
+                waiting: list[tuple[str, int, Completion]] = []
+                graded_at = time.monotonic()
+                try:
+                    for request, completion in sampler.generate(batch, sampling):
+                        waiting.append((request.prompt.problem_id, request.index, completion))
+                        if len(waiting) == GRADE_AT_ONCE or time.monotonic() - graded_at > GRADE_AFTER_SECONDS:
+                            progress.advance(grade_and_store(pool, writer, by_id, waiting, sampler.count_tokens))
+                            waiting, graded_at = [], time.monotonic()
+                finally:  # also what had finished when something broke off
+                    progress.advance(grade_and_store(pool, writer, by_id, waiting, sampler.count_tokens))
     return read_run(writer.folder)

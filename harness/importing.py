@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from r1bench.harness.errors import DataError
+from r1bench.harness.errors import DataError, printable
 from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sampling, digest_of
 from r1bench.harness.store import open_run, read_run
 
@@ -34,13 +34,15 @@ def find_problem(
     """The problem that a row answers.
 
     Raises:
-        DataError: neither its id nor its text is one of the task's.
+        DataError: neither its id nor its text is one of the task's. A row whose text is there and fits no problem is not
+            matched by a running number, which may count something else.
     """
     texts = [columns["problem"]] if "problem" in columns else PROBLEM_TEXT_NAMES
     for name in texts:
         if isinstance(row.get(name), str) and normal(row[name]) in by_text:
             return by_text[normal(row[name])]
-    ids = [columns["problem_id"]] if "problem_id" in columns else PROBLEM_ID_NAMES
+    has_text = any(isinstance(row.get(name), str) for name in texts)
+    ids = [columns["problem_id"]] if "problem_id" in columns else ("problem_id", "unique_id") if has_text else PROBLEM_ID_NAMES
     for name in ids:
         if name in row and str(row[name]) in by_id:
             return by_id[str(row[name])]
@@ -190,7 +192,8 @@ def differences(run: Run) -> list[dict[str, Any]]:
 def render_differences(found: list[dict[str, Any]]) -> str:
     """A line for each difference."""
     lines = [
-        f"  {row['problem_id']} #{row['index']}: came with {'correct' if row['published'] else 'wrong'}, is {row['outcome']} here "
+        f"  {printable(row['problem_id'])} #{row['index']}: came with "
+        f"{'correct' if row['published'] else 'wrong'}, is {row['outcome']} here "
         f"({row['reason']}); extracted {row['extracted']!r:.60}"
         for row in found
     ]

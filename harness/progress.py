@@ -6,6 +6,8 @@ It goes to stderr; results go to stdout.
 import sys
 import time
 
+from r1bench.harness.errors import printable
+
 QUIET_SECONDS = 10.0
 """Least time between two lines where the output is not a terminal."""
 
@@ -14,7 +16,7 @@ class Progress:
     """Says how far a piece of work is. Use as a context manager."""
 
     def __init__(self, label: str, total: int, *, done: int = 0) -> None:
-        self.label, self.total, self.done = label, total, done
+        self.label, self.total, self.done = printable(label), total, done
         self.start_done, self.started = done, time.monotonic()
         self.last_shown = 0.0
         self.is_terminal = sys.stderr.isatty()

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "failed"]
-"""correct and wrong are verdicts; unparsed: no answer was found; truncated: the budget ended first; failed: grading itself
-broke off (for example at its time bound). The last three are never merged into wrong."""
+"""correct and wrong are verdicts; unparsed: no answer was found; truncated: the budget ended first; failed: grading itself broke off."""
 OUTCOMES: tuple[Outcome, ...] = ("correct", "wrong", "unparsed", "truncated", "failed")
 
 FinishReason = Literal["stop", "length", "error"]
@@ -65,26 +64,6 @@ class Problem(Record):
     def digest(self) -> str:
         """Changes when the question or its answers change, not when metadata does."""
         return digest_of([self.id, self.prompt, list(self.gold), self.language])
-
-
-@dataclass(frozen=True)
-class Template:
-    """How a problem is put to a model."""
-
-    name: str
-    text: str
-    """With {problem} for the question."""
-    kind: Literal["plain", "chat"]
-    """plain: the model continues this very text; chat: it is the user's turn in the checkpoint's own chat template, and
-    a checkpoint without one gets it as plain text followed by a line break."""
-
-    def fill(self, problem: str) -> str:
-        """The text, with the problem in its place. Braces in the problem are left alone."""
-        return self.text.replace("{problem}", problem).replace("{{}}", "{}")
-
-    @property
-    def hash(self) -> str:
-        return digest_of([self.text, self.kind])
 
 
 @dataclass(frozen=True)
@@ -183,7 +162,25 @@ class Sample(Record):
 
     @property
     def key(self) -> tuple[str, int]:
+        """What no two samples of a run share."""
         return self.problem_id, self.index
+
+    def check(self) -> None:
+        """Raise ValueError or TypeError where a value read from a file cannot be that of a sample."""
+        is_placed = isinstance(self.problem_id, str) and type(self.index) is int and self.index >= 0
+        if (
+            not is_placed
+            or self.grade.outcome not in OUTCOMES
+            or self.grade.score not in (0, 1)
+            or self.thinking_state not in THINKING_STATES
+        ):
+            raise ValueError("a field of the sample has a value that it cannot have")
+        if (
+            self.completion.finish_reason not in FINISH_REASONS
+            or not isinstance(self.completion.text, str)
+            or self.completion.num_tokens < 0
+        ):
+            raise ValueError("the completion has a value that it cannot have")
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -232,11 +229,21 @@ class Manifest(Record):
     def from_json(cls, value: dict[str, Any]) -> Self:
         return cls(**{**value, "rounds": tuple(value["rounds"])})
 
+    def check(self) -> None:
+        """Raise ValueError or TypeError where a value read from a file cannot be that of a manifest."""
+        texts = (self.task, self.name, self.template, self.grader, self.sampler, self.checkpoint, self.stage)
+        is_text = all(isinstance(text, str) for text in texts) and isinstance(self.environment, dict)
+        if not is_text or self.num_problems < 0 or not self.rounds or any(type(n) is not int or n < 1 for n in self.rounds):
+            raise ValueError("a field of the manifest has a value that it cannot have")
+        Sampling.from_json(self.sampling)
+
     def identity(self) -> str:
         """The same for two evaluations that draw the same samples: the run folder is named after it."""
         leave_out = ("name", "environment", "command", "rounds", "stage", "parent", "checkpoint")
         fields = {key: value for key, value in self.to_json().items() if key not in leave_out}
         fields["sampling"] = {key: value for key, value in self.sampling.items() if key != "n"}
+        device = self.environment.get("device", "").partition(",")[0]
+        fields["computed"] = [self.environment.get("dtype", ""), device]
         return digest_of(fields)
 
     def protocol(self) -> str:

@@ -3,9 +3,11 @@
 Left out, until they are built: cold-start SFT, reasoning RL, rejection sampling, SFT-2, RL for all scenarios, distillation.
 """
 
+import copy
 import json
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from r1bench.harness import __version__
 from r1bench.harness.checkpoints import COMPLETE, find_checkpoint, read_seal
-from r1bench.harness.errors import BackendError, StorageError, UnknownNameError, UsageError
-from r1bench.harness.records import canonical_json
+from r1bench.harness.errors import BackendError, ContextError, StorageError, UnknownNameError, UsageError
+from r1bench.harness.records import Checkpoint, canonical_json, digest_of
+from r1bench.harness.samplers.hf import check_device, context_length_of, encode, load_tokenizer, render
 from r1bench.harness.store import refusals, write_whole
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ STAGES: dict[str, Stage] = {
         "arXiv 2501.12948, 2.2",
     ),
 }
+GIVEN_ELSEWHERE = ("name", "stage", "backend", "recipe", "model", "model_digest", "out", "device", "threads", "versions", "judged_by")
+MAY_DIFFER = ("out", "threads", "versions", "device", "model")
+"""Of a job that is gone on with: a folder may be moved, a package updated. The checkpoint's digest still has to agree."""
 RECIPES = ("paper", "single-gpu", "tiny")
 
 
@@ -55,27 +61,38 @@ def read_recipe(name: str, stage: str) -> dict[str, Any]:
     if name in RECIPES:
         text = (files("r1bench.harness") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"recipe {name} cannot be read as text: {error}") from error
     else:
         raise UnknownNameError("recipe", name, RECIPES, "r1bench train --help (a YAML file will do as well)")
     try:
         recipe = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"recipe {name} is not YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(recipe, dict) or not isinstance(recipe.get(stage), dict):
+    settings = recipe.get(stage) if isinstance(recipe, dict) else None
+    if not isinstance(settings, dict):
         raise UsageError(f"recipe {name} has no stage {stage!r}; it must be a mapping of stages to settings")
-    return recipe[stage]
+    judges = settings.setdefault("judged_by", [])
+    if not isinstance(judges, list) or not all(isinstance(judge, str) for judge in judges):
+        raise UsageError(f"recipe {name}: judged_by must be a list of tasks, and is {judges!r}")
+    if not isinstance(settings.get("model", ""), str):
+        raise UsageError(f"recipe {name}: model must be a folder or a hub id, and is {settings['model']!r}")
+    return settings
 
 
 def apply_settings(values: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
     """`batch.prompts=8` and the like, put into nested settings. Values are read as YAML."""
     import yaml
 
-    found = json.loads(json.dumps(values))
+    found = copy.deepcopy(values)
     for setting in settings:
         key, sign, text = setting.partition("=")
         if not sign or not key:
             raise UsageError(f"--set {setting!r} is not KEY=VALUE; for example --set optimizer.learning_rate=1e-5")
+        if key in GIVEN_ELSEWHERE:
+            raise UsageError(f"--set {setting!r}: {key} is an option of its own (r1bench train --help) or follows from others")
         *path, last = key.split(".")
         place = found
         for part in path:
@@ -118,44 +135,53 @@ def prepare(
         raise UnknownNameError("stage", stage, STAGES, "r1bench train --help")
     get_backend(backend)
     values = apply_settings(read_recipe(recipe, stage), settings)
-    judges = values.pop("judged_by", [])
-    base = find_checkpoint(model or values.pop("model"))
-    values.pop("model", None)
+    judges, default = values.pop("judged_by"), values.pop("model", None)
+    if not (model or default):
+        raise UsageError(f"recipe {recipe} names no model; give one with --model")
+    base = find_checkpoint(model or default)
     title = name or f"{base.name}-{stage}"
     place = (out or Path("checkpoints") / title).absolute()
-    values |= {
-        "name": title,
-        "stage": stage,
-        "backend": backend,
-        "recipe": recipe,
-        "model": str(Path(base.path).absolute()),
-        "model_digest": base.digest,
-    }
-    values |= {
-        "out": str(place),
-        "device": resolve_device(device),
-        "threads": threads or num_cores(),
-        "versions": versions(),
-    }
-    job = make_job(values)
+    source = values.get("data")
+    task = get_task(source.get("task", "") if isinstance(source, dict) else "")
+    prompts = training_prompts(task, data, columns)
+    values["data"] = {**(source or {}), "prompts_digest": digest_of([problem.digest() for problem in prompts]) if prompts else ""}
+    values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "out": str(place), "versions": versions()}
+    values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest}
+    job = make_job({**values, "device": check_device(device), "threads": threads or num_cores()})
     check_support(job)
-    task = get_task(job.data.task)
     check_rewards([reward.name for reward in job.rewards])
     if job.data.template not in TEMPLATES:
         raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
     for judge in judges:
         get_task(judge)
-    write_job(job, training_prompts(task, data, columns), place)
+    check_lengths(job, prompts, base)
+    write_job(job, prompts, place)
     return job, judges
 
 
-def resolve_device(device: str) -> str:
-    """'auto' becomes cuda where there is one."""
-    if device != "auto":
-        return device
-    import torch
+def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> None:
+    """Refuse, before anything is trained, prompts and completions that do not fit the model's context.
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    Raises:
+        ContextError: naming the longest prompt and the budget that fits.
+    """
+    from transformers import AutoConfig
+
+    from r1bench.backends.custom.rollout import draw_problems
+    from r1bench.tasks.templates import TEMPLATES
+
+    tokenizer, template = load_tokenizer(base), TEMPLATES[job.data.template]
+    context = context_length_of(AutoConfig.from_pretrained(base.path, trust_remote_code=False, local_files_only=True))
+    lengths = {
+        problem.id: len(encode(tokenizer, template, render(tokenizer, template, problem.prompt)))
+        for problem in (prompts or draw_problems(job, 0, None))
+    }
+    longest = max(lengths, key=lambda problem_id: lengths[problem_id])
+    if lengths[longest] + job.rollout.max_tokens > context:
+        raise ContextError(
+            f"prompt {longest!r} has {lengths[longest]} tokens; with rollout.max_tokens={job.rollout.max_tokens} that exceeds the model's "
+            f"context of {context}; use --set rollout.max_tokens={max(context - lengths[longest], 1)} or less"
+        )
 
 
 def num_cores() -> int:
@@ -190,12 +216,14 @@ def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
     path = out / JOB
     if path.is_file():
         stored, new = json.loads(path.read_text(encoding="utf-8")), job.model_dump(mode="json")
-        differing = sorted(key for key in new if stored.get(key) != new[key])
+        differing = sorted(key for key in new if key not in MAY_DIFFER and stored.get(key) != new[key])
         if differing:
             raise UsageError(
                 f"{out} holds another training ({differing[0]} was {stored.get(differing[0])!r} and is now {new[differing[0]]!r}); "
                 "choose another --out, or the same settings to go on"
             )
+        with refusals(out):
+            write_whole(path, job.model_dump_json(indent=1) + "\n")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StorageError(f"{out} exists and is no training folder; choose another --out")
@@ -223,7 +251,8 @@ def run_job(job: "TrainJob") -> Path:
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)  # a terminal has told both of us
         raise
     finally:
         if process.poll() is None:

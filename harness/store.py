@@ -15,9 +15,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from r1bench.harness.errors import StorageError, UnknownNameError
 from r1bench.harness.records import Manifest, Problem, Run, Sample, canonical_json
@@ -45,7 +44,7 @@ def write_whole(path: Path, text: str) -> None:
     """Replace a file so that a reader sees the old text or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -58,8 +57,8 @@ def write_whole(path: Path, text: str) -> None:
 class RunWriter:
     """The one writer of a run folder. Open it with `open_run`."""
 
-    def __init__(self, folder: Path, manifest: Manifest, lock: int) -> None:
-        self.folder, self.manifest, self.lock = folder, manifest, lock
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self.manifest = folder, manifest
         self.path = folder / SAMPLES
         self.keys = {sample.key for sample in repair(self.path)}
         self.file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -84,8 +83,8 @@ class RunWriter:
         self.keys.add(sample.key)
 
     def close(self) -> None:
+        """Let go of the file."""
         os.close(self.file)
-        os.close(self.lock)
 
 
 @contextmanager
@@ -98,35 +97,37 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
         StorageError: the folder cannot be written, or another process is writing it.
     """
     folder = root / run_id(manifest)
-    is_new = not (folder / MANIFEST).is_file()
     with refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise StorageError(f"run {folder.name} is being written by another process; wait for it to end") from error
-    try:
-        with refusals(folder):
-            manifest = extend(folder, manifest, problems)
-    except StorageError:
-        os.close(lock)
-        if is_new:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StorageError(f"run {folder.name} is being written by another process; wait for it to end") from error
+        try:
+            with refusals(folder):
+                manifest = extend(folder, manifest, problems)
+        except StorageError:
             discard(folder)
-        raise
-    writer = RunWriter(folder, manifest, lock)
-    try:
-        yield writer
+            raise
+        writer = RunWriter(folder, manifest)
+        try:
+            yield writer
+        finally:
+            writer.close()
     finally:
-        writer.close()
+        os.close(lock)
 
 
 def discard(folder: Path) -> None:
-    """Remove a folder in which nothing was stored yet."""
-    for name in (MANIFEST, PROBLEMS, LOCK, SAMPLES):
+    """Remove a folder that could not be begun; one that has a manifest or samples stays."""
+    if (folder / MANIFEST).exists() or (folder / SAMPLES).exists():
+        return
+    for name in (PROBLEMS, LOCK):
         (folder / name).unlink(missing_ok=True)
-    folder.rmdir()
+    with suppress(OSError):  # something of somebody else's is in it
+        folder.rmdir()
 
 
 def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem]) -> Manifest:
@@ -153,8 +154,10 @@ def read_manifest(folder: Path) -> Manifest:
         value = json.loads(path.read_text(encoding="utf-8"))
         if value.get("format") != 1:
             raise StorageError(f"{path} is of run-folder format {value.get('format')!r}; this r1bench reads format 1")
-        return Manifest.from_json(value)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        manifest = Manifest.from_json(value)
+        manifest.check()
+        return manifest
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise StorageError(f"{path} is no manifest of a run ({type(error).__name__}); restore it or remove the folder") from error
 
 
@@ -170,7 +173,8 @@ def parse_samples(path: Path) -> Iterator[tuple[Sample, int]]:
             offset += len(line)
             try:
                 sample = Sample.from_json(json.loads(line.decode("utf-8", "surrogatepass")))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                sample.check()
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
                 raise StorageError(
                     f"{path}:{number} is no sample ({type(error).__name__}); restore the file, or delete that line to draw it again"
                 ) from error
@@ -200,7 +204,7 @@ def read_run(folder: Path) -> Run:
 def read_problems(folder: Path) -> list[Problem]:
     """The problems of a run."""
     try:
-        lines = (folder / PROBLEMS).read_text(encoding="utf-8").split("\n")
+        lines = (folder / PROBLEMS).read_text(encoding="utf-8", errors="surrogatepass").split("\n")
         return [Problem.from_json(json.loads(line)) for line in lines if line]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StorageError(f"{folder / PROBLEMS} cannot be read ({type(error).__name__}); restore it from a copy of the run") from error
@@ -228,15 +232,10 @@ def find_run(root: Path, name: str) -> Path:
     folders = {path.name: path for path in run_folders(root)}
     if name in folders:
         return folders[name]
-    fitting = [folder for folder in folders if name in folder.split("--") or folder.startswith(name) or folder.endswith(name)]
+    titles = {folder: read_manifest(path).name for folder, path in folders.items()}
+    fitting = [folder for folder in folders if titles[folder] == name or folder.startswith(name) or folder.endswith(name)]
     if len(fitting) == 1:
         return folders[fitting[0]]
     if fitting:
         raise StorageError(f"run {name!r} fits {len(fitting)} runs: {', '.join(fitting)}; give one of these")
-    raise UnknownNameError("run", name, folders, f"r1bench leaderboard --runs {root}")
-
-
-def update_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole."""
-    with refusals(path):
-        write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    raise UnknownNameError("run", name, [*folders, *titles.values()], f"r1bench leaderboard --runs {root}")

@@ -15,14 +15,15 @@ from r1bench.harness.records import Record, Run
 from r1bench.leaderboards import metrics, tables
 
 LEVEL = 0.95
-NAME_WIDTH, STAGE_WIDTH = 25, 12
+NAME_WIDTH, STAGE_WIDTH = 25, 10
 FIRST_LINE = (3, -NAME_WIDTH, -22, 12, 14)
-SECOND_LINE = (3, -STAGE_WIDTH, -25, 6, 7, 9, 5, 5)
+SECOND_LINE = (3, -STAGE_WIDTH, -19, 10, 10, 10, 5, 5)
 LEGEND = (
     "score: pass@1 in points [95 % interval over questions and samples]: Wilson with one sample per problem or fewer"
     " than 10 problems, bootstrap of problems below 100, t from there on. r/q/t: standard errors of resampling the same"
     " questions, of the choice of questions beyond that, and of both. c/w/u/t/f: samples correct, wrong, unparsed,"
-    " truncated, failed. format: % of samples in the asked form. tokens, reasoning: means per completion. han: %"
+    " truncated, failed. format: % of samples in the asked form. tokens, reasoning: means per completion; ±: half of the"
+    " 95 % interval. han: %"
     " Chinese words of the reasoning. mixed: % of reasonings in two scripts (each 2 words and 10 % or more). Rows with"
     " overlapping intervals may be equal: compare them in pairs. Groups differ in protocol: no ranking across them."
 )
@@ -176,6 +177,17 @@ def to_json(rows: Iterable[Entry]) -> list[dict[str, Any]]:
     return [row.to_json() for row in rows]
 
 
+def _share(value: float | None, low: float | None, high: float | None) -> str:
+    """A share in points with half of its interval."""
+    half = None if low is None or high is None else 50 * (high - low)
+    return tables.plus_minus(None if value is None else 100 * value, half)
+
+
+def _mean(value: float | None, error: float | None, num_problems: int) -> str:
+    """A mean with half of its interval."""
+    return tables.plus_minus(value, None if error is None else error * statistics.student_t(LEVEL, num_problems - 1))
+
+
 def _row_lines(row: Entry, rank: int | None) -> list[str]:
     """Two lines, or three where the name needs its own."""
     score = f"{tables.points(row.score):>5} {tables.between(row.low, row.high)}" if row.is_complete else row.note
@@ -188,9 +200,9 @@ def _row_lines(row: Entry, rank: int | None) -> list[str]:
         counted = name = ""
     lines.append(tables.columns((counted, name, score, f"{row.num_problems} x {row.n}", errors), FIRST_LINE))
     measures = (
-        tables.points(row.format_rate),
-        tables.number(row.mean_tokens),
-        tables.number(row.mean_reasoning_tokens),
+        _share(row.format_rate, row.format_low, row.format_high),
+        _mean(row.mean_tokens, row.mean_tokens_error, row.num_problems),
+        _mean(row.mean_reasoning_tokens, row.mean_reasoning_tokens_error, row.num_problems),
         tables.points(row.han_share),
         tables.points(row.mixed_share),
     )

@@ -161,7 +161,7 @@ def _table(comparison: Comparison) -> list[str]:
     def change(difference: PairedDifference) -> str:
         return f"{tables.signed_points(difference.mean)} {tables.between(difference.low, difference.high)}"
 
-    lines = [("", "A", "B", "B - A")]
+    lines: list[tuple[str, ...]] = [("", "A", "B", "B - A")]
     lines.append(("pass@1", share(a.score, a.low, a.high), share(b.score, b.low, b.high), change(comparison.difference)))
     formats = [share(row.format_rate, row.format_low, row.format_high) for row in (a, b)]
     lines.append(("format %", *formats, change(comparison.format_difference)))

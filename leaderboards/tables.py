@@ -63,6 +63,11 @@ def between(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{points(low)}, {points(high)}]"
 
 
+def plus_minus(value: float | None, half_width: float | None) -> str:
+    """'45.9±1.4'; the value alone where its uncertainty is unknown."""
+    return number(value) if value is None or half_width is None else f"{number(value)}±{number(half_width)}"
+
+
 def outcome_counts(outcomes: Mapping[str, int]) -> str:
     """'612/300/50/38/0': correct, wrong, unparsed, truncated, failed."""
     return "/".join(str(outcomes[outcome]) for outcome in OUTCOMES)

@@ -101,9 +101,7 @@ def draw_expression(random: Random, level: int) -> Expression:
     for _ in range(num_changes):
         can_add, can_take = value + 10 <= LARGEST_VALUE, value > 10
         sign = "+" if can_add and (not can_take or random.random() < 0.5) else "-"
-        amount = (
-            random.randint(10, min(99, LARGEST_VALUE - value)) if sign == "+" else random.randint(10, min(99, value)) if value > 10 else 1
-        )
+        amount = random.randint(10, min(99, LARGEST_VALUE - value if sign == "+" else value))
         if sign == "-" and amount == value:
             amount -= 1
         value = value + amount if sign == "+" else value - amount

@@ -36,7 +36,7 @@ class Scored(NamedTuple):
     """What one completion earned."""
 
     total: float
-    """Weighted sum of the rewards that apply; NaN where none does."""
+    """Weighted sum of the rewards that apply; NaN where none does, or where grading broke off: such a sample must not look bad."""
     parts: dict[str, float | None]
     grade: Grade
 
@@ -56,6 +56,7 @@ def score(
     found = []
     for completion, grade in zip(completions, pool.grade(requests), strict=True):
         parts = {name: REWARDS[name](completion, grade) for name in weights}
-        applying = [weights[name] * value for name, value in parts.items() if value is not None]
+        is_judged = grade.outcome != "failed"
+        applying = [weights[name] * value for name, value in parts.items() if value is not None and is_judged]
         found.append(Scored(sum(applying) if applying else float("nan"), parts, grade))
     return found

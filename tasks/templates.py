@@ -4,7 +4,10 @@ Sources: `r1-zero` is DeepSeek-R1 (arXiv 2501.12948) Table 1; `boxed` is its eva
 model's own chat template without a system prompt. Left out: few-shot prompts, which hurt R1 (same paper, limitations).
 """
 
-from r1bench.harness.records import Template
+from dataclasses import dataclass
+from typing import Literal
+
+from r1bench.harness.records import digest_of
 
 R1_ZERO = (
     "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about "
@@ -13,6 +16,28 @@ R1_ZERO = (
     "</answer>. User: {problem}. Assistant:"
 )
 BOXED = "{problem}\nPlease reason step by step, and put your final answer within \\boxed{{}}."
+
+
+@dataclass(frozen=True)
+class Template:
+    """How a problem is put to a model."""
+
+    name: str
+    text: str
+    """With {problem} for the question."""
+    kind: Literal["plain", "chat"]
+    """plain: the model continues this very text; chat: it is the user's turn in the checkpoint's own chat template, and
+    a checkpoint without one gets it as plain text followed by a line break."""
+
+    def fill(self, problem: str) -> str:
+        """The text, with the problem in its place. Braces in the problem are left alone."""
+        return self.text.replace("{{}}", "{}").replace("{problem}", problem)
+
+    @property
+    def hash(self) -> str:
+        """Changes with the text and the kind, not with the name."""
+        return digest_of([self.text, self.kind])
+
 
 TEMPLATES: dict[str, Template] = {
     "boxed": Template("boxed", BOXED, "chat"),

@@ -72,3 +72,28 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert folder_digest(folder) == before
     assert (folder / COMPLETE).is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_name_in_a_seal_cannot_leave_its_folder_or_steer_a_terminal(copied: Path) -> None:
+    (copied / SEAL).write_text(json.dumps({"name": "../../evil/\x1b[2Jx"}))
+    (copied / COMPLETE).touch()
+    assert find_checkpoint(str(copied)).name == "evil-2Jx"
+
+
+@pytest.mark.parametrize("content", ["[]", "{broken", '"text"'])
+def test_a_configuration_or_a_seal_that_is_no_object_is_named(copied: Path, content: str) -> None:
+    (copied / COMPLETE).touch()
+    for name in (SEAL, "config.json"):
+        (copied / name).write_text(content)
+        with pytest.raises(CheckpointError, match=name):
+            find_checkpoint(str(copied))
+        (copied / name).unlink()
+
+
+def test_weights_that_do_not_fill_the_model_are_refused(copied: Path) -> None:
+    from r1bench.harness.samplers.hf import load_model
+
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 6}))
+    with pytest.raises(CheckpointError, match=r"does not hold all weights.*layers\.4"):
+        load_model(find_checkpoint(str(copied)), "cpu")

@@ -115,3 +115,14 @@ def test_log_probabilities_are_those_of_the_distribution_that_was_sampled() -> N
     logits, tokens = torch.randn(2, 3, 5), torch.tensor([[0, 1, 2], [3, 4, 0]])
     expected = torch.log_softmax(logits / 0.7, dim=-1).gather(2, tokens[..., None]).squeeze(2)
     assert torch.allclose(token_logprobs(logits, tokens, 0.7), expected, atol=1e-6)
+
+
+def test_what_stands_in_the_padding_reaches_neither_loss_nor_gradient(batch: dict[str, torch.Tensor]) -> None:
+    spec = LossSpec(kl_coefficient=0.1)
+    clean = policy_loss(**batch, spec=spec, num_sequences=8, num_tokens=30.0).loss
+    spoilt = {name: batch[name].detach().masked_fill(batch["mask_BT"] == 0, -1000.0) for name in ("logprobs_BT", "old_BT")}
+    spoilt["logprobs_BT"].requires_grad_()
+    loss = policy_loss(**{**batch, **spoilt}, spec=spec, num_sequences=8, num_tokens=30.0).loss
+    loss.backward()
+    assert torch.equal(loss.detach(), clean.detach())
+    assert bool(torch.isfinite(spoilt["logprobs_BT"].grad).all())

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from r1bench.harness.checkpoints import find_checkpoint
+from r1bench.harness.errors import CheckpointError
 from r1bench.harness.records import Completion, Sampling
 from r1bench.harness.samplers import Request
 from r1bench.harness.samplers.decoding import decode, draw_tokens, new_cache, uniforms_for
@@ -137,3 +138,9 @@ def test_a_budget_of_one_token_gives_one_token(sampler: TransformersSampler) -> 
     draws = [uniforms_for(0, "x", 0, 1)]
     found = tokens_of(decode(sampler.model, [prompt], [0], draws, Sampling(max_tokens=1), end_tokens=sampler.end_tokens))
     assert [len(tokens) for tokens in found] == [1]
+
+
+def test_logits_that_are_no_numbers_are_an_error_and_not_a_token() -> None:
+    logits = torch.tensor([[0.0, float("nan"), 1.0]])
+    with pytest.raises(CheckpointError, match="not finite"):
+        draw_tokens(logits, torch.tensor([0.5], dtype=torch.float64), Sampling())

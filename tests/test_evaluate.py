@@ -170,3 +170,49 @@ def test_the_manifest_says_what_made_the_samples(tmp_path: Path) -> None:
     assert {"r1bench", "python"} <= set(manifest["environment"])
     assert manifest["template_hash"] == TEMPLATES["plain"].hash
     assert manifest["sampling"]["max_tokens"] == 64
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"rounds": []}, {"rounds": ["a"]}, {"sampling": {}}, {"name": 5}, {"environment": None}, {"format": 2}, {"unknown": 1}],
+)
+def test_a_manifest_that_cannot_be_one_is_named(tmp_path: Path, broken: dict[str, object]) -> None:
+    found = run(tmp_path, ScriptedSampler(right_when_even), n=1)
+    path = tmp_path / found.id / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **broken}))
+    with pytest.raises(StorageError, match=r"manifest\.json"):
+        read_run(tmp_path / found.id)
+
+
+@pytest.mark.parametrize("broken", [{"index": "a"}, {"index": -1}, {"thinking_state": "odd"}, {"problem_id": None}])
+def test_a_sample_that_cannot_be_one_is_named(tmp_path: Path, broken: dict[str, object]) -> None:
+    found = run(tmp_path, ScriptedSampler(right_when_even), n=1)
+    path = tmp_path / found.id / SAMPLES
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([json.dumps({**json.loads(lines[0]), **broken}), *lines[1:], ""]))
+    with pytest.raises(StorageError, match=r"samples\.jsonl:1"):
+        read_run(tmp_path / found.id)
+
+
+def test_what_had_finished_is_stored_when_the_sampler_breaks_off(tmp_path: Path) -> None:
+    def break_off(problem_id: str, index: int) -> str:
+        if problem_id == "p3":
+            raise KeyboardInterrupt
+        return "1"
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, ScriptedSampler(break_off), n=1)
+    assert len(read_run(run_folders(tmp_path)[0]).samples) == 3
+
+
+def test_a_run_is_found_by_the_name_of_its_checkpoint(tmp_path: Path) -> None:
+    sampling = Sampling(n=1, max_tokens=64)
+    for name in ("org--model-1.5B", "x" * 70):
+        sampler = ScriptedSampler(right_when_even)
+        evaluate(get_task("arithmetic"), PROBLEMS, Checkpoint(name, "", name), sampler, sampling, TEMPLATES["plain"], tmp_path)
+        assert read_run(find_run(tmp_path, name)).manifest.name == name
+
+
+def test_a_problem_with_braces_is_asked_as_it_is() -> None:
+    assert TEMPLATES["boxed"].fill(r"What is \frac{{}}{2}{problem}?").startswith(r"What is \frac{{}}{2}{problem}?")
+    assert TEMPLATES["boxed"].fill("x").endswith(r"\boxed{}.")

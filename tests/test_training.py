@@ -122,6 +122,11 @@ def test_other_settings_in_the_same_folder_are_refused(whole: Path) -> None:
         (("optimizer.learning_rate=fast",), "learning_rate"),
         (("steps",), "KEY=VALUE"),
         (("loss.kl=k9",), "loss.kl"),
+        (("optimizer.betas=[2,0.9]",), "betas"),
+        (("optimizer.learning_rate=.inf",), "learning_rate"),
+        (("rollout.max_tokens=40000",), "context"),
+        (("threads=7",), "option of its own"),
+        (("data.task=gsm8k",), "--data FILE"),
     ],
 )
 def test_a_wrong_setting_is_named_before_anything_is_written(tmp_path: Path, settings: tuple[str, ...], named: str) -> None:
@@ -152,3 +157,29 @@ def test_settings_reach_nested_places_and_numbers_stay_numbers() -> None:
     found = apply_settings({"optimizer": {"learning_rate": 1.0}}, ("optimizer.learning_rate=1e-5", "batch.prompts=3"))
     assert float(found["optimizer"]["learning_rate"]) == 1e-5
     assert found["batch"]["prompts"] == 3
+
+
+def test_other_training_problems_in_the_same_folder_are_refused(tmp_path: Path) -> None:
+    files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for number, file in enumerate(files):
+        file.write_text(json.dumps({"question": f"What is {number} + 5?", "answer": f"#### {number + 5}"}) + "\n")
+    given = {"out": tmp_path / "out", "settings": ("data.task=gsm8k",), "device": "cpu", "threads": 1}
+    job, _ = prepare("zero", "custom", "tiny", data=files[0], **given)  # type: ignore[arg-type]
+    assert job.data.prompts_digest
+    with pytest.raises(UsageError, match="holds another training"):
+        prepare("zero", "custom", "tiny", data=files[1], **given)  # type: ignore[arg-type]
+
+
+def test_a_moved_or_updated_training_goes_on(whole: Path, tmp_path: Path) -> None:
+    import shutil
+
+    moved = Path(shutil.copytree(whole, tmp_path / "moved"))
+    settings = tuple(SMALL)
+    job, _ = prepare("zero", "custom", "tiny", out=moved, name="small", settings=settings, device="cpu", threads=2)
+    assert job.out == str(moved)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:0"])
+def test_a_device_that_is_not_there_is_named(tmp_path: Path, device: str) -> None:
+    with pytest.raises(UsageError, match=device):
+        prepare("zero", "custom", "tiny", out=tmp_path / "out", device=device)

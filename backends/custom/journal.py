@@ -4,6 +4,7 @@ After a resume the files are cut back to the checkpoint, so that each step stand
 """
 
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ class Journal:
             path.touch()
             os.truncate(path, min((offsets or {}).get(name, 0), path.stat().st_size))
             self.files[name] = path.open("a", encoding="utf-8")
-        self.board = SummaryWriter(log_dir=str(out / "tensorboard"), purge_step=first_step or None)
+        self.board = SummaryWriter(log_dir=str(out / "tensorboard"), purge_step=first_step + 1)
 
     def offsets(self) -> dict[str, int]:
         """Length in bytes of each file, everything written."""
@@ -62,13 +63,15 @@ class Journal:
 
     def step(self, step: int, figures: dict[str, float]) -> None:
         """Record a step's figures everywhere and show them."""
-        self.event("step", step=step, **{name: round(value, 6) for name, value in figures.items()})
+        known = {name: round(value, 6) if math.isfinite(value) else None for name, value in figures.items()}
+        self.event("step", step=step, **known)
         for name, value in figures.items():
             self.board.add_scalar(name, value, step)
         shown = "  ".join(f"{label} {figures[name]:{form}}" for name, label, form in SHOWN if name in figures)
         print(f"step {step}/{self.steps}  {shown}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
+        """Let go of the files."""
         self.board.close()
         for file in self.files.values():
             file.close()

@@ -20,14 +20,12 @@ class LossParts(NamedTuple):
     """k3 divergence from the reference in nats, summed over tokens."""
     clipped_sum: float
     """Tokens at which the clip was active."""
-    num_tokens: float
 
 
 def token_logprobs(logits_BTV: torch.Tensor, tokens_BT: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
-    """Log-probability in nats of each token under the distribution it was drawn from; shape (B, T)."""
-    return -torch.nn.functional.cross_entropy(
-        (logits_BTV.float() / temperature).flatten(0, 1), tokens_BT.flatten(), reduction="none"
-    ).view_as(tokens_BT)
+    """Log-probability in nats of each token at a temperature, before any top-p cut; shape (B, T)."""
+    scaled = logits_BTV.float() if temperature == 1 else logits_BTV.float() / temperature
+    return -torch.nn.functional.cross_entropy(scaled.flatten(0, 1), tokens_BT.flatten(), reduction="none").view_as(tokens_BT)
 
 
 def k3(logprobs_BT: torch.Tensor, reference_BT: torch.Tensor) -> torch.Tensor:
@@ -55,6 +53,8 @@ def policy_loss(
         num_sequences, num_tokens: of the whole minibatch that this micro-batch is a part of, so that the result does not depend
             on how a minibatch is cut.
     """
+    is_padding = mask_BT == 0  # whatever stands there must not reach an exponential: infinity times 0 is not 0
+    logprobs_BT, old_BT = logprobs_BT.masked_fill(is_padding, 0.0), old_BT.masked_fill(is_padding, 0.0)
     ratio_BT = (logprobs_BT - old_BT).exp()
     advantages_BT = advantages_B[:, None]
     plain_BT = ratio_BT * advantages_BT
@@ -62,7 +62,7 @@ def policy_loss(
     losses_BT = -torch.minimum(plain_BT, clipped_BT)
     kl_BT = torch.zeros_like(losses_BT)
     if reference_BT is not None:
-        kl_BT = k3(logprobs_BT, reference_BT)
+        kl_BT = k3(logprobs_BT, reference_BT.masked_fill(is_padding, 0.0))
         losses_BT = losses_BT + spec.kl_coefficient * kl_BT
     masked_BT = losses_BT * mask_BT
     if spec.aggregation == "seq_mean_token_mean":
@@ -70,4 +70,4 @@ def policy_loss(
     else:
         loss = masked_BT.sum() / num_tokens
     is_clipped = (clipped_BT < plain_BT).float() * mask_BT
-    return LossParts(loss, float((kl_BT.detach() * mask_BT).sum()), float(is_clipped.sum()), float(mask_BT.sum()))
+    return LossParts(loss, float((kl_BT.detach() * mask_BT).sum()), float(is_clipped.sum()))

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import torch
 
 from r1bench.backends.job import TrainJob
-from r1bench.harness.records import Completion, Problem, Sampling, Template
+from r1bench.harness.records import Completion, Problem, Sampling
 from r1bench.harness.samplers.decoding import decode, uniforms_for
 from r1bench.harness.samplers.hf import encode, prefill_of, render
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool
 from r1bench.tasks.rewards import Scored, score
+from r1bench.tasks.templates import Template
 
 
 class Rollout(NamedTuple):
@@ -34,13 +35,11 @@ def draw_problems(job: TrainJob, step: int, source: Sequence[Problem] | None) ->
         generate = get_task(job.data.task).generate
         assert generate is not None, "a task without data generates"
         return generate(split=job.data.split, num_problems=job.batch.prompts, seed=f"{job.seed}:{step}")
-    chosen = []
-    for position in range(step * job.batch.prompts, (step + 1) * job.batch.prompts):
-        epoch, place = divmod(position, len(source))
-        order = list(range(len(source)))
+    positions = range(step * job.batch.prompts, (step + 1) * job.batch.prompts)
+    orders = {epoch: list(range(len(source))) for epoch in {position // len(source) for position in positions}}
+    for epoch, order in orders.items():
         Random(f"epoch:{job.seed}:{epoch}").shuffle(order)
-        chosen.append(source[order[place]])
-    return chosen
+    return [source[orders[position // len(source)][position % len(source)]] for position in positions]
 
 
 def draw_rollouts(
@@ -69,15 +68,18 @@ def draw_rollouts(
     model.eval()
     tokens: list[list[int]] = [[] for _ in rows]
     completions: list[Completion | None] = [None] * len(rows)
-    for drawn in decode(model, prompts, rows, draws, sampling, end_tokens=end_tokens):
-        tokens[drawn.row] = drawn.tokens
-        completions[drawn.row] = Completion(
-            text=tokenizer.decode(drawn.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False),
-            finish_reason="stop" if drawn.is_stopped else "length",
-            num_tokens=len(drawn.tokens),
-            num_prompt_tokens=len(prompts[rows[drawn.row]]),
-            prefill=prefill_of(texts[rows[drawn.row]]),
-        )
+    for start in range(0, len(rows), job.batch.decode_at_once):
+        part = slice(start, start + job.batch.decode_at_once)
+        for drawn in decode(model, prompts, rows[part], draws[part], sampling, end_tokens=end_tokens):
+            place = start + drawn.row
+            tokens[place] = drawn.tokens
+            completions[place] = Completion(
+                text=tokenizer.decode(drawn.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+                finish_reason="stop" if drawn.is_stopped else "length",
+                num_tokens=len(drawn.tokens),
+                num_prompt_tokens=len(prompts[rows[place]]),
+                prefill=prefill_of(texts[rows[place]]),
+            )
     finished = [completion for completion in completions if completion is not None]
     assert len(finished) == len(rows), "the decoder owes one sequence for each request"
     scored = score(pool, [problems[row].gold for row in rows], finished, {reward.name: reward.weight for reward in job.rewards})

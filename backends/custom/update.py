@@ -13,6 +13,7 @@ import torch
 from r1bench.backends.custom.loss import policy_loss, token_logprobs
 from r1bench.backends.custom.rollout import Rollout
 from r1bench.backends.job import TrainJob
+from r1bench.harness.errors import BackendError
 
 
 class Batch(NamedTuple):
@@ -25,6 +26,7 @@ class Batch(NamedTuple):
 
 
 def to_batch(rollouts: Sequence[Rollout], device: str) -> Batch:
+    """Rollouts as one padded batch on a device."""
     width = max(len(rollout.prompt_tokens) for rollout in rollouts)
     length = max(len(rollout.tokens) for rollout in rollouts)
     rows, attention, mask = [], [], []
@@ -125,6 +127,18 @@ def minibatch_step(
     return sums
 
 
+def clip_gradient(model: Any, job: TrainJob) -> float:
+    """Scale the gradient down to `max_grad_norm`; returns its norm before.
+
+    Raises:
+        BackendError: the gradient is not finite; the weights are still those of the step before.
+    """
+    try:
+        return float(torch.nn.utils.clip_grad_norm_(model.parameters(), job.optimizer.max_grad_norm, error_if_nonfinite=True))
+    except RuntimeError as error:
+        raise BackendError("the gradient is not finite; lower optimizer.learning_rate or raise rollout.temperature") from error
+
+
 def update(
     model: Any,
     reference: Any,
@@ -146,7 +160,7 @@ def update(
         sums = minibatch_step(
             model, [rollouts[place] for place in members], advantages_B[members], pick(old, members), pick(anchor, members), job
         )
-        sums["grad_norm"] = float(torch.nn.utils.clip_grad_norm_(model.parameters(), job.optimizer.max_grad_norm))
+        sums["grad_norm"] = clip_gradient(model, job)
         for settings in optimizer.param_groups:
             settings["lr"] = learning_rate(job, step * count + number)
         optimizer.step()

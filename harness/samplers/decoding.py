@@ -14,6 +14,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from r1bench.harness.errors import CheckpointError
 from r1bench.harness.records import Sampling
 
 COMPACT_BELOW = 0.75
@@ -86,7 +87,12 @@ def draw_tokens(logits_BV: torch.Tensor, uniforms_B: torch.Tensor, sampling: Sam
     """One token for each row by inverting the cumulative distribution at the row's uniform number; shape (B,).
 
     Temperature first, then top-k, then top-p (the smallest set of most likely tokens that reaches it), as vLLM and transformers do.
+
+    Raises:
+        CheckpointError: logits that are not finite, which would otherwise be drawn from as if they meant something.
     """
+    if not bool(torch.isfinite(logits_BV.amax(dim=-1)).all()):
+        raise CheckpointError("the model gives logits that are not finite numbers; try --dtype float32 or bfloat16, or another checkpoint")
     if sampling.temperature == 0:
         return logits_BV.argmax(dim=-1)
     probabilities = torch.softmax(logits_BV.float() / sampling.temperature, dim=-1)
