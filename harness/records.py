@@ -167,20 +167,12 @@ class Sample(Record):
 
     def check(self) -> None:
         """Raise ValueError or TypeError where a value read from a file cannot be that of a sample."""
-        is_placed = isinstance(self.problem_id, str) and type(self.index) is int and self.index >= 0
-        if (
-            not is_placed
-            or self.grade.outcome not in OUTCOMES
-            or self.grade.score not in (0, 1)
-            or self.thinking_state not in THINKING_STATES
-        ):
+        done, grade = self.completion, self.grade
+        is_text = isinstance(self.problem_id, str) and isinstance(done.text, str)
+        is_counted = type(self.index) is int and self.index >= 0 and done.num_tokens >= 0 and grade.score in (0, 1)
+        is_known = grade.outcome in OUTCOMES and done.finish_reason in FINISH_REASONS and self.thinking_state in THINKING_STATES
+        if not (is_text and is_counted and is_known):
             raise ValueError("a field of the sample has a value that it cannot have")
-        if (
-            self.completion.finish_reason not in FINISH_REASONS
-            or not isinstance(self.completion.text, str)
-            or self.completion.num_tokens < 0
-        ):
-            raise ValueError("the completion has a value that it cannot have")
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -197,10 +189,9 @@ class Manifest(Record):
     problems_digest: str
     num_problems: int
     checkpoint: str
-    """How the user named it."""
+    """How the user named it; `name` is what tables call it."""
     checkpoint_digest: str
     name: str
-    """What tables call it."""
     sampler: str
     template: str
     template_hash: str

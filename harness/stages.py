@@ -167,7 +167,7 @@ def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) 
     """
     from transformers import AutoConfig
 
-    from r1bench.backends.custom.rollout import draw_problems
+    from r1bench.backends.prompts import draw_problems
     from r1bench.tasks.templates import TEMPLATES
 
     tokenizer, template = load_tokenizer(base), TEMPLATES[job.data.template]

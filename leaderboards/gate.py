@@ -139,11 +139,16 @@ def needs(verdict: Verdict) -> str:
     return f"{least} A margin of {verdict.margin:g} needs {', or '.join(ways)}."
 
 
+def shown(verdict: Verdict) -> str:
+    """The decision as people read it."""
+    return verdict.decision.replace("_", " ")
+
+
 def sentence(verdict: Verdict) -> str:
     """The decision and its reason."""
     difference, percent = verdict.comparison.difference, f"{100 * verdict.level:g} %"
     if difference.method == "identical":
-        return f"{verdict.decision}: candidate and baseline are the same evaluation of one checkpoint."
+        return f"{shown(verdict)}: candidate and baseline are the same evaluation of one checkpoint."
     low, high = tables.signed_points(difference.low), tables.signed_points(difference.high)
     change = f"candidate - baseline is {tables.signed_points(difference.mean)} points"
     over = f"one-sided {percent}, paired over {difference.num_problems} problem{'s' * (difference.num_problems != 1)}"
@@ -152,7 +157,7 @@ def sentence(verdict: Verdict) -> str:
         "FAIL": f"at most {high}, below the accepted -{verdict.margin:.1f}",
         "INSUFFICIENT_EVIDENCE": f"between {low} and {high}, on both sides of the accepted -{verdict.margin:.1f}",
     }
-    return f"{verdict.decision}: {change}, {reasons[verdict.decision]} ({over})."
+    return f"{shown(verdict)}: {change}, {reasons[verdict.decision]} ({over})."
 
 
 def improvement(verdict: Verdict) -> str:

@@ -162,7 +162,7 @@ def test_text_fits_80_columns_and_states_decision_margin_and_bounds(changed):
     verdict = judge(changed, LEVEL_RUN)
     text = gate.render(verdict)
     assert max(map(display_width, text.splitlines())) <= 80
-    assert f"{verdict.decision}: candidate - baseline is" in text
+    assert f"{gate.shown(verdict)}: candidate - baseline is" in text
     assert "accepted -2.0" in text.replace("\n", " ")
     assert "Improvement:" in text
 

@@ -16,9 +16,10 @@ import torch
 from r1bench.backends.custom import state
 from r1bench.backends.custom.advantage import group_advantages
 from r1bench.backends.custom.journal import Journal
-from r1bench.backends.custom.rollout import Rollout, draw_problems, draw_rollouts, rewards_of
+from r1bench.backends.custom.rollout import Rollout, draw_rollouts, rewards_of
 from r1bench.backends.custom.update import learning_rate, update
 from r1bench.backends.job import TrainJob
+from r1bench.backends.prompts import draw_problems
 from r1bench.harness.checkpoints import find_checkpoint, seal
 from r1bench.harness.records import Problem
 from r1bench.harness.samplers.hf import end_tokens_of, load_model, load_tokenizer

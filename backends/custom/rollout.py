@@ -4,7 +4,6 @@ Every draw is keyed by (seed, step, problem, index), so that a resumed training 
 """
 
 from collections.abc import Sequence
-from random import Random
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +12,6 @@ from r1bench.backends.job import TrainJob
 from r1bench.harness.records import Completion, Problem, Sampling
 from r1bench.harness.samplers.decoding import decode, uniforms_for
 from r1bench.harness.samplers.hf import encode, prefill_of, render
-from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool
 from r1bench.tasks.rewards import Scored, score
 from r1bench.tasks.templates import Template
@@ -27,19 +25,6 @@ class Rollout(NamedTuple):
     tokens: list[int]
     completion: Completion
     scored: Scored
-
-
-def draw_problems(job: TrainJob, step: int, source: Sequence[Problem] | None) -> list[Problem]:
-    """The prompts of a step: fresh ones where the task generates them, otherwise the given ones in an order shuffled for each epoch."""
-    if source is None:
-        generate = get_task(job.data.task).generate
-        assert generate is not None, "a task without data generates"
-        return generate(split=job.data.split, num_problems=job.batch.prompts, seed=f"{job.seed}:{step}")
-    positions = range(step * job.batch.prompts, (step + 1) * job.batch.prompts)
-    orders = {epoch: list(range(len(source))) for epoch in {position // len(source) for position in positions}}
-    for epoch, order in orders.items():
-        Random(f"epoch:{job.seed}:{epoch}").shuffle(order)
-    return [source[orders[position // len(source)][position % len(source)]] for position in positions]
 
 
 def draw_rollouts(
