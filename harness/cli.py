@@ -21,6 +21,7 @@ def main() -> None:
 
 
 @main.group(
+    short_help="List, show and check tasks.",
     invoke_without_command=True,
     epilog=example("r1bench tasks\nr1bench tasks show gsm8k\nr1bench tasks check gsm8k --data gsm8k_test.jsonl"),
 )
@@ -67,6 +68,7 @@ def tasks_check(ctx: click.Context, name: str, data: tuple[Path, ...], columns: 
 
 @main.command(
     "eval",
+    short_help="Sample a checkpoint and grade it.",
     epilog=example(
         "r1bench eval tiny-base --tasks arithmetic\n"
         "r1bench eval ckpt/ --tasks gsm8k,math500 --data problems/ --samples 4 --limit 100 --max-tokens 2048"
@@ -104,7 +106,11 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     show(as_json, board.to_json(entries), board.render(entries))
 
 
-@main.command("import", epilog=example("r1bench import math500 responses.jsonl --name gemma-2-27b-it --data math500_test.jsonl"))
+@main.command(
+    "import",
+    short_help="Grade what someone else generated.",
+    epilog=example("r1bench import math500 responses.jsonl --name gemma-2-27b-it --data math500_test.jsonl"),
+)
 @click.argument("task")
 @click.argument("responses", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="What tables call the model that wrote them.")
@@ -128,10 +134,11 @@ def import_command(task: str, responses: Path, name: str, data: Path | None, col
 
 
 @main.command(
+    short_help="Train one stage of the R1 recipe.",
     epilog=example(
         "r1bench train --backend custom --stage zero\n"
         "r1bench train --stage zero --model ckpt/ --recipe single-gpu --data gsm8k_train.jsonl --set steps=100"
-    )
+    ),
 )
 @click.option("--backend", default="custom", show_default=True, help="Who trains; r1bench doctor lists them.")
 @click.option("--stage", default="zero", show_default=True, help="Stage of the R1 recipe: zero.")
@@ -162,7 +169,7 @@ def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
     show(as_json, {"checkpoint": str(checkpoint), "entries": board.to_json(entries)}, text)
 
 
-@main.command(epilog=example("r1bench leaderboard --task arithmetic"))
+@main.command(short_help="Every run with score and interval.", epilog=example("r1bench leaderboard --task arithmetic"))
 @click.option("--task", "task_names", multiple=True, help="Only this task; may be given more than once.")
 @RUNS
 @JSON
@@ -175,7 +182,7 @@ def leaderboard(task_names: tuple[str, ...], runs: Path, as_json: bool) -> None:
     show(as_json, board.to_json(entries), board.render(entries))
 
 
-@main.command(epilog=example("r1bench compare tiny-base tiny-base-zero"))
+@main.command(short_help="The paired difference of two runs.", epilog=example("r1bench compare tiny-base tiny-base-zero"))
 @click.argument("run_a")
 @click.argument("run_b")
 @RUNS
@@ -189,7 +196,9 @@ def compare(run_a: str, run_b: str, runs: Path, as_json: bool) -> None:
     show(as_json, comparing.to_json(found), comparing.render(found))
 
 
-@main.command(epilog=example("r1bench gate tiny-base-zero --baseline tiny-base --margin 2.0"))
+@main.command(
+    short_help="Worse than the baseline? By exit code.", epilog=example("r1bench gate tiny-base-zero --baseline tiny-base --margin 2.0")
+)
 @click.argument("checkpoint_or_run")
 @click.option("--baseline", required=True, help="The run to hold it against: a folder, an id, or a checkpoint's name.")
 @click.option("--margin", type=click.FloatRange(min=0), default=2.0, show_default=True, help="Points that may be lost.")
@@ -221,7 +230,7 @@ def gate(ctx: click.Context, checkpoint_or_run: str, baseline: str, margin: floa
     ctx.exit(verdict.exit_code)
 
 
-@main.command(epilog=example("r1bench doctor"))
+@main.command(short_help="What this machine has, and lacks.", epilog=example("r1bench doctor"))
 @RUNS
 @JSON
 def doctor(runs: Path, as_json: bool) -> None:

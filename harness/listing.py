@@ -23,7 +23,7 @@ def describe_task(name: str) -> dict[str, Any]:
         "grader": task.grader,
         "grader_version": GRADERS[task.grader].version,
         "template": template.name,
-        "template_text": template.text,
+        "template_text": template.fill("{problem}"),
         "template_hash": template.hash,
         "sampling": task.sampling.to_json(),
         "source": f"{task.hub.repository}@{task.hub.revision}" if task.hub else "generated",
