@@ -99,7 +99,7 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
     if pickles and not allow_pickle:
         raise CheckpointError(
             f"checkpoint {name!r} holds its weights in a pickle ({pickles[0]}), which can run code when loaded; "
-            "convert it to safetensors, or trust it with --allow-pickle"
+            "convert it to safetensors, or trust it with --allow-pickle (r1bench eval)"
         )
     if not pickles:
         raise CheckpointError(f"checkpoint {name!r} has no weights (*.safetensors); was it copied whole?")

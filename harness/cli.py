@@ -176,9 +176,16 @@ def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
 def leaderboard(task_names: tuple[str, ...], runs: Path, as_json: bool) -> None:
     """Every run: score with interval, n, outcomes, tokens, protocol. Different protocols are never ranked together."""
     from r1bench.harness.commands import all_runs
+    from r1bench.harness.errors import printable
     from r1bench.leaderboards import board
+    from r1bench.tasks import get_task
 
-    entries = board.entries(run for run in all_runs(runs) if not task_names or run.manifest.task in task_names)
+    for name in task_names:
+        get_task(name)
+    found, broken = all_runs(runs)
+    for reason in broken:
+        click.echo(f"Left out: {printable(reason)}", err=True)
+    entries = board.entries(run for run in found if not task_names or run.manifest.task in task_names)
     show(as_json, board.to_json(entries), board.render(entries))
 
 

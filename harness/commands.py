@@ -6,21 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 from r1bench.harness.errors import StorageError, UnknownNameError, UsageError
 from r1bench.harness.records import Run, Sampling
-from r1bench.harness.store import find_run, read_problems, read_run, run_folders
+from r1bench.harness.store import check_writable, find_run, read_problems, read_run, run_folders
 
 if TYPE_CHECKING:
     from r1bench.tasks.task import Task
 
 
-def all_runs(runs: Path) -> list[Run]:
-    """Every run in a folder, oldest first.
+def all_runs(runs: Path) -> tuple[list[Run], list[str]]:
+    """Every run in a folder, oldest first, and what is wrong with those that cannot be read.
 
     Raises:
         StorageError: the folder is not there.
     """
     if not runs.is_dir():
         raise StorageError(f"no runs in {runs}; make one with: r1bench eval tiny-base --tasks arithmetic")
-    return [read_run(folder) for folder in run_folders(runs)]
+    found, broken = [], []
+    for folder in run_folders(runs):
+        try:
+            found.append(read_run(folder))
+        except StorageError as error:
+            broken.append(str(error))
+    return found, broken
 
 
 def chosen_tasks(names: str) -> list["Task"]:
@@ -73,6 +79,7 @@ def evaluate_checkpoint(
         raise UnknownNameError("template", template, TEMPLATES, "docs/tasks.md")
     found = find_checkpoint(checkpoint, allow_pickle=allow_pickle)
     problems = [load_problems(task, data, columns)[:limit] for task in chosen]
+    check_writable(runs)
     sampler = make_sampler(sampler_name, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
     return [
         evaluate(
@@ -108,6 +115,8 @@ def train_stage(
     """Train a stage and evaluate base and result on the tasks that judge it; runs that exist are not repeated."""
     from r1bench.harness.stages import prepare, run_job
 
+    if is_judged:
+        check_writable(runs)
     job, judges = prepare(stage, backend, recipe, device=device, **options)
     checkpoint = run_job(job)
     if not is_judged or not judges or (options.get("data") and not all_generated(judges)):
@@ -139,11 +148,12 @@ def run_for_gate(name: str, baseline: Path, runs: Path, *, device: str, batch_si
     from r1bench.tasks import get_task
     from r1bench.tasks.templates import TEMPLATES
 
-    try:
-        return read_run(find_run(runs, name))
-    except UnknownNameError:
-        if not Path(name).exists() and "/" not in name and name != "tiny-base":
-            raise
+    if not (Path(name) / "config.json").is_file():  # a checkpoint's folder is what stands there now, not an old run of its name
+        try:
+            return read_run(find_run(runs, name))
+        except UnknownNameError:
+            if not Path(name).exists() and "/" not in name and name != "tiny-base":
+                raise
     held = read_run(baseline).manifest
     if held.template not in TEMPLATES:
         raise UsageError(f"baseline {baseline.name} was imported: how it was sampled is not known; give a run instead of a checkpoint")

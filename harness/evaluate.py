@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from r1bench.tasks.task import Task
     from r1bench.tasks.templates import Template
 
+MOST_SAMPLES = 100_000
+"""Per problem: beyond that it is a slip of the finger."""
 GRADE_AT_ONCE = 64
 """Completions that are handed to the graders together,"""
 GRADE_AFTER_SECONDS = 5.0
@@ -48,7 +50,7 @@ def check_sampling(sampling: Sampling) -> None:
         UsageError: naming the option.
     """
     rules = (
-        (sampling.n >= 1, f"--samples must be at least 1, not {sampling.n}"),
+        (1 <= sampling.n <= MOST_SAMPLES, f"--samples must lie within 1 ... {MOST_SAMPLES}, and is {sampling.n}"),
         (sampling.max_tokens >= 1, f"--max-tokens must be at least 1, not {sampling.max_tokens}"),
         (
             sampling.temperature == 0 or 1e-3 <= sampling.temperature <= 100,

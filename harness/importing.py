@@ -107,6 +107,8 @@ def check_counts(found: list[tuple[str, int, Completion]], problems: list[Proble
     Raises:
         DataError: some problem has fewer: a mean over what happens to be there would be a number about nothing.
     """
+    if not found:
+        raise DataError(str(source), "holds no rows", "name the file with the completions")
     counts = dict.fromkeys((problem.id for problem in problems), 0)
     for problem_id, _, _ in found:
         counts[problem_id] += 1

@@ -14,24 +14,36 @@ from r1bench.harness.errors import R1benchError, printable
 class OneLineErrors(click.Group):
     """A group in which what a user can cure is one line and exit code 2, not a traceback."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """As click's, with one line for every error of the user's and an exit code of its own for a fault of ours."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
         try:
-            return super().invoke(ctx)
+            code = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
+            sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            code = error.exit_code
+        except click.ClickException as error:
+            code = told(error.format_message(), error.exit_code)
         except R1benchError as error:
-            raise click.UsageError(printable(str(error))) from error
-        except KeyboardInterrupt:
+            code = told(str(error), 2)
+        except (click.Abort, KeyboardInterrupt):
             click.echo("stopped; the same command goes on from here", err=True)
-            ctx.exit(130)
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        """As click's, but a fault of ours does not end with the exit code of a failed gate."""
-        try:
-            return super().main(*args, **extra)
+            code = 130
+        except OSError as error:
+            code = told(f"{error.filename or 'the output'} cannot be used: {error.strerror or error}; check the path and the disk", 2)
         except Exception:
-            if not extra.get("standalone_mode", True):
-                raise
             traceback.print_exc()
-            sys.exit(4)
+            code = 4
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def told(message: str, code: int) -> int:
+    """Print an error in one line, unless a process that we started has told it already; returns the exit code."""
+    if message:
+        click.echo(f"Error: {printable(message)}", err=True)
+    return code
 
 
 def example(text: str) -> str:
@@ -44,12 +56,21 @@ def show(as_json: bool, value: Any, text: str) -> None:
     click.echo(json.dumps(value, indent=1, ensure_ascii=False) if as_json else text)
 
 
+ROLES = ("problem", "gold", "id", "year", "problem_id", "response")
+"""What --map may give a column for; the last two are of responses."""
+
+
 def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
     """`problem=question,gold=answer` as a dictionary."""
     pairs = [pair for text in value for pair in text.split(",") if pair]
-    if any(len(pair.split("=")) != 2 for pair in pairs):
+    named = [pair.split("=") for pair in pairs]
+    if any(len(parts) != 2 or not all(parts) for parts in named):
         raise click.BadParameter("give NAME=COLUMN pairs, for example problem=question,gold=answer")
-    return {name: column for name, _, column in (pair.partition("=") for pair in pairs)}
+    roles = [name for name, _ in named]
+    for role in roles:
+        if role not in ROLES or roles.count(role) > 1:
+            raise click.BadParameter(f"{role!r} must be one of {', '.join(ROLES)}, each given once")
+    return {parts[0]: parts[1] for parts in named}
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1bench.harness import __version__
-from r1bench.harness.checkpoints import COMPLETE, find_checkpoint, read_seal
+from r1bench.harness.checkpoints import find_checkpoint, is_sealed
 from r1bench.harness.errors import BackendError, ContextError, StorageError, UnknownNameError, UsageError
 from r1bench.harness.records import Checkpoint, canonical_json, digest_of
 from r1bench.harness.samplers.hf import check_device, context_length_of, encode, load_tokenizer, render
-from r1bench.harness.store import refusals, write_whole
+from r1bench.harness.store import LOCK, only_writer, refusals, write_whole
 
 if TYPE_CHECKING:
     from r1bench.backends.job import TrainJob
@@ -207,6 +207,19 @@ def training_prompts(task: Any, data: Path | None, columns: dict[str, str] | Non
     return load_problems(task, data, columns)
 
 
+def read_stored(path: Path) -> dict[str, Any]:
+    """The job of a folder as plain values.
+
+    Raises:
+        UsageError: the file is broken.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is broken ({type(error).__name__}); remove that file to go on, or choose another --out") from error
+    return value if isinstance(value, dict) else {}
+
+
 def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
     """Write job.json, unless the folder already holds this very job.
 
@@ -215,7 +228,7 @@ def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
     """
     path = out / JOB
     if path.is_file():
-        stored, new = json.loads(path.read_text(encoding="utf-8")), job.model_dump(mode="json")
+        stored, new = read_stored(path), job.model_dump(mode="json")
         differing = sorted(key for key in new if key not in MAY_DIFFER and stored.get(key) != new[key])
         if differing:
             raise UsageError(
@@ -225,7 +238,7 @@ def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
         with refusals(out):
             write_whole(path, job.model_dump_json(indent=1) + "\n")
         return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
         raise StorageError(f"{out} exists and is no training folder; choose another --out")
     with refusals(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -240,12 +253,24 @@ def run_job(job: "TrainJob") -> Path:
     Raises:
         BackendError: the process failed; the same command goes on from its last checkpoint.
     """
+    out = Path(job.out)
+    final = out / FINAL
+    if is_sealed(final):
+        return final
+    with only_writer(out, f"training {out}"):
+        train_in_process(job)
+    return final
+
+
+def train_in_process(job: "TrainJob") -> None:
+    """Start the backend and wait for it.
+
+    Raises:
+        BackendError: it failed; without a message where it has told why.
+    """
     from r1bench.backends import get_backend
 
     out = Path(job.out)
-    final = out / FINAL
-    if (final / COMPLETE).is_file() and read_seal(final).get("name") == job.name:
-        return final
     environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads), "TOKENIZERS_PARALLELISM": "false"}
     process = subprocess.Popen(get_backend(job.backend).plan(out / JOB), env=environment)
     try:
@@ -258,7 +283,8 @@ def run_job(job: "TrainJob") -> Path:
         if process.poll() is None:
             process.terminate()
             process.wait()
+    if code == 2:
+        raise BackendError("")
     if code:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         raise BackendError(f"training {job.name} with {job.backend} {how}; see above, and run the same command again to go on from {out}")
-    return final

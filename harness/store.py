@@ -14,12 +14,13 @@ import fcntl
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from r1bench.harness.errors import StorageError, UnknownNameError
-from r1bench.harness.records import Manifest, Problem, Run, Sample, canonical_json
+from r1bench.harness.records import Manifest, Problem, Run, Sample, canonical_json, digest_of
 
 MANIFEST, PROBLEMS, SAMPLES, LOCK = "manifest.json", "problems.jsonl", "samples.jsonl", ".lock"
 
@@ -36,7 +37,7 @@ def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cure = "free space on that disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another folder with --out"
+        cure = "free space on that disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another folder with --out or --runs"
         raise StorageError(f"cannot write {path}: {error.strerror or error}; {cure}") from error
 
 
@@ -97,18 +98,10 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
         StorageError: the folder cannot be written, or another process is writing it.
     """
     folder = root / run_id(manifest)
-    with refusals(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
+    with only_writer(folder, f"run {folder.name}"), refusals(folder):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StorageError(f"run {folder.name} is being written by another process; wait for it to end") from error
-        try:
-            with refusals(folder):
-                manifest = extend(folder, manifest, problems)
-        except StorageError:
+            manifest = extend(folder, manifest, problems)
+        except OSError:
             discard(folder)
             raise
         writer = RunWriter(folder, manifest)
@@ -116,8 +109,39 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
             yield writer
         finally:
             writer.close()
+
+
+@contextmanager
+def only_writer(folder: Path, what: str) -> Iterator[None]:
+    """Hold a folder for this process alone; it is made where it is missing.
+
+    Raises:
+        StorageError: it cannot be written, or another process holds it.
+    """
+    with refusals(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise StorageError(f"{what} is being written by another process; wait for it to end") from error
     finally:
         os.close(lock)
+
+
+def check_writable(root: Path) -> None:
+    """Refuse, before anything is computed, a folder that could not be written; nothing is left behind.
+
+    Raises:
+        StorageError: naming the folder.
+    """
+    there = next(place for place in (root.absolute(), *root.absolute().parents) if place.exists())
+    with refusals(root):
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        with tempfile.TemporaryFile(dir=there):
+            pass
 
 
 def discard(folder: Path) -> None:
@@ -196,7 +220,10 @@ def read_run(folder: Path) -> Run:
     """A run as it stands on disk, each sample once, sorted by problem and index."""
     manifest = read_manifest(folder)
     samples = {sample.key: sample for sample, _ in parse_samples(folder / SAMPLES)}
-    order = {problem.id: number for number, problem in enumerate(read_problems(folder))}
+    problems = read_problems(folder)
+    if digest_of([problem.digest() for problem in problems]) != manifest.problems_digest:
+        raise StorageError(f"{folder / PROBLEMS} is not what this run was asked; restore it from a copy of the run")
+    order = {problem.id: number for number, problem in enumerate(problems)}
     ranked = sorted(samples.values(), key=lambda sample: (order.get(sample.problem_id, len(order)), sample.index))
     return Run(folder.name, manifest, tuple(sample for sample in ranked if sample.index < manifest.n))
 
@@ -220,6 +247,14 @@ def run_folders(root: Path) -> list[Path]:
     )
 
 
+def title_of(folder: Path) -> str:
+    """What a run calls its checkpoint; the folder's name where its manifest is broken, which is no business of other runs."""
+    try:
+        return read_manifest(folder).name
+    except StorageError:
+        return folder.name
+
+
 def find_run(root: Path, name: str) -> Path:
     """The run that a user named: a folder, its id, or a part of the id (a checkpoint's name) that fits one run only.
 
@@ -232,10 +267,12 @@ def find_run(root: Path, name: str) -> Path:
     folders = {path.name: path for path in run_folders(root)}
     if name in folders:
         return folders[name]
-    titles = {folder: read_manifest(path).name for folder, path in folders.items()}
+    titles = {folder: title_of(path) for folder, path in folders.items()}
     fitting = [folder for folder in folders if titles[folder] == name or folder.startswith(name) or folder.endswith(name)]
     if len(fitting) == 1:
         return folders[fitting[0]]
     if fitting:
         raise StorageError(f"run {name!r} fits {len(fitting)} runs: {', '.join(fitting)}; give one of these")
-    raise UnknownNameError("run", name, [*folders, *titles.values()], f"r1bench leaderboard --runs {root}")
+    if not folders:
+        raise StorageError(f"no runs in {root}; make one with r1bench eval, or name the folder with --runs")
+    raise UnknownNameError("run", name, {*folders, *titles.values()}, f"r1bench leaderboard --runs {root}")

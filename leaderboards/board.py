@@ -183,7 +183,7 @@ def _share(value: float | None, low: float | None, high: float | None) -> str:
     return tables.plus_minus(None if value is None else 100 * value, half)
 
 
-def _mean(value: float | None, error: float | None, num_problems: int) -> str:
+def mean_text(value: float | None, error: float | None, num_problems: int) -> str:
     """A mean with half of its interval."""
     return tables.plus_minus(value, None if error is None else error * statistics.student_t(LEVEL, num_problems - 1))
 
@@ -201,8 +201,8 @@ def _row_lines(row: Entry, rank: int | None) -> list[str]:
     lines.append(tables.columns((counted, name, score, f"{row.num_problems} x {row.n}", errors), FIRST_LINE))
     measures = (
         _share(row.format_rate, row.format_low, row.format_high),
-        _mean(row.mean_tokens, row.mean_tokens_error, row.num_problems),
-        _mean(row.mean_reasoning_tokens, row.mean_reasoning_tokens_error, row.num_problems),
+        mean_text(row.mean_tokens, row.mean_tokens_error, row.num_problems),
+        mean_text(row.mean_reasoning_tokens, row.mean_reasoning_tokens_error, row.num_problems),
         tables.points(row.han_share),
         tables.points(row.mixed_share),
     )

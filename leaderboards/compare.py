@@ -108,11 +108,12 @@ def compare(run_a: Run, run_b: Run, *, level: float = 0.95) -> Comparison:
     scores = [metrics.rows(run, lambda sample: sample.grade.score) for run in (run_a, run_b)]
     difference = statistics.paired_difference(scores[0], scores[1], level)
     formats = [metrics.rows(run, lambda sample: float(sample.format_ok)) for run in (run_a, run_b)]
+    formatted = statistics.paired_difference(formats[0], formats[1], level)
     notes = _notes(run_a.manifest, run_b.manifest)
     if is_same_evaluation(run_a, run_b):
         difference = difference._replace(low=0.0, high=0.0, method="identical")
+        formatted = formatted._replace(low=0.0, high=0.0, method="identical")
         notes = ("A and B hold the same samples of one checkpoint", *notes[1:])
-    formatted = statistics.paired_difference(formats[0], formats[1], level)
     return Comparison(board.entry(run_a), board.entry(run_b), difference, formatted, level, notes)
 
 
@@ -168,11 +169,7 @@ def _table(comparison: Comparison) -> list[str]:
     lines.append(("c/w/u/t/f", tables.outcome_counts(a.outcomes), tables.outcome_counts(b.outcomes), ""))
     for title, name in (("tokens", "mean_tokens"), ("reasoning", "mean_reasoning_tokens")):
         first, second = getattr(a, name), getattr(b, name)
-        errors = [getattr(row, f"{name}_error") for row in (a, b)]
-        means = [
-            tables.number(mean) + (f" ± {error:.1f}" if error is not None else "")
-            for mean, error in zip((first, second), errors, strict=True)
-        ]
+        means = [board.mean_text(getattr(row, name), getattr(row, f"{name}_error"), row.num_problems) for row in (a, b)]
         lines.append((title, *means, _change(first, second, is_share=False)))
     for title, name in (("han words %", "han_share"), ("mixed %", "mixed_share")):
         first, second = getattr(a, name), getattr(b, name)
@@ -204,7 +201,7 @@ def render_measures(comparison: Comparison) -> str:
             f" {tables.points(difference.total_error)} over questions,"
             f" {tables.points(difference.resampling_error)} resampling the same questions only. Interval:"
             f" {100 * comparison.level:g} %, {difference.method}. c/w/u/t/f: samples correct, wrong, unparsed,"
-            " truncated, failed. tokens, reasoning: mean ± standard error."
+            " truncated, failed. tokens, reasoning: mean ± half of its 95 % interval."
         )
     )
     lines += [tables.paragraph(tables.plain(f"Note: {note}.")) for note in comparison.notes]

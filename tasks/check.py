@@ -40,6 +40,15 @@ class CheckReport:
         is_complete = self.num_problems == self.num_published
         return is_complete and not self.findings and not self.misgraded and self.num_correct == self.num_golds > 0
 
+    def verdict(self) -> str:
+        """'ok', or what is not."""
+        faults = [
+            (self.num_problems != self.num_published, f"{self.num_problems} problems instead of {self.num_published}"),
+            (bool(self.findings), f"{len(self.findings)} findings in the data"),
+            (self.num_correct < self.num_golds, f"{self.num_golds - self.num_correct} golds not graded correct"),
+        ]
+        return "ok" if self.is_ok else "NOT OK: " + ", ".join(text for is_so, text in faults if is_so)
+
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "findings": list(self.findings), "misgraded": list(self.misgraded), "is_ok": self.is_ok}
 
@@ -51,7 +60,7 @@ class CheckReport:
         if self.num_other_years:
             count += f"; {self.num_other_years} rows of other years left out"
         golds = f"{self.num_correct} of {self.num_golds} gold answers are graded correct"
-        return "\n".join([count, golds, *self.findings, *self.misgraded, "ok" if self.is_ok else "NOT OK"])
+        return "\n".join([count, golds, *self.findings, *self.misgraded, self.verdict()])
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def _read_lines(path: Path, content: bytes) -> Iterator[Row | Finding]:
             continue
         where = f"{path}:{number}"
         try:
-            value = json.loads(line.decode("utf-8"))
+            value = json.loads(line.decode("utf-8"), object_pairs_hook=_unique)
         except UnicodeDecodeError as error:
             yield Finding(where, f"is not UTF-8 (byte {error.start + 1})", "save the file as UTF-8")
             continue
@@ -97,6 +97,15 @@ def _read_lines(path: Path, content: bytes) -> Iterator[Row | Finding]:
             yield Finding(where, f"is not JSON ({error})", "every line must be one JSON object")
             continue
         yield _as_row(where, value)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, unless a name stands in it twice: one of the two values would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r:.40} stands twice in one object")
+    return found
 
 
 def _as_row(where: str, value: Any) -> Row | Finding:
@@ -107,7 +116,7 @@ def _as_row(where: str, value: Any) -> Row | Finding:
 
 def _read_json(path: Path, content: bytes) -> Iterator[Row | Finding]:
     try:
-        value = json.loads(_decoded(path, content))
+        value = json.loads(_decoded(path, content), object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             yield from _read_lines(path, content)
@@ -119,7 +128,7 @@ def _read_json(path: Path, content: bytes) -> Iterator[Row | Finding]:
         lists = [value[name] for name in ("data", "rows", "problems") if isinstance(value.get(name), list)]
         value = lists[0] if lists else [value] if any(not isinstance(row, dict) for row in value.values()) else list(value.values())
     if not isinstance(value, list):
-        raise DataError(str(path), f"holds a JSON {type(value).__name__}", "it must hold a list of objects")
+        raise DataError(str(path), f"holds a single {type(value).__name__}", "it must hold a list of objects")
     for number, row in enumerate(value, start=1):
         yield _as_row(f"{path}:{number}", row)
 
@@ -143,6 +152,8 @@ def _read_table(path: Path, content: bytes, delimiter: str, has_header: bool) ->
                 continue
             if header is None:
                 header = values if has_header else [str(number) for number in range(1, len(values) + 1)]
+                if len(set(header)) < len(header):
+                    raise DataError(where, f"has two columns of one name ({', '.join(header):.80})", "rename one of them")
                 if has_header:
                     continue
             if len(values) != len(header):

@@ -61,12 +61,15 @@ def _to_problem(task: Task, fields: dict[str, Any], number: int, columns: Mappin
         metadata["stripped_instruction"] = text[len(stripped) :].strip()
     if not stripped.strip():
         raise BadRow("the problem is empty", "fill it in or remove the row")
+    golds = _gold(task, fields, columns)
+    if any("\ud800" <= letter <= "\udfff" for letter in stripped + "".join(golds)):
+        raise BadRow("the text holds half of a character (a lone surrogate)", "write that character whole or remove it")
     own_id = _find(fields, [columns["id"]] if "id" in columns else ID_COLUMNS)
     metadata |= {name: fields[name] for name in KEPT_COLUMNS if isinstance(fields.get(name), str | int | float)}
     return Problem(
         id=f"{task.name}-{number}" if own_id is None or own_id == "" else str(own_id),
         prompt=stripped.strip(),
-        gold=_gold(task, fields, columns),
+        gold=golds,
         metadata=metadata,
     )
 

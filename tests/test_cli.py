@@ -183,3 +183,70 @@ def test_tasks_and_doctor_report_as_text_and_as_json() -> None:
     assert names == {"aime24", "aime25", "amc23", "arithmetic", "gsm8k", "math500"}
     assert all(len(line) <= 80 for line in call("tasks").output.splitlines())
     assert {"torch", "bubblewrap"} <= {row["name"] for row in json.loads(call("doctor", "--json").output)}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("eval", "tiny-base", "--tasks", "arithmetic", "--samples", "abc"),
+        ("eval", "tiny-base", "--tasks", "arithmetic", "--samples", 999_999_999_999),
+        ("eval", "tiny-base", "--tasks", "arithmetic", "--map", "a=b"),
+        ("eval", "tiny-base"),
+        ("evel",),
+        ("eval", "tiny-base", "--task", "arithmetic", "--nonsense"),
+        ("gate", "x", "--baseline", "y", "--margin", "-1"),
+    ],
+)
+def test_every_wrong_call_is_one_line(tmp_path: Path, arguments: tuple[object, ...]) -> None:
+    result = call(*arguments)
+    refusal(result)
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_half_a_character_in_a_problem_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"question": "\\ud800 q", "answer": "5"}\n')
+    assert "rows.jsonl:1: the text holds half of a character" in refusal(
+        evaluate(tmp_path, "tiny-base", "--data", tmp_path / "rows.jsonl", tasks="gsm8k")
+    )
+
+
+def test_a_column_or_a_name_that_stands_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("question,question,answer\na,b,3\n")
+    assert "two columns of one name" in refusal(evaluate(tmp_path, "tiny-base", "--data", tmp_path / "rows.csv", tasks="gsm8k"))
+    (tmp_path / "rows.jsonl").write_text('{"question": "q", "answer": "3", "question": "z"}\n')
+    assert "stands twice" in refusal(evaluate(tmp_path, "tiny-base", "--data", tmp_path / "rows.jsonl", tasks="gsm8k"))
+
+
+def test_a_broken_run_is_named_and_the_others_are_shown(tmp_path: Path) -> None:
+    evaluate(tmp_path, "tiny-base", "--samples", 1)
+    evaluate(tmp_path, "tiny-base", "--samples", 1, "--seed", 1)
+    broken = sorted((tmp_path / "runs").iterdir())[0]
+    (broken / "manifest.json").write_text("{")
+    shown = call("leaderboard", "--runs", tmp_path / "runs", "--json")
+    assert shown.exit_code == 0
+    assert "Left out" in shown.stderr
+    assert len(json.loads(shown.stdout)) == 1
+
+
+def test_questions_that_were_changed_afterwards_are_noticed(tmp_path: Path) -> None:
+    evaluate(tmp_path, "tiny-base", "--samples", 1)
+    path = next((tmp_path / "runs").glob("*/problems.jsonl"))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+    assert "is not what this run was asked" in refusal(call("compare", "tiny-base", "tiny-base", "--runs", tmp_path / "runs"))
+
+
+def test_the_gate_judges_the_folder_that_stands_there_and_not_an_old_run_of_its_name(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(tmp_path, "tiny-base", "--samples", 1)
+    evaluate(tmp_path, folder, "--samples", 1, "--name", "model")
+    (folder / "model.safetensors").unlink()
+    monkeypatch.chdir(tmp_path)
+    assert "no weights" in refusal(call("gate", "model", "--baseline", "tiny-base", "--runs", tmp_path / "runs"))
+
+
+def test_an_unwritable_runs_folder_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    message = refusal(call("train", "--runs", tmp_path / "file", "--out", tmp_path / "out", "--device", "cpu"))
+    assert "--runs" in message
+    assert not (tmp_path / "out").exists()

@@ -183,3 +183,30 @@ def test_a_moved_or_updated_training_goes_on(whole: Path, tmp_path: Path) -> Non
 def test_a_device_that_is_not_there_is_named(tmp_path: Path, device: str) -> None:
     with pytest.raises(UsageError, match=device):
         prepare("zero", "custom", "tiny", out=tmp_path / "out", device=device)
+
+
+def test_a_second_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    from r1bench.harness.errors import StorageError
+    from r1bench.harness.stages import run_job
+    from r1bench.harness.store import only_writer
+
+    job, _ = prepare("zero", "custom", "tiny", out=tmp_path / "out", settings=SMALL, device="cpu", threads=1)
+    with only_writer(tmp_path / "out", "it"), pytest.raises(StorageError, match="another process"):
+        run_job(job)
+
+
+def test_a_job_that_is_broken_is_named(tmp_path: Path) -> None:
+    prepare("zero", "custom", "tiny", out=tmp_path / "out", settings=SMALL, device="cpu", threads=1)
+    (tmp_path / "out" / "job.json").write_text("{")
+    with pytest.raises(UsageError, match=r"job\.json is broken"):
+        prepare("zero", "custom", "tiny", out=tmp_path / "out", settings=SMALL, device="cpu", threads=1)
+
+
+def test_a_result_that_was_damaged_is_made_again(whole: Path, tmp_path: Path) -> None:
+    import shutil
+
+    out = Path(shutil.copytree(whole, tmp_path / "damaged"))
+    (out / "final" / "config.json").write_text("")
+    train(out)
+    assert file_digest(out / "final" / "model.safetensors") == file_digest(whole / "final" / "model.safetensors")
+    assert is_sealed(out / "final")

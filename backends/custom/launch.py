@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from r1bench.backends.job import Support, TrainJob, read_job
@@ -38,6 +39,7 @@ def end_with_parent(parent: int) -> None:
 
 def main() -> int:
     """Train the job named on the command line; exit code 0, or 2 with one line that says why."""
+    threading.excepthook = lambda _: None  # TensorBoard's thread and ours meet the same full disk; ours says so
     if len(sys.argv) > 2:
         end_with_parent(int(sys.argv[2]))
     try:
@@ -51,7 +53,10 @@ def main() -> int:
 
         train(job, problems)
     except R1benchError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
+        print(f"Error: {printable(str(error))}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"Error: cannot write {printable(str(job.out))}: {error.strerror or error}; free space, and run it again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
