@@ -3,6 +3,7 @@
 It goes to stderr; results go to stdout.
 """
 
+import shutil
 import sys
 import time
 
@@ -18,7 +19,7 @@ class Progress:
     def __init__(self, label: str, total: int, *, done: int = 0) -> None:
         self.label, self.total, self.done = printable(label), total, done
         self.start_done, self.started = done, time.monotonic()
-        self.last_shown = 0.0
+        self.last_shown, self.shown = 0.0, -1
         self.is_terminal = sys.stderr.isatty()
 
     def __enter__(self) -> "Progress":
@@ -35,12 +36,15 @@ class Progress:
             self.show(note)
 
     def show(self, note: str = "", *, is_last: bool = False) -> None:
+        if is_last and not self.is_terminal and self.shown == self.done:
+            return
         self.last_shown = now = time.monotonic()
+        self.shown = self.done
         elapsed = max(now - self.started, 1e-9)
         rate = (self.done - self.start_done) / elapsed
         left = f", {(self.total - self.done) / rate:.0f} s left" if rate > 0 and self.done < self.total else f", {elapsed:.0f} s"
         line = f"{self.label}: {self.done}/{self.total}{left}{', ' + note if note else ''}"
         if self.is_terminal:
-            print(f"\r\x1b[K{line}", end="\n" if is_last else "", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="\n" if is_last else "", file=sys.stderr, flush=True)
         else:
             print(line, file=sys.stderr, flush=True)

@@ -83,6 +83,6 @@ SHOWN = (
     ("rewards/format", "format", ".2f"),
     ("length", "length", ".0f"),
     ("kl", "kl", ".4f"),
-    ("tokens_per_second", "tokens/s", ",.0f"),
+    ("tokens_per_second", "tok/s", ",.0f"),
 )
 """(figure, label, format) of the progress line."""
