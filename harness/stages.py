@@ -140,8 +140,7 @@ def prepare(
         raise UsageError(f"recipe {recipe} names no model; give one with --model")
     base = find_checkpoint(model or default)
     title = name or f"{base.name}-{stage}"
-    place = (out or Path("checkpoints") / title).absolute()
-    source = values.get("data")
+    source, place = values.get("data"), (out or Path("checkpoints") / title).absolute()
     task = get_task(source.get("task", "") if isinstance(source, dict) else "")
     prompts = training_prompts(task, data, columns)
     values["data"] = {**(source or {}), "prompts_digest": digest_of([problem.digest() for problem in prompts]) if prompts else ""}
@@ -152,11 +151,10 @@ def prepare(
     check_rewards([reward.name for reward in job.rewards])
     if job.data.template not in TEMPLATES:
         raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
-    for judge in judges:
-        get_task(judge)
+    chosen = [get_task(judge) for judge in judges]
     check_lengths(job, prompts, base)
     write_job(job, prompts, place)
-    return job, judges
+    return job, [judge.name for judge in chosen]
 
 
 def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> None:

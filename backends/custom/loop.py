@@ -21,7 +21,7 @@ from r1bench.backends.custom.update import learning_rate, update
 from r1bench.backends.job import TrainJob
 from r1bench.backends.prompts import draw_problems
 from r1bench.harness.checkpoints import find_checkpoint, seal
-from r1bench.harness.records import Problem
+from r1bench.harness.records import Checkpoint, Problem
 from r1bench.harness.samplers.hf import end_tokens_of, load_model, load_tokenizer
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool
@@ -47,6 +47,13 @@ def figures_of(rollouts: list[Rollout], advantages_B: torch.Tensor, job: TrainJo
     return found
 
 
+def load_reference(base: Checkpoint, job: TrainJob) -> Any:
+    """The model that the policy shall not leave too far behind, frozen; None where the loss has no such term."""
+    if job.loss.kl == "none" or job.loss.kl_coefficient == 0:
+        return None
+    return load_model(base, job.device, "float32").requires_grad_(False)
+
+
 def train(job: TrainJob, problems: Sequence[Problem] | None = None) -> Path:
     """Train a job to its end, going on from its newest whole checkpoint, and return the sealed result.
 
@@ -57,13 +64,9 @@ def train(job: TrainJob, problems: Sequence[Problem] | None = None) -> Path:
     torch.use_deterministic_algorithms(True, warn_only=job.device != "cpu")
     out, newest = Path(job.out), state.newest_sealed(Path(job.out))
     base = find_checkpoint(job.model)
-    tokenizer, model = (
-        load_tokenizer(base),
-        load_model(find_checkpoint(str(newest)) if newest else base, job.device, "float32"),
-    )
-    reference = None
-    if job.loss.kl != "none" and job.loss.kl_coefficient > 0:
-        reference = load_model(base, job.device, "float32").requires_grad_(False)
+    tokenizer = load_tokenizer(base)
+    model = load_model(find_checkpoint(str(newest)) if newest else base, job.device, "float32")
+    reference = load_reference(base, job)
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=job.optimizer.learning_rate,

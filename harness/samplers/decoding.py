@@ -110,6 +110,53 @@ def draw_tokens(logits_BV: torch.Tensor, uniforms_B: torch.Tensor, sampling: Sam
     return (places if order is None else order.gather(1, places)).squeeze(1)
 
 
+class Alive(NamedTuple):
+    """The sequences that are still being drawn, row by row the same in every part."""
+
+    rows: list[int]
+    """Their places in the list of requests."""
+    cache: DynamicCache
+    logits_BV: torch.Tensor
+    mask_BT: torch.Tensor
+    position_B: torch.Tensor
+    draws_BT: torch.Tensor
+
+    def keep(self, places: Sequence[int]) -> "Alive":
+        """Only the rows at these places; what follows the logits is not kept, because the next step makes new ones."""
+        chosen = torch.tensor(places, device=self.mask_BT.device)
+        self.cache.batch_select_indices(chosen)
+        rows = [self.rows[place] for place in places]
+        return Alive(rows, self.cache, self.logits_BV, self.mask_BT[chosen], self.position_B[chosen], self.draws_BT[chosen])
+
+    def step(self, model: Any, tokens_B: torch.Tensor) -> "Alive":
+        """One more token for each row."""
+        mask_BT = torch.cat([self.mask_BT, self.mask_BT.new_ones(len(self.rows), 1)], dim=1)
+        position_B = self.position_B + 1
+        logits = model(
+            input_ids=tokens_B[:, None],
+            attention_mask=mask_BT,
+            position_ids=position_B[:, None],
+            past_key_values=self.cache,
+            use_cache=True,
+        ).logits
+        return self._replace(logits_BV=logits[:, -1], mask_BT=mask_BT, position_B=position_B)
+
+
+def read_prompts(model: Any, prompts: Sequence[Sequence[int]], rows: Sequence[int], draws_BT: torch.Tensor) -> Alive:
+    """Read each prompt once, padded on the left, and copy its cache to the sequences that continue it."""
+    device, longest = draws_BT.device, max(map(len, prompts))
+    ids_PT = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    mask_PT = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+    positions_PT = (mask_PT.cumsum(-1) - 1).clamp(min=0)
+    cache = new_cache(model.config)
+    logits = model(
+        input_ids=ids_PT, attention_mask=mask_PT, position_ids=positions_PT, past_key_values=cache, use_cache=True, logits_to_keep=1
+    ).logits
+    expand = torch.tensor(rows, device=device)
+    cache.batch_select_indices(expand)
+    return Alive(list(range(len(rows))), cache, logits[expand, -1], mask_PT[expand], positions_PT[expand, -1], draws_BT)
+
+
 @torch.no_grad()
 def decode(
     model: Any,
@@ -133,29 +180,13 @@ def decode(
     Yields:
         each sequence as it finishes, at most `sampling.max_tokens` tokens long.
     """
-    device = next(model.parameters()).device
-    longest = max(map(len, prompts))
-    ids_PT = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
-    mask_PT = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-    cache = new_cache(model.config)
-    positions = (mask_PT.cumsum(-1) - 1).clamp(min=0)
-    logits = model(
-        input_ids=ids_PT,
-        attention_mask=mask_PT,
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    ).logits
-    expand = torch.tensor(rows, device=device)
-    cache.batch_select_indices(expand)
-    logits_BV, mask_BT, position_B = logits[expand, -1], mask_PT[expand], positions[expand, -1]
-    draws_BT = torch.stack([row[: sampling.max_tokens] for row in uniforms]).to(device)
-    alive, tokens = list(range(len(rows))), [[] for _ in rows]  # type: list[int], list[list[int]]
+    draws_BT = torch.stack([row[: sampling.max_tokens] for row in uniforms]).to(next(model.parameters()).device)
+    alive = read_prompts(model, prompts, rows, draws_BT)
+    tokens: list[list[int]] = [[] for _ in rows]
     is_done = [False] * len(rows)
     for step in range(sampling.max_tokens):
-        drawn_B = draw_tokens(logits_BV, draws_BT[:, step], sampling)
-        for row, token in zip(alive, drawn_B.tolist(), strict=True):
+        drawn_B = draw_tokens(alive.logits_BV, alive.draws_BT[:, step], sampling)
+        for row, token in zip(alive.rows, drawn_B.tolist(), strict=True):
             if is_done[row]:
                 continue
             tokens[row].append(token)
@@ -163,20 +194,9 @@ def decode(
             if is_stopped or step + 1 == sampling.max_tokens:
                 is_done[row] = True
                 yield Drawn(row, tokens[row], is_stopped)
-        remaining = [place for place, row in enumerate(alive) if not is_done[row]]
+        remaining = [place for place, row in enumerate(alive.rows) if not is_done[row]]
         if not remaining:
             return
-        if len(remaining) < COMPACT_BELOW * len(alive):
-            keep = torch.tensor(remaining, device=device)
-            cache.batch_select_indices(keep)
-            alive = [alive[place] for place in remaining]
-            drawn_B, mask_BT, position_B, draws_BT = drawn_B[keep], mask_BT[keep], position_B[keep], draws_BT[keep]
-        mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(alive), 1)], dim=1)
-        position_B = position_B + 1
-        logits_BV = model(
-            input_ids=drawn_B[:, None],
-            attention_mask=mask_BT,
-            position_ids=position_B[:, None],
-            past_key_values=cache,
-            use_cache=True,
-        ).logits[:, -1]
+        if len(remaining) < COMPACT_BELOW * len(alive.rows):
+            alive, drawn_B = alive.keep(remaining), drawn_B[remaining]
+        alive = alive.step(model, drawn_B)
