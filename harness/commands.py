@@ -158,7 +158,8 @@ def run_for_gate(name: str, baseline: Path, runs: Path, *, device: str, batch_si
     if held.template not in TEMPLATES:
         raise UsageError(f"baseline {baseline.name} was imported: how it was sampled is not known; give a run instead of a checkpoint")
     found = find_checkpoint(name, allow_pickle=allow_pickle)
-    sampler = make_sampler(held.sampler, found, device=device, batch_size=batch_size, allow_pickle=allow_pickle)
+    dtype = held.environment.get("dtype", "auto")
+    sampler = make_sampler(held.sampler, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
     sampling = replace(Sampling.from_json(held.sampling), n=held.n)
     return evaluate(
         get_task(held.task),

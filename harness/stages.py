@@ -214,7 +214,9 @@ def read_stored(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is broken ({type(error).__name__}); choose another --out (what it said also stands in checkpoints/*/r1bench.json)") from error
+        raise UsageError(
+            f"{path} is broken ({type(error).__name__}); choose another --out (what it said also stands in checkpoints/*/r1bench.json)"
+        ) from error
     return value if isinstance(value, dict) else {}
 
 

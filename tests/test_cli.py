@@ -250,3 +250,12 @@ def test_an_unwritable_runs_folder_is_refused_before_training(tmp_path: Path) ->
     message = refusal(call("train", "--runs", tmp_path / "file", "--out", tmp_path / "out", "--device", "cpu"))
     assert "--runs" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_at_the_gate_is_evaluated_as_the_baseline_was(tmp_path: Path, folder: Path) -> None:
+    evaluate(tmp_path, "tiny-base", "--samples", 2, "--temperature", 0.5, "--dtype", "bfloat16")
+    done = call("gate", folder, "--baseline", "tiny-base", "--runs", tmp_path / "runs", "--device", "cpu", "--json")
+    verdict = json.loads(done.stdout)
+    assert verdict["comparison"]["a"]["sampling"] == verdict["comparison"]["b"]["sampling"]
+    assert verdict["comparison"]["b"]["versions"]["dtype"] == "bfloat16"
+    assert done.exit_code in (0, 3)
