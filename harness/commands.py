@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from r1bench.harness.errors import StorageError, UnknownNameError, UsageError
+from r1bench.harness.errors import DataError, StorageError, UnknownNameError, UsageError
 from r1bench.harness.records import Run, Sampling
 from r1bench.harness.store import check_writable, find_run, read_problems, read_run, run_folders
 
@@ -104,6 +104,8 @@ def import_responses(task: str, responses: Path, *, name: str, data: Path | None
     from r1bench.tasks.loading import load_problems, read_rows
 
     chosen = get_task(task)
+    if not responses.exists():
+        raise DataError(str(responses), "does not exist", "give the file with the completions")
     known = {key: value for key, value in columns.items() if key in ("problem", "gold")}
     problems = load_problems(chosen, data or (None if chosen.generate else responses), known)
     return import_run(chosen, problems, read_rows(responses), responses, runs, name=name, columns=columns)

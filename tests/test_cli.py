@@ -259,3 +259,8 @@ def test_a_checkpoint_at_the_gate_is_evaluated_as_the_baseline_was(tmp_path: Pat
     assert verdict["comparison"]["a"]["sampling"] == verdict["comparison"]["b"]["sampling"]
     assert verdict["comparison"]["b"]["versions"]["dtype"] == "bfloat16"
     assert done.exit_code in (0, 3)
+
+
+def test_missing_responses_are_named_as_such(tmp_path: Path) -> None:
+    message = refusal(call("import", "gsm8k", tmp_path / "none.jsonl", "--name", "x", "--runs", tmp_path / "runs"))
+    assert "none.jsonl: does not exist; give the file with the completions" in message
