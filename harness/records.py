@@ -56,14 +56,19 @@ class Problem(Record):
     """The language that the reasoning should be in (BCP 47)."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """Level, subject, source: whatever a table may be split by."""
+    tests: dict[str, Any] | None = None
+    """What a program is run on, for graders that run one."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """The grader's conventions for this problem, such as a tolerance."""
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         return cls(**{**value, "gold": tuple(value["gold"])})
 
     def digest(self) -> str:
-        """Changes when the question or its answers change, not when metadata does."""
-        return digest_of([self.id, self.prompt, list(self.gold), self.language])
+        """Changes when the question or what it is judged by changes, not when metadata does."""
+        judged_by = [self.tests, self.options] if self.tests or self.options else []
+        return digest_of([self.id, self.prompt, list(self.gold), self.language, *judged_by])
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ class Grade(Record):
 
     outcome: Outcome
     score: float
-    """1.0 for correct, otherwise 0.0; read it together with the outcome."""
+    """0.0 ... 1.0; 1.0 for correct and 0.0 otherwise where a grader knows only right and wrong. Read it with the outcome."""
     extracted: str | None
     """The answer that was found, as it stood in the text."""
     reason: str
@@ -135,6 +140,8 @@ class Grade(Record):
     microseconds: int = 0
     flags: tuple[str, ...] = ()
     """Remarks that do not change the verdict: 'unboxed', 'unterminated_box', ..."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """The grader's own fields: canonical form, result of each test, rate of each rule."""
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -157,6 +164,8 @@ class Sample(Record):
     """Whether the completion keeps to <think>...</think><answer>...</answer>."""
     languages: dict[str, int] = field(default_factory=dict)
     """Words of the reasoning by script: {'latin': ..., 'han': ...}."""
+    behaviour: dict[str, float] = field(default_factory=dict)
+    """Counts and shares that describe how the completion reasons (behaviour.py): repetition, reflection, ..."""
     published: bool | None = None
     """The verdict that came with an imported completion: another grader's opinion, kept beside ours."""
 
@@ -169,7 +178,7 @@ class Sample(Record):
         """Raise ValueError or TypeError where a value read from a file cannot be that of a sample."""
         done, grade = self.completion, self.grade
         is_text = isinstance(self.problem_id, str) and isinstance(done.text, str)
-        is_counted = type(self.index) is int and self.index >= 0 and done.num_tokens >= 0 and grade.score in (0, 1)
+        is_counted = type(self.index) is int and self.index >= 0 and done.num_tokens >= 0 and 0 <= grade.score <= 1
         is_known = grade.outcome in OUTCOMES and done.finish_reason in FINISH_REASONS and self.thinking_state in THINKING_STATES
         if not (is_text and is_counted and is_known):
             raise ValueError("a field of the sample has a value that it cannot have")
@@ -240,17 +249,8 @@ class Manifest(Record):
     def protocol(self) -> str:
         """What must agree before two runs may be compared (n may differ: pass@1 does not depend on it)."""
         sampling = Sampling.from_json(self.sampling).digest()
-        return digest_of(
-            [
-                self.task,
-                self.task_version,
-                self.problems_digest,
-                self.template_hash,
-                sampling,
-                self.grader,
-                self.grader_version,
-            ]
-        )
+        judged_by = [self.grader, self.grader_version]
+        return digest_of([self.task, self.task_version, self.problems_digest, self.template_hash, sampling, *judged_by])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# how fast a machine is must not decide whether a test passes
+settings.register_profile("r1bench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("r1bench")
 
 SHARED_DATA = (Path(__file__).resolve().parents[1] / "../shared/data").resolve()
 

@@ -1,94 +1,158 @@
-"""Graders: a completion and its gold answers -> a Grade. The table is GRADERS; the door is GradingPool.
+"""Graders: a completion and what it is judged by -> a Grade. The table is GRADERS; the door is GradingPool.
 
-A grader sees the answer part of a completion only (thinking.py), finds the answer in it (extraction.py), and compares (integers.py,
-mathematics.py). The same pool judges checkpoints and rewards training. Nothing here executes text of a model, uses a signal or
-depends on the clock; a fault of a grader raises GraderError and never becomes a score.
+A grader sees the answer part of a completion only (thinking.py) and finds the answer in it. The same pool judges checkpoints and
+rewards training. No text of a model is executed here except in the sandbox, no signal is handled and no verdict depends on the clock;
+a fault of a grader raises GraderError and never becomes a score.
 
     with GradingPool("math", num_workers=2) as pool:
         grades = pool.grade([GradeRequest(text, gold=("\\\\frac{1}{2}",), finish_reason="stop")])
 
-Left out: code, multiple choice, judges; partial credit.
+Left out: judges that are models.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from r1bench.harness.errors import GraderError, UnknownNameError
-from r1bench.harness.records import FinishReason, Grade, Outcome
-from r1bench.tasks.grading import extraction, integers, mathematics, thinking
-from r1bench.tasks.grading.workers import Question, Verdict, WorkerPool
+from r1bench.harness.records import Grade
+from r1bench.tasks.grading.request import GradeRequest, Judgement, request_of
 
-MAX_REMEMBERED = 20_000
+__all__ = ["GRADERS", "GradeRequest", "Grader", "GradingPool", "Judgement", "check_gold", "check_options", "get_grader", "request_of"]
 
 
 @dataclass(frozen=True)
 class Grader:
-    """A way to judge answers."""
+    """A way to judge completions."""
 
     name: str
     version: str
     """Raised whenever a verdict could change; part of every score's protocol."""
+    needs: Literal["gold", "tests", ""]
+    """What a problem must have to be judged by it."""
     what: str
 
 
 GRADERS: dict[str, Grader] = {
-    "integer": Grader("integer", "1", "exact numbers (integers, decimals, fractions); a bare last number counts"),
-    "math": Grader("math", mathematics.VERSION, "text, exact numbers and words, then Math-Verify in bounded worker processes"),
+    "behaviour": Grader("behaviour", "1", "", "repetition, reflection, truncation and length of the reasoning"),
+    "choice": Grader("choice", "1", "gold", "the letter of a multiple-choice answer"),
+    "code": Grader("code", "1", "tests", "programs, run on tests in a sandbox"),
+    "format": Grader("format", "2", "", "whether the completion keeps to the tags it was asked for, rule by rule"),
+    "integer": Grader("integer", "2", "gold", "exact numbers (integers, decimals, fractions); a bare last number counts"),
+    "language": Grader("language", "1", "", "the share of the reasoning's words that are of the target language"),
+    "math": Grader("math", "2", "gold", "text, exact numbers, exact expressions; Math-Verify for what these cannot read"),
 }
 
 
-class GradeRequest(NamedTuple):
-    """One completion to judge."""
+class Engine(Protocol):
+    """What does the judging behind one grader's name."""
 
-    text: str
-    """As generated, without the prefill."""
-    gold: tuple[str, ...]
-    """Acceptable answers; equal to any of them is correct."""
-    finish_reason: FinishReason
-    prefill: str = ""
+    def grade(self, requests: Sequence[GradeRequest]) -> list[Judgement]:
+        """One judgement per request, in their order."""
+
+    def check_golds(self, golds: Sequence[str]) -> list[str | None]:
+        """For each gold answer None, or why it cannot be judged by."""
+
+    def close(self) -> None:
+        """End processes."""
 
 
-class Found(NamedTuple):
-    """What the answer part of a request holds: an answer, or already the outcome."""
+@runtime_checkable
+class Preparing(Protocol):
+    """An engine that can be refused by this machine."""
 
-    answer: str
-    flags: tuple[str, ...]
-    outcome: Outcome | None
-    reason: str
+    def prepare(self) -> None:
+        """Start what it needs, or raise."""
+
+
+class OneByOne:
+    """The engine of a grader that is a pure function of one request."""
+
+    def __init__(self, judge: Callable[[GradeRequest], Judgement], check_gold: Callable[[str], str | None] = lambda gold: None) -> None:
+        self.judge, self.check_gold = judge, check_gold
+
+    def grade(self, requests: Sequence[GradeRequest]) -> list[Judgement]:
+        return [self.judge(request) for request in requests]
+
+    def check_golds(self, golds: Sequence[str]) -> list[str | None]:
+        return [self.check_gold(gold) for gold in golds]
+
+    def close(self) -> None:
+        pass
 
 
 def get_grader(name: str) -> Grader:
     """The grader of that name; UnknownNameError if there is none."""
     if name not in GRADERS:
-        raise UnknownNameError("grader", name, GRADERS, "r1bench tasks")
+        raise UnknownNameError("grader", name, GRADERS, "r1bench grade --help")
     return GRADERS[name]
 
 
-def find_answer(request: GradeRequest, numeric: bool) -> Found:
-    """The answer that a completion ends with, or why it has none."""
-    if request.finish_reason == "error":
-        return Found("", (), "failed", "generation ended in an error")
-    was_cut = request.finish_reason == "length"
-    part = thinking.split(request.text, request.prefill)
-    if part.state == "unfinished":
-        return Found("", (), "truncated" if was_cut else "unparsed", "the reasoning does not end")
-    extracted, flags = extraction.extract(part.answer_part, numeric, complete=not was_cut)
-    if extracted is None or not extracted.strip():
-        return Found("", flags, "truncated" if was_cut else "unparsed", "no answer found")
-    if len(extracted) > mathematics.MAX_LENGTH:
-        return Found(extracted[:200], (*flags, "too_long"), "unparsed", "the answer is too long")
-    return Found(extracted, flags, None, "")
+def check_options(grader: str, options: Mapping[str, Any]) -> str | None:
+    """Why a grader cannot keep these conventions (an unknown name, an impossible value), or None if it can."""
+    if grader in ("integer", "math"):
+        from r1bench.tasks.grading.conventions import conventions_of
+
+        try:
+            conventions_of(options)
+        except ValueError as error:
+            return str(error)
+        return None
+    if grader == "code":
+        from r1bench.tasks.grading import code
+
+        return code.check_options(options)
+    known = {"choice": ("choices",), "language": ("target",), "format": ("style",)}.get(grader, ())
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        return f"unknown option {unknown[0]!r:.40}; grader {grader!r} knows {', '.join(known) or 'none'}"
+    choices = options.get("choices", ["A", "B"])
+    if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(choice, str) for choice in choices):
+        return "'choices' must be a list of at least two texts"
+    return None
+
+
+def open_engine(name: str, num_workers: int, cpu_seconds: float, sandbox: str) -> Engine:
+    """The engine behind a grader's name; its modules are imported here, when they are needed."""
+    if name in ("integer", "math"):
+        from r1bench.tasks.grading.answers import AnswerGrader
+
+        return AnswerGrader(name, num_workers, cpu_seconds)
+    if name == "code":
+        from r1bench.tasks.grading.code import CodeGrader
+
+        return CodeGrader(num_workers, sandbox)
+    if name == "choice":
+        from r1bench.tasks.grading import choice
+
+        return OneByOne(choice.judge, choice.check_gold)
+    if name == "format":
+        from r1bench.tasks.grading import format as format_grader
+
+        return OneByOne(format_grader.judge)
+    if name == "language":
+        from r1bench.tasks.grading import language
+
+        return OneByOne(language.judge)
+    from r1bench.tasks.grading import behaviour
+
+    return OneByOne(behaviour.judge)
 
 
 class GradingPool:
-    """Grades completions with one grader; worker processes are started only for pairs that need them."""
+    """Grades completions with one grader; worker processes are started only for what needs them.
 
-    def __init__(self, grader: str, num_workers: int = 1, cpu_seconds: float = 5.0) -> None:
+    Args:
+        grader: a name in GRADERS.
+        num_workers: processes at most, for the graders that use any.
+        cpu_seconds: processor time that one comparison of 'math' may use.
+        sandbox: where 'code' runs programs: 'auto', 'bubblewrap' or 'none'.
+    """
+
+    def __init__(self, grader: str, num_workers: int = 1, cpu_seconds: float = 1.0, sandbox: str = "auto") -> None:
         self.grader = get_grader(grader)
-        self.workers = WorkerPool(num_workers, cpu_seconds)
-        self.remembered: dict[Question, Verdict] = {}
+        self.engine = open_engine(grader, num_workers, cpu_seconds, sandbox)
 
     def grade(self, requests: Sequence[GradeRequest]) -> list[Grade]:
         """One grade per request, in their order.
@@ -96,45 +160,28 @@ class GradingPool:
         Raises:
             GraderError: a fault of the grader, or a gold answer that it cannot parse.
         """
-        started = [0] * len(requests)
-        found: list[Found] = []
-        verdicts: list[list[Verdict | Question]] = []
-        for index, request in enumerate(requests):
-            begin = time.perf_counter_ns()
-            try:
-                found.append(find_answer(request, numeric=self.grader.name == "integer"))
-                verdicts.append([] if found[-1].outcome else [self._compare(gold, found[-1].answer) for gold in request.gold])
-            except Exception as error:
-                raise GraderError(f"grader {self.grader.name!r} broke on text {request.text[:80]!r}: {error!r}") from error
-            started[index] = (time.perf_counter_ns() - begin) // 1000
-        answers = self._ask([question for row in verdicts for question in row if isinstance(question, Question)])
-        rows = [[answers[entry] if isinstance(entry, Question) else entry for entry in row] for row in verdicts]
-        return [self._grade(*each) for each in zip(requests, found, rows, started, strict=True)]
+        begin = time.perf_counter_ns()
+        judgements = self.engine.grade(requests)
+        shared = (time.perf_counter_ns() - begin) // 1000 // max(len(requests), 1)
+        return [self._named(judgement, shared) for judgement in judgements]
+
+    def prepare(self) -> "GradingPool":
+        """Start now what could be refused (the sandbox), rather than with the first completion.
+
+        Raises:
+            SandboxError: programs are to be run, and nothing isolates them on this machine.
+        """
+        if isinstance(self.engine, Preparing):
+            self.engine.prepare()
+        return self
 
     def check_golds(self, golds: Sequence[str]) -> list[str | None]:
         """For each gold answer None, or the reason why this grader could not judge by it."""
-        reasons: list[str | None] = []
-        questions: dict[int, Question] = {}
-        for index, gold in enumerate(golds):
-            is_number = integers.parse(gold) is not None
-            reasons.append(None)
-            if not gold.strip():
-                reasons[index] = "is empty"
-            elif len(gold) > mathematics.MAX_LENGTH:
-                reasons[index] = f"is longer than {mathematics.MAX_LENGTH} characters"
-            elif self.grader.name == "integer":
-                reasons[index] = None if is_number else "is not a number"
-            elif not mathematics.needs_no_parsing(gold):
-                questions[index] = Question(mathematics.to_latex(gold), None)
-        answers = self._ask(list(questions.values()))
-        for index, question in questions.items():
-            if answers[question].outcome != "correct":
-                reasons[index] = f"cannot be compared ({answers[question].reason})"
-        return reasons
+        return self.engine.check_golds(golds)
 
     def close(self) -> None:
         """End the worker processes."""
-        self.workers.close()
+        self.engine.close()
 
     def __enter__(self) -> "GradingPool":
         return self
@@ -142,44 +189,20 @@ class GradingPool:
     def __exit__(self, *unused: object) -> None:
         self.close()
 
-    def _compare(self, gold: str, answer: str) -> Verdict | Question:
-        """A verdict where text and numbers suffice, else the question for a worker."""
-        if self.grader.name == "integer":
-            expected, given = integers.parse(gold), integers.parse(answer)
-            if expected is None:
-                return Verdict("gold", "the gold answer is not a number", 0)
-            if given is None:
-                return Verdict("wrong", "not a number", 0)
-            return Verdict("correct", "equal", 0) if expected == given else Verdict("wrong", "differs", 0)
-        decided = mathematics.compare(gold, answer)
-        if decided is not None:
-            return Verdict("correct" if decided[0] else "wrong", decided[1], 0)
-        return Question(mathematics.to_latex(gold), mathematics.to_latex(answer))
-
-    def _ask(self, questions: Sequence[Question]) -> dict[Question, Verdict]:
-        """Answers from memory or from the workers. A bound that was reached is not remembered."""
-        if len(self.remembered) > MAX_REMEMBERED:
-            self.remembered.clear()
-        new = [question for question in dict.fromkeys(questions) if question not in self.remembered]
-        answers = dict(zip(new, self.workers.ask(new), strict=True)) if new else {}
-        self.remembered.update({question: verdict for question, verdict in answers.items() if verdict.outcome != "failed"})
-        return {question: answers.get(question) or self.remembered[question] for question in questions}
-
-    def _grade(self, request: GradeRequest, found: Found, verdicts: list[Verdict], microseconds: int) -> Grade:
-        """The best of the verdicts on each gold."""
-        outcome, reason = found.outcome, found.reason
-        extracted = found.answer if found.answer else None
-        if outcome is None:
-            unusable = [verdict for verdict in verdicts if verdict.outcome == "gold"]
-            if unusable or not verdicts:
-                why = unusable[0].reason if unusable else "there is no gold answer"
-                raise GraderError(f"grader {self.grader.name!r} cannot judge by {request.gold!r}: {why}; check the problems")
-            order = ("correct", "failed", "unparsed", "wrong")
-            best = min(verdicts, key=lambda verdict: order.index(verdict.outcome))
-            outcome, reason = best.outcome, best.reason  # type: ignore[assignment]
-            microseconds += sum(verdict.microseconds for verdict in verdicts)
-        score = 1.0 if outcome == "correct" else 0.0
-        return Grade(outcome, score, extracted, reason, self.grader.name, self.grader.version, microseconds, found.flags)  # type: ignore[arg-type]
+    def _named(self, found: Judgement, microseconds: int) -> Grade:
+        if not 0 <= found.score <= 1:
+            raise GraderError(f"grader {self.grader.name!r} gave the score {found.score}; please report this")
+        return Grade(
+            outcome=found.outcome,
+            score=found.score,
+            extracted=found.extracted,
+            reason=found.reason,
+            grader=self.grader.name,
+            version=self.grader.version,
+            microseconds=found.microseconds or microseconds,
+            flags=found.flags,
+            details=found.details,
+        )
 
 
 def check_gold(grader: str, gold: str) -> str | None:

@@ -1,30 +1,52 @@
 r"""Splits a completion into its reasoning and its answer part. A grader looks for an answer in the answer part only.
 
-Left out: any other markup (`<answer>` is extraction.py's, the strict format is format.py's). Tags are `<think>` and `<thinking>` in
-any case. A prompt that ends in `<think>` (R1's chat template) says so in `prefill`; the completion then carries only `</think>`.
+Marks that open and close a reasoning:
+- `<think>`, `<thinking>` and their closings, in any case;
+- `<|begin_of_thought|>` and `<|end_of_thought|>`; `<|begin_of_solution|>` closes a reasoning that still stands open;
+- `|special_token|`, also `<|special_token|>` (R1's cold start, arXiv 2501.12948 section 2.3.1): the first opens, the next closes ...
+A prompt that ends inside the reasoning (R1's chat template ends in `<think>`) says so in `prefill`; the completion then carries only
+the closing. With o for an opening and c for a closing:
 
-| tags, in order                                          | state      | answer part                                         |
-|---------------------------------------------------------|------------|-----------------------------------------------------|
-| none, none open in the prefill                          | absent     | everything                                          |
-| `<think>a</think>b`, nothing but white space before     | closed     | b                                                   |
-| `a</think>b`, whether or not a prefill is known         | prefilled  | b                                                   |
-| opened (here or in the prefill), closed nowhere         | unfinished | empty                                               |
-| anything else: nested, repeated, reversed, text before  | malformed  | after the last `</think>`, up to a `<think>` beyond |
+| marks, in order                                             | state      | answer part                                   |
+|-------------------------------------------------------------|------------|-----------------------------------------------|
+| none, and the prefill leaves nothing open                   | absent     | everything                                    |
+| `o reasoning c answer`, nothing but white space before      | closed     | what follows the closing                      |
+| `reasoning c answer`, whether or not a prefill is known     | prefilled  | what follows the closing                      |
+| opened (here or in the prefill), closed nowhere             | unfinished | empty                                         |
+| anything else: nested, repeated, reversed, text before the  | malformed  | what follows the last closing, up to the next |
+| opening, closed by `<|begin_of_solution|>` alone            |            | opening if there is one                       |
 
-One pass of a fixed pattern: linear time on any input.
+If the answer part holds `<|begin_of_solution|>`, the answer part is what follows the last one, up to `<|end_of_solution|>`.
+The text itself is never changed: reasoning and answer part are slices of it. One pass of a fixed pattern: linear time on any input.
+
+Left out: any other markup (`<answer>` is extraction.py's, the strict format is format.py's).
 """
 
 import re
+from typing import NamedTuple
 
 from r1bench.harness.records import Thinking
 
-TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE | re.ASCII)
+MARK = re.compile(
+    r"<(?:(?P<opening>think(?:ing)?>|\|begin_of_thought\|>)|(?P<closing>/think(?:ing)?>|\|end_of_thought\|>)|"
+    r"(?P<solution>\|begin_of_solution\|>)|(?P<toggle>\|special_token\|>))|(?P<bare_toggle>\|special_token\|)",
+    re.IGNORECASE | re.ASCII,
+)
+SOLUTION = re.compile(r"<\|(begin|end)_of_solution\|>", re.IGNORECASE | re.ASCII)
+TURN = re.compile(r"^[ \t]{0,8}(?:User|Human)[ \t]{0,8}[:：]|(?<=</answer>)\s{0,8}(?:User|Human):", re.MULTILINE)
+
+
+class Marks(NamedTuple):
+    """The marks of a text, in order."""
+
+    kinds: str
+    """A letter for each. o: opens; c: closes; s: a solution begins where the reasoning was never closed."""
+    places: list[re.Match[str]]
 
 
 def ends_in_thinking(prefill: str) -> bool:
-    """Whether the last thinking tag of a prefill opens: the completion then begins inside the reasoning."""
-    tags = TAG.findall(prefill)
-    return bool(tags) and tags[-1] == ""
+    """Whether the last mark of a prefill opens: the completion then begins inside the reasoning."""
+    return _marks(prefill, is_open=False, num_toggles=0).kinds.endswith("o")
 
 
 def split(text: str, prefill: str = "") -> Thinking:
@@ -35,20 +57,75 @@ def split(text: str, prefill: str = "") -> Thinking:
         prefill: what the prompt ended in that belongs to the answer.
     """
     is_open = ends_in_thinking(prefill)
-    tags = list(TAG.finditer(text))
-    closings = [tag for tag in tags if tag[1]]
-    if not tags and not is_open:
-        return Thinking("absent", "", text)
-    if not closings:
-        start = 0 if is_open or not tags else tags[0].end()
-        return Thinking("unfinished", text[start:], "")
-    kinds = "".join("c" if tag[1] else "o" for tag in tags)
-    last = closings[-1]
+    kinds, places = _marks(text, is_open, _num_toggles(prefill))
+    if not kinds and not is_open:
+        return Thinking("absent", "", _solution(text))
+    last = max(kinds.rfind("c"), kinds.rfind("s"))
+    if last < 0:
+        return Thinking("unfinished", text[0 if is_open else places[0].end() :], "")
+    start = places[0].end() if kinds[0] == "o" and not is_open else 0
+    end = places[last + 1].start() if last + 1 < len(places) else len(text)
+    reasoning, answer_part = text[start : places[last].start()], _solution(text[places[last].end() : end])
     if kinds == "c":
-        return Thinking("prefilled", text[: last.start()], text[last.end() :])
-    if kinds == "oc" and not is_open and not text[: tags[0].start()].strip():
-        return Thinking("closed", text[tags[0].end() : last.start()], text[last.end() :])
-    reopened = tags[kinds.rindex("c") + 1 :]
-    after = reopened[0].start() if reopened else len(text)
-    start = tags[0].end() if not tags[0][1] and not is_open else 0
-    return Thinking("malformed", text[start : last.start()], text[last.end() : after])
+        return Thinking("prefilled", reasoning, answer_part)
+    if kinds == "oc" and not is_open and not text[: places[0].start()].strip():
+        return Thinking("closed", reasoning, answer_part)
+    return Thinking("malformed", reasoning, answer_part)
+
+
+def first_turn(text: str, prefill: str = "") -> str:
+    """The text up to where the model takes up the user's part: `User:` at the beginning of a line, or right after `</answer>`.
+
+    Base models that go on after their answer invent the next question of the dialogue and answer that too. Inside the reasoning,
+    before anything was said, and where no `Assistant:` follows, such a line is ordinary text.
+    """
+    answered = text.rfind("Assistant:")
+    turns = list(TURN.finditer(text, 0, answered)) if answered >= 0 else []
+    if not turns:
+        return text
+    is_open = ends_in_thinking(prefill)
+    kinds, places = _marks(text, is_open, _num_toggles(prefill))
+    is_inside = is_open or kinds.startswith(("c", "s"))
+    begun = len(text) - len(text.lstrip())
+    passed = 0
+    for turn in turns:
+        while passed < len(kinds) and places[passed].start() < turn.start():
+            is_inside = kinds[passed] == "o"
+            passed += 1
+        if not is_inside and turn.start() > begun:
+            return text[: turn.start()]
+    return text
+
+
+def _marks(text: str, is_open: bool, num_toggles: int) -> Marks:
+    """Every mark of a text that begins inside the reasoning or not, after so many marks that open and close in turn."""
+    if "<" not in text and "|" not in text:
+        return Marks("", [])
+    kinds: list[str] = []
+    places: list[re.Match[str]] = []
+    for found in MARK.finditer(text):
+        group = found.lastgroup
+        if group == "solution":
+            if not (kinds[-1] == "o" if kinds else is_open):
+                continue
+            kinds.append("s")
+        elif group in ("toggle", "bare_toggle"):
+            kinds.append("co"[num_toggles % 2 == 0])
+            num_toggles += 1
+        else:
+            kinds.append("c" if group == "closing" else "o")
+        places.append(found)
+    return Marks("".join(kinds), places)
+
+
+def _num_toggles(prefill: str) -> int:
+    return sum("toggle" in str(found.lastgroup) for found in MARK.finditer(prefill))
+
+
+def _solution(answer_part: str) -> str:
+    """The answer part without the marks of a solution."""
+    marks = list(SOLUTION.finditer(answer_part))
+    beginnings = [mark.end() for mark in marks if mark[1].lower() == "begin"]
+    start = beginnings[-1] if beginnings else 0
+    ends = [mark.start() for mark in marks if mark[1].lower() == "end" and mark.start() >= start]
+    return answer_part[start : ends[0] if ends else len(answer_part)]
