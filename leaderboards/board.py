@@ -6,13 +6,13 @@ Left out: reading run folders (r1bench.harness.store), pages (report). Entries h
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from r1bench.harness import statistics
 from r1bench.harness.records import Record, Run
-from r1bench.leaderboards import metrics, tables
+from r1bench.leaderboards import details, metrics, tables
 
 LEVEL = 0.95
 NAME_WIDTH, STAGE_WIDTH = 25, 10
@@ -22,8 +22,8 @@ LEGEND = (
     "score: pass@1 in points [95 % interval over questions and samples]: Wilson with one sample per problem or fewer"
     " than 10 problems, bootstrap of problems below 100, t from there on. r/q/t: standard errors of resampling the same"
     " questions, of the choice of questions beyond that, and of both. c/w/u/t/f: samples correct, wrong, unparsed,"
-    " truncated, failed. format: % of samples in the asked form. tokens, reasoning: means per completion; ±: half of the"
-    " 95 % interval. han: %"
+    " truncated, failed. format: % of samples in <think> <answer> form. tokens, reasoning: means per completion; ±: half of"
+    " the 95 % interval. han: %"
     " Chinese words of the reasoning. mixed: % of reasonings in two scripts (each 2 words and 10 % or more). Rows with"
     " overlapping intervals may be equal: compare them in pairs. Groups differ in protocol: no ranking across them."
 )
@@ -77,6 +77,16 @@ class Entry(Record):
     mean_reasoning_tokens_error: float | None = None
     han_share: float | None = None
     mixed_share: float | None = None
+    style: str = ""
+    """The style of format that the template asks for; the key of `strictness` that tables show."""
+    strictness: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Style -> strict and lenient score and the format tax, see `metrics.Strictness`."""
+    format_rules: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """Rule of the format -> share of samples that keep it, see `metrics.Measure`."""
+    length_unit: str = ""
+    """Of the length behind `..._per_1000`: 'tokens' or 'words' of the reasoning; empty where behaviour was not recorded."""
+    behaviour: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """What was recorded of how the completions reason -> its mean, see `metrics.behaviours` and `metrics.Measure`."""
     published_score: float | None = None
     """Share of correct among the verdicts that came with imported completions: another grader's opinion."""
     num_published: int = 0
@@ -119,7 +129,22 @@ def _measures(run: Run) -> dict[str, Any]:
         "mean_reasoning_tokens_error": reasoning.error,
         "han_share": metrics.han_share(run),
         "mixed_share": metrics.mixed_share(run),
+        **_form_and_behaviour(run),
         **_published(run),
+    }
+
+
+def _form_and_behaviour(run: Run) -> dict[str, Any]:
+    """Format, rule by rule and style by style, and how the completions reason, by field of Entry."""
+    asked = metrics.asked_style(run)
+    styles = dict.fromkeys([asked, "think-answer", *metrics.recorded(run, metrics.STYLE)])
+    found = {style: metrics.strictness(run, style, LEVEL) for style in styles}
+    return {
+        "style": asked,
+        "strictness": {style: each._asdict() for style, each in found.items() if each is not None},
+        "format_rules": {rule: mean._asdict() for rule, mean in metrics.rule_rates(run, LEVEL).items()},
+        "length_unit": metrics.length_unit(run),
+        "behaviour": {key: mean._asdict() for key, mean in metrics.behaviours(run, LEVEL).items()},
     }
 
 
@@ -177,12 +202,6 @@ def to_json(rows: Iterable[Entry]) -> list[dict[str, Any]]:
     return [row.to_json() for row in rows]
 
 
-def _share(value: float | None, low: float | None, high: float | None) -> str:
-    """A share in points with half of its interval."""
-    half = None if low is None or high is None else 50 * (high - low)
-    return tables.plus_minus(None if value is None else 100 * value, half)
-
-
 def mean_text(value: float | None, error: float | None, num_problems: int) -> str:
     """A mean with half of its interval."""
     return tables.plus_minus(value, None if error is None else error * statistics.student_t(LEVEL, num_problems - 1))
@@ -200,7 +219,7 @@ def _row_lines(row: Entry, rank: int | None) -> list[str]:
         counted = name = ""
     lines.append(tables.columns((counted, name, score, f"{row.num_problems} x {row.n}", errors), FIRST_LINE))
     measures = (
-        _share(row.format_rate, row.format_low, row.format_high),
+        tables.share(row.format_rate, row.format_low, row.format_high),
         mean_text(row.mean_tokens, row.mean_tokens_error, row.num_problems),
         mean_text(row.mean_reasoning_tokens, row.mean_reasoning_tokens_error, row.num_problems),
         tables.points(row.han_share),
@@ -231,7 +250,8 @@ def _group_text(rows: list[Entry]) -> str:
     for row in rows:
         rank = None if row.score is None else 1 + sum(score > row.score for score in scores)
         lines += _row_lines(row, rank)
-    return "\n".join(lines)
+    below = details.render(rows)
+    return "\n".join([*lines, "", below] if below else lines)
 
 
 def _versions_text(rows: list[Entry]) -> str:
@@ -250,4 +270,5 @@ def render(rows: Iterable[Entry]) -> str:
     if not ordered:
         return "no runs yet"
     groups = [_group_text(list(members)) for _, members in groupby(ordered, key=_group)]
-    return "\n\n".join([*groups, tables.paragraph(LEGEND) + "\n" + _versions_text(ordered)])
+    legends = [LEGEND, details.LEGEND] if any(row.behaviour for row in ordered) else [LEGEND]
+    return "\n\n".join([*groups, "\n".join([*map(tables.paragraph, legends), _versions_text(ordered)])])

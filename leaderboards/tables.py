@@ -63,9 +63,16 @@ def between(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{points(low)}, {points(high)}]"
 
 
-def plus_minus(value: float | None, half_width: float | None) -> str:
+def plus_minus(value: float | None, half_width: float | None, decimals: int = 1) -> str:
     """'45.9±1.4'; the value alone where its uncertainty is unknown."""
-    return number(value) if value is None or half_width is None else f"{number(value)}±{number(half_width)}"
+    text = number(value, decimals)
+    return text if value is None or half_width is None else f"{text}±{number(half_width, decimals)}"
+
+
+def share(value: float | None, low: float | None, high: float | None) -> str:
+    """A share in points with half of its interval."""
+    half = None if low is None or high is None else 50 * (high - low)
+    return plus_minus(None if value is None else 100 * value, half)
 
 
 def outcome_counts(outcomes: Mapping[str, int]) -> str:
