@@ -44,10 +44,12 @@ class LossSpec(Part):
 
 
 class RewardSpec(Part):
-    """One reward by its name in `r1bench.tasks.rewards.REWARDS`, and its weight in the sum."""
+    """One reward by its name in `r1bench.tasks.rewards.REWARDS`, its weight in the sum, and its options."""
 
     name: str
     weight: float = 1.0
+    parameters: dict[str, float | int | str | bool] = {}
+    """By name; `r1bench.tasks.rewards.check_rewards` knows what is allowed, and stages.py writes the defaults down too."""
 
 
 class DataSpec(Part):

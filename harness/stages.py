@@ -128,7 +128,6 @@ def prepare(
     from r1bench.backends import check_support, get_backend
     from r1bench.backends.job import make_job
     from r1bench.tasks import get_task
-    from r1bench.tasks.rewards import check_rewards
     from r1bench.tasks.templates import TEMPLATES
 
     if stage not in STAGES:
@@ -148,13 +147,22 @@ def prepare(
     values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest}
     job = make_job({**values, "device": check_device(device), "threads": threads or num_cores()})
     check_support(job)
-    check_rewards([reward.name for reward in job.rewards])
+    job = resolve_rewards(job, task.grader)
     if job.data.template not in TEMPLATES:
         raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
     chosen = [get_task(judge) for judge in judges]
     check_lengths(job, prompts, base)
     write_job(job, prompts, place)
     return job, [judge.name for judge in chosen]
+
+
+def resolve_rewards(job: "TrainJob", grader: str) -> "TrainJob":
+    """The job with every parameter of its rewards written down, defaults included. Errors as `check_rewards`."""
+    from r1bench.tasks.rewards import check_rewards
+
+    parameters = check_rewards(job.rewards, grader)
+    rewards = [reward.model_copy(update={"parameters": each}) for reward, each in zip(job.rewards, parameters, strict=True)]
+    return job.model_copy(update={"rewards": tuple(rewards)})
 
 
 def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> None:

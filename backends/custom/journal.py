@@ -16,6 +16,19 @@ from r1bench.backends.custom.rollout import Rollout
 EVENTS, ROLLOUTS = "events.jsonl", "rollouts.jsonl"
 
 
+def known(value: float | None) -> float | None:
+    """The value, or None for what is no number: JSON has no NaN."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def shown(figures: dict[str, float]) -> str:
+    """The figures that stand in the line of progress: the reward, its parts, length, divergence, speed."""
+    names = [name for name in figures if name.startswith("rewards/")]
+    parts = [(name, "length reward" if name == "rewards/length" else name.removeprefix("rewards/"), ".2f") for name in names]
+    chosen = [("reward", "reward", ".2f"), *parts, ("length", "length", ".0f"), ("kl", "kl", ".4f"), ("tokens_per_second", "tok/s", ",.0f")]
+    return "  ".join(f"{label} {figures[name]:{form}}" for name, label, form in chosen if name in figures)
+
+
 class Journal:
     """Writes the files of one training. `offsets` says how much of them belongs to a checkpoint."""
 
@@ -54,7 +67,8 @@ class Journal:
                 "text": rollout.completion.text,
                 "finish_reason": rollout.completion.finish_reason,
                 "tokens": rollout.completion.num_tokens,
-                "rewards": rollout.scored.parts,
+                "rewards": {name: known(value) for name, value in rollout.scored.parts.items()},
+                "reward": known(rollout.scored.total),
                 "outcome": rollout.scored.grade.outcome,
                 "advantage": round(advantage, 6),
             }
@@ -63,26 +77,14 @@ class Journal:
 
     def step(self, step: int, figures: dict[str, float]) -> None:
         """Record a step's figures everywhere and show them."""
-        known = {name: round(value, 6) if math.isfinite(value) else None for name, value in figures.items()}
-        self.event("step", step=step, **known)
+        self.event("step", step=step, **{name: known(round(value, 6)) for name, value in figures.items()})
         for name, value in figures.items():
-            self.board.add_scalar(name, value, step)
-        shown = "  ".join(f"{label} {figures[name]:{form}}" for name, label, form in SHOWN if name in figures)
-        print(f"step {step}/{self.steps}  {shown}", file=sys.stderr, flush=True)
+            if math.isfinite(value):
+                self.board.add_scalar(name, value, step)
+        print(f"step {step}/{self.steps}  {shown(figures)}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Let go of the files."""
         self.board.close()
         for file in self.files.values():
             file.close()
-
-
-SHOWN = (
-    ("reward", "reward", ".2f"),
-    ("rewards/accuracy", "accuracy", ".2f"),
-    ("rewards/format", "format", ".2f"),
-    ("length", "length", ".0f"),
-    ("kl", "kl", ".4f"),
-    ("tokens_per_second", "tok/s", ",.0f"),
-)
-"""(figure, label, format) of the progress line."""

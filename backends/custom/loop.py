@@ -5,9 +5,10 @@ same weights.
 """
 
 import copy
+import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,14 @@ from r1bench.harness.records import Checkpoint, Problem
 from r1bench.harness.samplers.hf import end_tokens_of, load_model, load_tokenizer
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool
-from r1bench.tasks.grading.language import words_by_script
+from r1bench.tasks.grading.language import primary, words_by_language
 from r1bench.tasks.templates import TEMPLATES
+
+
+def mean_of(values: Iterable[float]) -> float:
+    """The mean, or NaN of nothing: a reward that applied to no completion of a step was not 0."""
+    known = list(values)
+    return math.fsum(known) / len(known) if known else math.nan
 
 
 def figures_of(rollouts: list[Rollout], advantages_B: torch.Tensor, job: TrainJob) -> dict[str, float]:
@@ -37,13 +44,15 @@ def figures_of(rollouts: list[Rollout], advantages_B: torch.Tensor, job: TrainJo
         "reward_std": float(rewards[~rewards.isnan()].std(correction=0)) if bool((~rewards.isnan()).any()) else 0.0,
     }
     for reward in job.rewards:
-        values = [value for rollout in rollouts if (value := rollout.scored.parts[reward.name]) is not None]
-        found[f"rewards/{reward.name}"] = sum(values) / max(len(values), 1)
+        values = [rollout.scored.parts[reward.name] for rollout in rollouts]
+        found[f"rewards/{reward.name}"] = mean_of(value for value in values if value is not None and math.isfinite(value))
     found["length"] = sum(len(rollout.tokens) for rollout in rollouts) / count
     found["truncated"] = sum(rollout.completion.finish_reason == "length" for rollout in rollouts) / count
     found["zero_signal_groups"] = float((advantages_B.view(-1, job.batch.samples) == 0).all(dim=1).double().mean())
-    words = [words_by_script(rollout.completion.text) for rollout in rollouts]
-    found["han_share"] = sum(word.get("han", 0) for word in words) / max(sum(sum(word.values()) for word in words), 1)
+    targets = [primary(rollout.problem.language) for rollout in rollouts]
+    words = [words_by_language(rollout.completion.text, target) for rollout, target in zip(rollouts, targets, strict=True)]
+    num_target_words = sum(counts.get(target, 0) for counts, target in zip(words, targets, strict=True))
+    found["target_language_share"] = num_target_words / max(sum(sum(counts.values()) for counts in words), 1)
     return found
 
 

@@ -67,7 +67,7 @@ def draw_rollouts(
             )
     finished = [completion for completion in completions if completion is not None]
     assert len(finished) == len(rows), "the decoder owes one sequence for each request"
-    scored = score(pool, [problems[row].gold for row in rows], finished, {reward.name: reward.weight for reward in job.rewards})
+    scored = score(pool, [problems[row] for row in rows], finished, job.rewards)
     return [Rollout(problems[row], prompts[row], tokens[place], finished[place], scored[place]) for place, row in enumerate(rows)]
 
 

@@ -1,0 +1,152 @@
+"""What a reward is: a function over a batch of judged completions, with parameters that its signature declares and this module checks.
+
+A reward takes `Sequence[Judged]` and keyword-only parameters, each with a default (or none, where it must be given) and an annotation
+that says what is allowed: `int`, `float`, `str`, a `Literal`, or one of these with `Bounds`. So a parameter stands in one place only. It
+returns one number per completion, or None where it does not apply. Left out: the rewards themselves, and how they are summed (`__init__`).
+"""
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+
+from r1bench.harness.errors import UsageError
+from r1bench.harness.records import Completion, Grade, Problem
+
+
+class Judged(NamedTuple):
+    """One completion with what it answers and what the task's own grader said."""
+
+    problem: Problem
+    completion: Completion
+    grade: Grade
+
+
+Values = list[float | None]
+
+
+class Bounds(NamedTuple):
+    """The least and the greatest value that a number may have."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+
+ANYTHING = Bounds()
+Count = Annotated[int, Bounds(low=1)]
+Share = Annotated[float, Bounds(0, 1)]
+Penalty = Annotated[float, Bounds(high=0)]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One option of a reward, as the signature of its function declares it."""
+
+    name: str
+    kind: type
+    default: Any
+    """`inspect.Parameter.empty` where it must be given."""
+    bounds: Bounds = ANYTHING
+    choices: tuple[Any, ...] = ()
+
+    @property
+    def is_required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+    def allowed(self) -> str:
+        """What it may be, in words."""
+        if self.choices:
+            return "one of " + ", ".join(map(repr, self.choices))
+        words = {int: "a whole number", float: "a number", str: "text"}[self.kind]
+        limits = [("at least", self.bounds.low), ("at most", self.bounds.high)]
+        ends = " and ".join(f"{word} {limit:g}" for word, limit in limits if math.isfinite(limit))
+        return f"{words} of {ends}" if ends else words
+
+    def read(self, value: Any) -> Any:
+        """The value as the function wants it. YAML reads `1e-3` as text, so a text that is a number will do for one.
+
+        Raises:
+            ValueError: it is not allowed.
+        """
+        if self.choices:
+            if value not in self.choices:
+                raise ValueError(value)
+            return value
+        if self.kind is float and isinstance(value, str | int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not self.kind:
+            raise ValueError(value)
+        if isinstance(value, int | float) and not (self.bounds.low <= value <= self.bounds.high and abs(value) != math.inf):
+            raise ValueError(value)
+        return value
+
+
+def parameters_of(function: Callable[..., Values]) -> dict[str, Parameter]:
+    """The keyword-only parameters of a function, by name."""
+    found = {}
+    for name, declared in inspect.signature(function).parameters.items():
+        if declared.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        kind, bounds = declared.annotation, ANYTHING
+        choices: tuple[Any, ...] = ()
+        if get_origin(kind) is Annotated:
+            kind, bounds = get_args(kind)  # the annotations of this package have one Bounds each
+        if get_origin(kind) is Literal:
+            choices = get_args(kind)
+            kind = type(choices[0])
+        found[name] = Parameter(name, kind, declared.default, bounds, choices)
+    return found
+
+
+@dataclass(frozen=True)
+class Reward:
+    """A reward with its name, where it comes from, and which of ours it is another form of."""
+
+    name: str
+    compute: Callable[..., Values]
+    what: str
+    """One line for tables."""
+    source: str
+    literal_of: str = ""
+    """For a form that is kept for comparison, defects included: the reward that is right."""
+    grader: str = ""
+    """The only grader whose verdicts it can be made of; '' for any."""
+
+    @property
+    def family(self) -> str:
+        """The name that ours and the literal forms of it share."""
+        return self.literal_of or self.name
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        return parameters_of(self.compute)
+
+    def __call__(self, judged: Sequence[Judged], **given: Any) -> Values:
+        """One value per completion, or None where the reward does not apply to it.
+
+        Raises:
+            UsageError: a parameter that it does not have, that is missing, or whose value is not allowed.
+        """
+        values = self.compute(judged, **self.resolve(given))
+        assert len(values) == len(judged), f"reward {self.name} owes one value for each completion"
+        return [None if value is None else float(value) + 0.0 for value in values]  # + 0.0: no minus zero
+
+    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters, those given and the defaults of the others. Raises UsageError as __call__ does."""
+        known = self.parameters
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise UsageError(f"reward {self.name!r} has no parameter {name!r}; {hint}It has: {', '.join(known) or 'none'}")
+        found = {}
+        for name, parameter in known.items():
+            if name not in given and parameter.is_required:
+                raise UsageError(f"reward {self.name!r} needs the parameter {name!r} ({parameter.allowed()}); give it under parameters")
+            try:
+                found[name] = parameter.read(given[name]) if name in given else parameter.default
+            except (ValueError, OverflowError) as error:
+                raise UsageError(f"reward {self.name!r}: {name} must be {parameter.allowed()}, and is {given[name]!r}") from error
+        return found
