@@ -1,15 +1,19 @@
 """Checks that a task can be scored: its data are sound and every gold answer, given as an answer, is graded correct.
 
 A grader that fails its own gold answers loses points that no model can win back. `r1bench tasks check NAME` prints this report.
+The golds of a task about programs are reference solutions: each is run on the tests of its problem, in the sandbox.
 Left out: whether the published answers are true.
 """
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1bench.tasks.grading import GradeRequest, GradingPool
+from r1bench.harness.records import Problem
+from r1bench.tasks.grading import GradeRequest, GradingPool, get_grader
 from r1bench.tasks.loading import Findings, inspect
 from r1bench.tasks.sources import Overlap, overlaps
 from r1bench.tasks.task import Task
@@ -33,19 +37,22 @@ class CheckReport:
     """'file:row: problem; cure' for everything wrong with the data."""
     misgraded: tuple[str, ...]
     """A sentence for each gold answer that was not graded correct."""
+    what: str = "gold answers"
+    """What the golds are; a task about programs can do without its 'reference solutions'."""
 
     @property
     def is_ok(self) -> bool:
         """Whether the data are sound and complete and every gold answer is graded correct."""
         is_complete = self.num_problems == self.num_published
-        return is_complete and not self.findings and not self.misgraded and self.num_correct == self.num_golds > 0
+        is_graded = self.num_correct == self.num_golds and (self.num_golds > 0 or self.what != "gold answers")
+        return is_complete and is_graded and not self.findings and not self.misgraded
 
     def verdict(self) -> str:
         """'ok', or what is not."""
         faults = [
             (self.num_problems != self.num_published, f"{self.num_problems} problems instead of {self.num_published}"),
             (bool(self.findings), f"{len(self.findings)} findings in the data"),
-            (self.num_correct < self.num_golds, f"{self.num_golds - self.num_correct} golds not graded correct"),
+            (self.num_correct < self.num_golds, f"{self.num_golds - self.num_correct} {self.what} not graded correct"),
         ]
         return "ok" if self.is_ok else "NOT OK: " + ", ".join(text for is_so, text in faults if is_so)
 
@@ -58,8 +65,8 @@ class CheckReport:
         if self.num_problems != self.num_published:
             count += f" (the published set has {self.num_published})"
         if self.num_other_years:
-            count += f"; {self.num_other_years} rows of other years left out"
-        golds = f"{self.num_correct} of {self.num_golds} gold answers are graded correct"
+            count += f"; {self.num_other_years} rows of other years or splits left out"
+        golds = f"{self.num_correct} of {self.num_golds} {self.what} are graded correct"
         return "\n".join([count, golds, *self.findings, *self.misgraded, self.verdict()])
 
 
@@ -102,7 +109,7 @@ def check_copies(task: Task, sources: Sequence[Path | None], columns: Mapping[st
 
 
 def check_task(task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None) -> CheckReport:
-    """Read a task's problems and grade each gold answer as the response `\\boxed{gold}`.
+    """Read a task's problems and grade each gold answer as the response `\\boxed{gold}`, each reference solution as a fenced block.
 
     Raises:
         DataError: the data cannot be read at all.
@@ -114,10 +121,12 @@ def check_task(task: Task, data: Path | None = None, columns: Mapping[str, str] 
 def report_on(task: Task, found: Findings) -> CheckReport:
     """Grade every gold of problems that were read."""
     pairs = [(problem, gold) for problem in found.problems for gold in problem.gold]
-    with GradingPool(task.grader) as pool:
-        grades = pool.grade([GradeRequest(f"\\boxed{{{gold}}}", (gold,), "stop") for _, gold in pairs])
+    has_tests = get_grader(task.grader).needs == "tests"
+    with GradingPool(task.grader, num_workers=min(os.cpu_count() or 1, 8) if has_tests else 1) as pool:
+        grades = pool.grade([as_response(problem, gold) for problem, gold in pairs])
+    what = "the reference solution" if has_tests else "the gold answer"
     misgraded = tuple(
-        f"{problem.id}: gold answer {gold!r:.80} given as an answer is {grade.outcome} ({grade.reason})"
+        f"{problem.id}: {what}{'' if has_tests else f' {gold!r:.80}'} given as an answer is {grade.outcome} ({grade.reason})"
         for (problem, gold), grade in zip(pairs, grades, strict=True)
         if grade.outcome != "correct"
     )
@@ -131,4 +140,13 @@ def report_on(task: Task, found: Findings) -> CheckReport:
         num_other_years=found.num_other_years,
         findings=tuple(str(finding) for finding in found.findings),
         misgraded=misgraded,
+        what="reference solutions" if has_tests else "gold answers",
     )
+
+
+def as_response(problem: Problem, gold: str) -> GradeRequest:
+    """A gold as a model would answer with it."""
+    if problem.tests is None:
+        return GradeRequest(f"\\boxed{{{gold}}}", (gold,))
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", gold))])
+    return GradeRequest(f"{fence}python\n{gold}\n{fence}", tests=problem.tests, options=problem.options, prompt=problem.prompt)
