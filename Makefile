@@ -13,7 +13,7 @@ ENGINES := $(ENGINES_VENV)/.installed
 PYTHON_SCRIPTS = $(shell grep -slE '^\#!.*python' scripts/*)
 SHELL_SCRIPTS = $(shell grep -slE '^\#!.*bash' scripts/* .ci/run)
 
-.PHONY: help demo test slow engines lint types wheel
+.PHONY: help demo test slow sandbox engines lint types wheel
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -25,11 +25,14 @@ demo: $(USE)  ## evaluate the embedded base, train stage zero, evaluate again, p
 test slow: export OMP_NUM_THREADS ?= 1
 slow: export R1BENCH_REQUIRE_ENGINES ?= 1
 
-test: $(DEVELOP)  ## the tests, in under 15 minutes on two cores (PYTEST_ARGS=... is passed on)
+test: $(DEVELOP) sandbox  ## the tests, in under 15 minutes on two cores (PYTEST_ARGS=... is passed on)
 	$(VENV)/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-slow: $(DEVELOP) $(ENGINES)  ## the tests that make longer real runs
+slow: $(DEVELOP) $(ENGINES) sandbox  ## the tests that make longer real runs
 	$(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
+
+sandbox:  ## install bubblewrap, which isolates programs that a model wrote, where it is missing and you may
+	@scripts/install_sandbox
 
 engines: $(ENGINES)  ## vLLM, TRL and OpenRLHF in .venv-engines, for the tests that need them (3 GB)
 

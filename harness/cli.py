@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from r1bench.harness import __version__
-from r1bench.harness.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, RUNS, OneLineErrors, example, show
+from r1bench.harness import __version__, cli_grading
+from r1bench.harness.errors import printable
+from r1bench.harness.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, RUNS, SANDBOX, WORKERS, OneLineErrors, example, show
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -92,6 +93,8 @@ def tasks_check(ctx: click.Context, name: str, data: tuple[Path, ...], columns: 
 @DEVICE
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
 @PICKLE
+@WORKERS
+@SANDBOX
 @OUT_RUNS
 @JSON
 def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
@@ -116,9 +119,11 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
 @click.option("--name", required=True, help="What tables call the model that wrote them.")
 @DATA
 @MAP
+@WORKERS
+@SANDBOX
 @OUT_RUNS
 @JSON
-def import_command(task: str, responses: Path, name: str, data: Path | None, columns: dict[str, str], runs: Path, as_json: bool) -> None:
+def import_command(task: str, responses: Path, as_json: bool, **options: Any) -> None:
     """Grade completions that someone else generated, as a run like any other.
 
     RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
@@ -127,7 +132,7 @@ def import_command(task: str, responses: Path, name: str, data: Path | None, col
     from r1bench.harness.importing import differences, render_differences
     from r1bench.leaderboards import board
 
-    run = import_responses(task, responses, name=name, data=data, columns=columns, runs=runs)
+    run = import_responses(task, responses, **options)
     entries, differing = board.entries([run]), differences(run)
     text = board.render(entries) + ("\n\n" + render_differences(differing) if differing else "")
     show(as_json, {"entries": board.to_json(entries), "differences": differing}, text)
@@ -176,7 +181,6 @@ def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
 def leaderboard(task_names: tuple[str, ...], runs: Path, as_json: bool) -> None:
     """Every run: score with interval, n, outcomes, tokens, protocol. Different protocols are never ranked together."""
     from r1bench.harness.commands import all_runs
-    from r1bench.harness.errors import printable
     from r1bench.leaderboards import board
     from r1bench.tasks import get_task
 
@@ -218,6 +222,8 @@ def compare(run_a: str, run_b: str, runs: Path, as_json: bool) -> None:
 )
 @DEVICE
 @PICKLE
+@WORKERS
+@SANDBOX
 @RUNS
 @JSON
 @click.pass_context
@@ -246,6 +252,10 @@ def doctor(runs: Path, as_json: bool) -> None:
 
     findings = examining.examine(runs)
     show(as_json, examining.to_json(findings), examining.render(findings))
+
+
+for command in cli_grading.COMMANDS:
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ def evaluate_checkpoint(
     device: str = "auto",
     dtype: str = "auto",
     allow_pickle: bool = False,
+    workers: int = 1,
+    sandbox: str = "auto",
     samples: int | None = None,
     seed: int = 0,
     **changes: Any,
@@ -92,12 +94,24 @@ def evaluate_checkpoint(
             runs,
             name=name,
             source=checkpoint,
+            grading_workers=workers,
+            sandbox=sandbox,
         )
         for task, questions, sampling in zip(chosen, problems, samplings, strict=True)
     ]
 
 
-def import_responses(task: str, responses: Path, *, name: str, data: Path | None, columns: dict[str, str], runs: Path) -> Run:
+def import_responses(
+    task: str,
+    responses: Path,
+    *,
+    name: str,
+    data: Path | None,
+    columns: dict[str, str],
+    runs: Path,
+    workers: int = 1,
+    sandbox: str = "auto",
+) -> Run:
     """Grade a file of completions. Without --data the responses file itself may carry problems and golds."""
     from r1bench.harness.importing import import_run
     from r1bench.tasks import get_task
@@ -108,7 +122,8 @@ def import_responses(task: str, responses: Path, *, name: str, data: Path | None
         raise DataError(str(responses), "does not exist", "give the file with the completions")
     known = {key: value for key, value in columns.items() if key in ("problem", "gold")}
     problems = load_problems(chosen, data or (None if chosen.generate else responses), known)
-    return import_run(chosen, problems, read_rows(responses), responses, runs, name=name, columns=columns)
+    rows = read_rows(responses)
+    return import_run(chosen, problems, rows, responses, runs, name=name, columns=columns, grading_workers=workers, sandbox=sandbox)
 
 
 def train_stage(
@@ -142,7 +157,9 @@ def base_name(place: str) -> str:
     return EMBEDDED if Path(place).resolve() == Path(find_checkpoint(EMBEDDED).path).resolve() else place
 
 
-def run_for_gate(name: str, baseline: Path, runs: Path, *, device: str, batch_size: int, allow_pickle: bool) -> Run:
+def run_for_gate(
+    name: str, baseline: Path, runs: Path, *, device: str, batch_size: int, allow_pickle: bool, workers: int = 1, sandbox: str = "auto"
+) -> Run:
     """The run that was named, or a new one of the named checkpoint, made as the baseline was."""
     from r1bench.harness.checkpoints import find_checkpoint
     from r1bench.harness.evaluate import evaluate
@@ -172,4 +189,6 @@ def run_for_gate(name: str, baseline: Path, runs: Path, *, device: str, batch_si
         TEMPLATES[held.template],
         runs,
         source=name,
+        grading_workers=workers,
+        sandbox=sandbox,
     )

@@ -77,16 +77,11 @@ def devices() -> list[Finding]:
     return found
 
 
-def sandbox() -> Finding:
-    """Whether model-written code could be isolated."""
-    path = shutil.which("bwrap")
-    return Finding(
-        "sandbox",
-        "bubblewrap",
-        path is not None,
-        path or "not found",
-        "" if path else "install bubblewrap (apt-get install bubblewrap); code tasks will need it",
-    )
+def sandbox() -> list[Finding]:
+    """Whether programs that a model wrote can be isolated."""
+    from r1bench.harness.sandbox import probe
+
+    return [Finding("sandbox", *fact) for fact in probe()]
 
 
 def choices() -> list[Finding]:
@@ -114,7 +109,7 @@ def disk(folder: Path) -> Finding:
 def examine(runs: Path) -> list[Finding]:
     """Everything."""
     python = Finding("python", "python", True, f"{platform.python_version()}, r1bench {__version__}", "")
-    return [python, *devices(), *packages(), *choices(), sandbox(), disk(runs)]
+    return [python, *devices(), *packages(), *choices(), *sandbox(), disk(runs)]
 
 
 def render(findings: list[Finding]) -> str:

@@ -103,8 +103,9 @@ def plan_batches(prompts: Sequence[Prompt], rounds: Sequence[int], batch_size: i
 
 def judge(problem: Problem, completion: Completion, index: int, grade: Grade, count_tokens: Callable[[str], int]) -> Sample:
     """A graded completion with its remarks on thinking, length, format and language."""
+    from r1bench.tasks.grading.behaviour import measure
     from r1bench.tasks.grading.format import keeps_format
-    from r1bench.tasks.grading.language import words_by_script
+    from r1bench.tasks.grading.language import words_by_language
     from r1bench.tasks.grading.thinking import split
 
     thinking = split(completion.text, completion.prefill)
@@ -117,7 +118,8 @@ def judge(problem: Problem, completion: Completion, index: int, grade: Grade, co
         reasoning_tokens=min(completion.num_tokens, count_tokens(reasoning)),
         grade=grade,
         format_ok=keeps_format(completion.text, completion.prefill),
-        languages=words_by_script(reasoning),
+        languages=words_by_language(reasoning, problem.language),
+        behaviour=measure(completion.text, completion.prefill, completion.finish_reason, completion.num_tokens),
     )
 
 
@@ -133,11 +135,10 @@ def grade_and_store(
 
     `published` holds verdicts that came with imported ones.
     """
-    from r1bench.tasks.grading import GradeRequest
+    from r1bench.tasks.grading import request_of
 
     before = len(writer.keys)
-
-    requests = [GradeRequest(done.text, problems[problem_id].gold, done.finish_reason, done.prefill) for problem_id, _, done in drawn]
+    requests = [request_of(problems[problem_id], done) for problem_id, _, done in drawn]
     for (problem_id, index, completion), grade in zip(drawn, pool.grade(requests), strict=True):
         sample = judge(problems[problem_id], completion, index, grade, count_tokens)
         writer.append(replace(sample, published=(published or {}).get(sample.key)))
@@ -201,13 +202,14 @@ def evaluate(
     name: str = "",
     source: str = "",
     grading_workers: int = 1,
+    sandbox: str = "auto",
 ) -> Run:
     """Draw, grade and store what is missing of a run, and return the whole of it.
 
     Everything that can be refused is refused before the first token: sampling values, context, the folder.
 
     Raises:
-        UsageError, ContextError, StorageError, GraderError.
+        UsageError, ContextError, StorageError, GraderError, SandboxError.
     """
     from r1bench.tasks.grading import GradingPool
 
@@ -216,7 +218,10 @@ def evaluate(
     check_context(prompts, sampling, sampler)
     manifest = make_manifest(task, problems, checkpoint, sampler, sampling, template, name, source or checkpoint.path)
     by_id = {problem.id: problem for problem in problems}
-    with open_run(root, manifest, problems) as writer, GradingPool(task.grader, num_workers=grading_workers) as pool:
+    with (
+        GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
+        open_run(root, manifest, problems) as writer,
+    ):
         batches = plan_batches(prompts, writer.manifest.rounds, sampler.batch_size)
         total, label = len(problems) * writer.manifest.n, f"{writer.manifest.name} on {task.name}"
         with Progress(label, total, done=len(writer.keys)) as progress:

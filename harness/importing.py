@@ -137,6 +137,8 @@ def import_run(
     *,
     name: str,
     columns: dict[str, str],
+    grading_workers: int = 1,
+    sandbox: str = "auto",
 ) -> Run:
     """Grade foreign completions and store them as a run.
 
@@ -168,7 +170,10 @@ def import_run(
         rounds=(num_samples,),
     )
     by_id = {problem.id: problem for problem in problems}
-    with open_run(root, manifest, problems) as writer, GradingPool(task.grader) as pool:
+    with (
+        GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
+        open_run(root, manifest, problems) as writer,
+    ):
         missing = [entry for entry in found if entry[:2] not in writer.keys]
         for start in range(0, len(missing), evaluate.GRADE_AT_ONCE):
             evaluate.grade_and_store(pool, writer, by_id, missing[start : start + evaluate.GRADE_AT_ONCE], unknown_length, published)

@@ -15,6 +15,7 @@ def describe_task(name: str) -> dict[str, Any]:
 
     task = get_task(name)
     template = TEMPLATES[task.template]
+    source = "generated" if task.generate else "a file or folder, given with --data"
     return {
         "name": task.name,
         "version": task.version,
@@ -26,7 +27,7 @@ def describe_task(name: str) -> dict[str, Any]:
         "template_text": template.fill("{problem}"),
         "template_hash": template.hash,
         "sampling": task.sampling.to_json(),
-        "source": f"{task.hub.repository}@{task.hub.revision}" if task.hub else "generated",
+        "source": f"{task.hub.repository}@{task.hub.revision}" if task.hub else source,
     }
 
 
@@ -45,10 +46,10 @@ def protocol(sampling: dict[str, Any]) -> str:
 
 def tasks_table() -> str:
     """A line per task, within 80 columns."""
-    lines = [f"{'task':11}{'version':>8}{'problems':>9}  {'grader':8} default protocol"]
-    lines += [
-        f"{row['name']:11}{row['version']:>8}{row['problems']:>9}  {row['grader']:8} {protocol(row['sampling'])}" for row in list_tasks()
-    ]
+    rows = list_tasks()
+    width = max(len(row["name"]) for row in rows) + 1
+    lines = [f"{'task':{width}}{'version':>7}{'problems':>9}  {'grader':9}default protocol"]
+    lines += [f"{row['name']:{width}}{row['version']:>7}{row['problems']:>9}  {row['grader']:9}{protocol(row['sampling'])}" for row in rows]
     return "\n".join([*lines, "", "more: r1bench tasks show NAME; data check: r1bench tasks check NAME --data FILE"])
 
 

@@ -99,6 +99,14 @@ MAP = click.option(
     help="Names of columns that are not recognised: problem=question,gold=answer.",
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
+SANDBOX = click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "bubblewrap", "none"]),
+    default="auto",
+    show_default=True,
+    help="Where programs run that a model wrote; none isolates nothing: only for programs that you trust.",
+)
+WORKERS = click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Grading processes.")
 PICKLE = click.option(
     "--allow-pickle",
     is_flag=True,

@@ -5,7 +5,20 @@ problems = load_problems(task, Path("gsm8k_test.jsonl"))     # r1bench.tasks.loa
 """
 
 from r1bench.harness.errors import UnknownNameError
-from r1bench.tasks import aime, amc23, arithmetic, gsm8k, math500
+from r1bench.tasks import (
+    aime,
+    amc23,
+    arithmetic,
+    codeforces,
+    format_compliance,
+    gpqa,
+    gsm8k,
+    humaneval,
+    language_mixing,
+    livecodebench,
+    math500,
+    mbpp,
+)
 from r1bench.tasks.task import Task
 
 TASKS: dict[str, Task] = {
@@ -13,8 +26,19 @@ TASKS: dict[str, Task] = {
     "aime25": aime.AIME25,
     "amc23": amc23.TASK,
     "arithmetic": arithmetic.TASK,
+    "code_contests": codeforces.CODE_CONTESTS,
+    "codeforces": codeforces.CODEFORCES,
+    "format_compliance": format_compliance.TASK,
+    "gpqa_diamond": gpqa.TASK,
     "gsm8k": gsm8k.TASK,
+    "humaneval": humaneval.HUMANEVAL,
+    "humaneval_plus": humaneval.HUMANEVAL_PLUS,
+    "language_mixing": language_mixing.TASK,
+    "livecodebench": livecodebench.TASK,
     "math500": math500.TASK,
+    "mbpp": mbpp.MBPP,
+    "mbpp_plus": mbpp.MBPP_PLUS,
+    "mbpp_sanitized": mbpp.MBPP_SANITIZED,
 }
 
 

@@ -2,7 +2,7 @@
 
 Left out: reading files (reading.py), the meaning of columns (rows.py). Nothing is dropped silently: a row that is broken, repeated, in
 conflict with another, or whose gold answer the task's grader cannot parse stops `load_problems`, and `inspect` lists all of them.
-The one exception is a task with `filter_year`: rows of other years are not its problems.
+The one exception are rows that are no problems of the task: of other years than its `filter_year`, of other splits in the same file.
 """
 
 import re
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1bench.harness.errors import DataError, UsageError
-from r1bench.harness.records import Problem
-from r1bench.tasks.grading import GradingPool, integers
+from r1bench.harness.records import Problem, digest_of
+from r1bench.tasks.grading import GradingPool, get_grader, integers
 from r1bench.tasks.reading import Finding, Row, is_readable, read_file
-from r1bench.tasks.rows import ROLES, to_problem, year_of
+from r1bench.tasks.rows import ROLES, to_problem
 from r1bench.tasks.task import Task
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}")
@@ -31,7 +31,7 @@ class Findings:
     findings: tuple[Finding, ...]
     """Everything that is wrong; empty for good data."""
     num_other_years: int = 0
-    """Rows that belong to another year than the task's."""
+    """Rows that belong to another year or another split than the task's."""
 
 
 def load_problems(task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None) -> list[Problem]:
@@ -68,9 +68,9 @@ def inspect(task: Task, data: Path | None = None, columns: Mapping[str, str] | N
     for number, row in enumerate(rows, start=1):
         if isinstance(row, Finding):
             findings.append(row)
-        elif task.filter_year and year_of(row, columns) not in (None, task.filter_year):
+        elif (problem := to_problem(task, row, number, columns)) is None:
             num_other_years += 1
-        elif isinstance(problem := to_problem(task, row, number, columns), Finding):
+        elif isinstance(problem, Finding):
             findings.append(problem)
         else:
             found.append((row.where, problem))
@@ -104,10 +104,11 @@ def _repetitions(found: Sequence[tuple[str, Problem]]) -> dict[int, Finding]:
     first_id: dict[str, int] = {}
     bad: dict[int, Finding] = {}
     for index, (where, problem) in enumerate(found):
-        earlier = first_text.setdefault(" ".join(problem.prompt.split()), index)
+        text = " ".join(problem.prompt.split())  # one question may stand twice with other tests, as in MBPP: two problems
+        earlier = first_text.setdefault(text + digest_of(problem.tests) if problem.tests else text, index)
         same_id = first_id.setdefault(problem.id, index)
         place, other = found[earlier]
-        if earlier != index and _gold_key(other) == _gold_key(problem):
+        if earlier != index and (problem.tests or _gold_key(other) == _gold_key(problem)):  # many programs solve one problem
             bad[index] = Finding(where, f"repeats the problem of {place}", "remove one of the two")
         elif earlier != index:
             golds = f"{' | '.join(problem.gold):.60} here, {' | '.join(other.gold):.60} there"
@@ -123,6 +124,8 @@ def _gold_key(problem: Problem) -> frozenset[object]:
 
 def _unusable_golds(task: Task, found: Sequence[tuple[str, Problem]]) -> dict[int, Finding]:
     """Position -> finding, for a gold answer that the task's grader cannot judge by."""
+    if get_grader(task.grader).needs != "gold":
+        return {}
     places = [(index, gold) for index, (_, problem) in enumerate(found) for gold in problem.gold]
     with GradingPool(task.grader) as pool:
         reasons = pool.check_golds([gold for _, gold in places])

@@ -87,16 +87,17 @@ def _read_lines(path: Path, content: bytes) -> Iterator[Row | Finding]:
     for number, line in enumerate(content.split(b"\n"), start=1):
         if not line.strip():
             continue
-        where = f"{path}:{number}"
-        try:
-            value = json.loads(line.decode("utf-8"), object_pairs_hook=_unique)
-        except UnicodeDecodeError as error:
-            yield Finding(where, f"is not UTF-8 (byte {error.start + 1})", "save the file as UTF-8")
-            continue
-        except (ValueError, RecursionError) as error:
-            yield Finding(where, f"is not JSON ({error})", "every line must be one JSON object")
-            continue
-        yield _as_row(where, value)
+        yield parse_line(f"{path}:{number}", line)
+
+
+def parse_line(where: str, line: bytes) -> Row | Finding:
+    """One JSON object that stands at `where`."""
+    try:
+        return _as_row(where, json.loads(line.decode("utf-8"), object_pairs_hook=_unique))
+    except UnicodeDecodeError as error:
+        return Finding(where, f"is not UTF-8 (byte {error.start + 1})", "save the file as UTF-8")
+    except (ValueError, RecursionError) as error:
+        return Finding(where, f"is not JSON ({error})", "every line must be one JSON object")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -32,15 +32,25 @@ class BadRow(Exception):
         self.problem, self.cure = problem, cure
 
 
-def to_problem(task: Task, row: Row, number: int, columns: Mapping[str, str]) -> Problem | Finding:
-    """The problem that a row holds, or what is wrong with it.
+class OtherRow(Exception):
+    """A row that is no problem of this task, such as one of another split in the same file: left out, and counted."""
+
+
+def to_problem(task: Task, row: Row, number: int, columns: Mapping[str, str]) -> Problem | Finding | None:
+    """The problem that a row holds, or what is wrong with it; None where it is no problem of this task.
 
     Args:
         number: the row's position in the data, for an id where there is no column for one.
         columns: the user's own names, role -> column.
     """
+    if task.filter_year and year_of(row, columns) not in (None, task.filter_year):
+        return None
     try:
+        if task.read_row is not None:
+            return task.read_row(row.fields, number)
         return _to_problem(task, row.fields, number, columns)
+    except OtherRow:
+        return None
     except BadRow as bad:
         return Finding(row.where, bad.problem, bad.cure)
 

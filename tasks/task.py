@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
 
@@ -38,5 +39,7 @@ class Task:
     """Makes the problems of a task that has no data to load."""
     answer_mark: str | None = None
     """In a gold that is a worked solution, the mark that its final answer follows ('####')."""
+    read_row: Callable[[dict[str, Any], int], Problem] | None = None
+    """Reads the fields of a row (and its number) that is not simply a question and its answer; raises `rows.BadRow`."""
     filter_year: int | None = None
     """Keep only rows of this year from a file that holds several."""

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.cli import main
+from r1bench.tasks import TASKS
 
 GOOD_ROWS = [{"question": f"What is {n} + 1?", "answer": f"so #### {n + 1}"} for n in range(4)]
 
@@ -180,7 +181,7 @@ def test_the_gate_passes_a_run_against_itself_and_says_so_by_exit_code(tmp_path:
 
 def test_tasks_and_doctor_report_as_text_and_as_json() -> None:
     names = {row["name"] for row in json.loads(call("tasks", "--json").output)}
-    assert names == {"aime24", "aime25", "amc23", "arithmetic", "gsm8k", "math500"}
+    assert names == set(TASKS)
     assert all(len(line) <= 80 for line in call("tasks").output.splitlines())
     assert {"torch", "bubblewrap"} <= {row["name"] for row in json.loads(call("doctor", "--json").output)}
 

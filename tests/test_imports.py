@@ -22,7 +22,7 @@ FOLDERS = ("backends", "harness", "leaderboards", "tasks")
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 ALLOWED = {
-    "tasks": ("r1bench.harness.records", "r1bench.harness.errors", "r1bench.tasks"),
+    "tasks": ("r1bench.harness.records", "r1bench.harness.errors", "r1bench.harness.sandbox", "r1bench.tasks"),
     "backends": ("r1bench.harness", "r1bench.tasks", "r1bench.backends"),
     "leaderboards": ("r1bench.harness", "r1bench.leaderboards"),
     "harness": ("r1bench.harness",),
@@ -35,6 +35,7 @@ MOST_MODULES = 130
 """Modules that an import may add to a bare interpreter: click adds about 40, numpy about 100 more, torch over 1,000."""
 
 SHADOWS_ALLOWED = {
+    "tasks/grading/code.py": "the design names it; never launched by path, only imported as r1bench.tasks.grading.code",
     "harness/statistics.py": "the design names it; never launched by path, only imported as r1bench.harness.statistics",
 }
 

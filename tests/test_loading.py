@@ -163,7 +163,7 @@ def test_the_error_says_how_many_more_there_are(tmp_path: Path) -> None:
 
 
 def test_a_gold_that_the_math_grader_cannot_parse_is_a_load_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be compared"):
+    with pytest.raises(DataError, match="is not understood"):
         load_one(tmp_path, {"problem": "q", "answer": "\\frac{"}, MATH500)
 
 

@@ -1,0 +1,133 @@
+"""A row of completions to grade -> a GradeRequest: what `r1bench grade` reads. Left out: files (harness/grade_rows.py), verdicts.
+
+    {"response": "... \\\\boxed{25}", "gold": "025"}                                       math, integer, choice
+    {"response": "...", "tests": {"kind": "stdin", "cases": [{"input": "1", "output": "2"}]}}    code
+    {"response": "...", "target": "zh"}                                                    language
+    {"response": "...", "style": "think-only"}                                             format
+
+Every row may have `id`, `finish_reason` (stop, length), `prefilled_think` (the prompt ended in `<think>`) and `options`; other columns
+are not looked at. A row that is not as it should be raises BadRequest, which names the field and the cure.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from r1bench.harness.records import FINISH_REASONS
+from r1bench.tasks.grading import get_grader
+from r1bench.tasks.grading.request import GradeRequest
+
+PREFILL = "<think>\n"
+MOST_SECONDS = 3600.0
+MOST_MEGABYTES = 65536.0
+
+
+class BadRequest(Exception):
+    """A row that cannot be graded: what is wrong with which field, and what it must be."""
+
+
+def to_request(grader: str, fields: Mapping[str, Any]) -> GradeRequest:
+    """The request that a row states.
+
+    Raises:
+        BadRequest: a field is missing, of a wrong type, or has a value that the grader does not know.
+    """
+    response = fields.get("response")
+    if not isinstance(response, str):
+        given = "is missing" if "response" not in fields else f"is a {type(response).__name__}"
+        raise BadRequest(f"'response' {given}; it must be the completion as text")
+    finish_reason = fields.get("finish_reason", "stop")
+    if finish_reason not in FINISH_REASONS:
+        raise BadRequest(f"'finish_reason' is {finish_reason!r:.40}; it must be one of {', '.join(FINISH_REASONS)}")
+    prefilled = fields.get("prefilled_think", False)
+    if not isinstance(prefilled, bool):
+        raise BadRequest(f"'prefilled_think' is {prefilled!r:.40}; it must be true or false")
+    request = GradeRequest(response, finish_reason=finish_reason, prefill=PREFILL if prefilled else "", options=options_of(fields))
+    needs = get_grader(grader).needs
+    if needs == "gold":
+        request = request._replace(gold=golds_of(fields))
+    if needs == "tests":
+        request = with_tests(request, fields)
+    if grader == "language":
+        request = with_target(request, fields)
+    if grader == "format":
+        request = with_style(request, fields)
+    check_options(grader, request.options)
+    return request
+
+
+def options_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The row's own conventions; an empty object where it has none."""
+    options = fields.get("options")
+    if options is None:
+        return {}
+    if not isinstance(options, dict):
+        raise BadRequest(f'\'options\' is a {type(options).__name__}; it must be an object, such as {{"percent": "either"}}')
+    return dict(options)
+
+
+def golds_of(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """The acceptable answers, at least one."""
+    if "gold" not in fields or fields["gold"] is None:
+        raise BadRequest("'gold' is missing; it must be the right answer as text, or a list of acceptable ones")
+    gold = fields["gold"]
+    golds = gold if isinstance(gold, list) else [gold]
+    wrong = [value for value in golds if not isinstance(value, str)]
+    if wrong:
+        raise BadRequest(f"'gold' holds a {type(wrong[0]).__name__}; write it as text, in quotes")
+    if not golds or not all(value.strip() for value in golds):
+        raise BadRequest("'gold' is empty; fill it in or remove the row")
+    return tuple(dict.fromkeys(golds))
+
+
+def with_tests(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
+    """The request with the tests of a program, and its limits among the options."""
+    from r1bench.tasks.grading.code import check_tests
+
+    tests = fields.get("tests")
+    if not isinstance(tests, dict):
+        given = "is missing" if tests is None else f"is a {type(tests).__name__}"
+        raise BadRequest(f"'tests' {given}; it must be an object with a 'kind' (stdin, call, asserts, check)")
+    if reason := check_tests(tests):
+        raise BadRequest(f"'tests': {reason}")
+    prompt = fields.get("prompt") or ""
+    if not isinstance(prompt, str):
+        raise BadRequest(f"'prompt' is a {type(prompt).__name__}; it must be the text that the response completes")
+    limits = {}
+    for name, most in (("time_limit", MOST_SECONDS), ("memory_limit", MOST_MEGABYTES)):
+        value = fields.get(name)
+        if value is not None:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+                raise BadRequest(f"'{name}' is {value!r:.40}; it must be a number above 0, of at most {most:.0f}")
+            limits[name] = value
+    return request._replace(tests=tests, prompt=prompt, options={**request.options, **limits})
+
+
+def with_target(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
+    """The request with the language that its reasoning should be in."""
+    from r1bench.tasks.grading.language import check_target
+
+    target = fields.get("target")
+    if not isinstance(target, str) or not target.strip():
+        raise BadRequest("'target' is missing or no text; it must be a language, such as en, zh or es")
+    if reason := check_target(target):
+        raise BadRequest(f"'target': {reason}")
+    return request._replace(language=target, options={**request.options, "target": target})
+
+
+def with_style(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
+    """The request with the format that was asked for."""
+    from r1bench.tasks.grading.format import check_style
+
+    style = fields.get("style", "think-answer")
+    reason = check_style(style) if isinstance(style, str) else f"is a {type(style).__name__}"
+    if reason:
+        raise BadRequest(f"'style': {reason}")
+    return request._replace(options={**request.options, "style": style})
+
+
+def check_options(grader: str, options: Mapping[str, Any]) -> None:
+    """Raise BadRequest for a convention that the grader does not know, or a value it cannot have."""
+    from r1bench.tasks.grading import check_options as reason_against
+
+    if reason := reason_against(grader, options):
+        raise BadRequest(f"'options': {reason}")

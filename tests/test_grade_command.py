@@ -1,0 +1,150 @@
+"""`r1bench grade` and `r1bench regrade`: rows in, graded rows out, wrong rows named; runs replayed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from r1bench.harness.cli import main
+
+ROWS: list[Any] = [
+    {"response": "so \\boxed{25}", "gold": "025"},
+    {"response": "\\boxed{4}", "gold": ["5", "4"], "id": "several golds"},
+    {"response": "<think>25", "gold": "25", "finish_reason": "length"},
+    {"response": "25", "gold": "25", "prefilled_think": True, "id": 7},
+]
+BAD = [
+    ({"gold": "1"}, "'response' is missing"),
+    ({"response": 5, "gold": "1"}, "'response' is a int"),
+    ({"response": "x"}, "'gold' is missing"),
+    ({"response": "x", "gold": 5}, "'gold' holds a int"),
+    ({"response": "x", "gold": []}, "'gold' is empty"),
+    ({"response": "x", "gold": "many"}, "'many' is not a number"),
+    ({"response": "x", "gold": "1", "finish_reason": "eos"}, "'finish_reason' is 'eos'"),
+    ({"response": "x", "gold": "1", "prefilled_think": 1}, "'prefilled_think' is 1"),
+    ({"response": "x", "gold": "1", "options": []}, "'options' is a list"),
+    ({"response": "x", "gold": "1", "options": {"percents": "unit"}}, "'options': "),
+    ({"response": "x", "gold": "1", "id": [1]}, "'id' is a list"),
+    ("{", "is not JSON"),
+    ("[1]", "is a JSON list and not an object"),
+    ('{"response": NaN, "gold": "1"}', "'response' is a float"),
+    ('{"response": "x", "gold": "1", "x": NaN}', "holds a value that JSON has not"),
+]
+
+
+def lines_of(rows: list[Any]) -> str:
+    return "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
+
+
+def call(*arguments: object, text: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=text, prog_name="r1bench")
+
+
+def graded(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_rows_are_graded_in_their_order(tmp_path: Path) -> None:
+    result = call("grade", "integer", "-", "-o", tmp_path / "out.jsonl", text=lines_of(ROWS))
+    found = [(row["id"], row["outcome"], row["score"]) for row in graded(tmp_path / "out.jsonl")]
+    assert found == [(1, "correct", 1.0), ("several golds", "correct", 1.0), (3, "truncated", 0.0), (7, "unparsed", 0.0)]
+    assert result.exit_code == 0
+
+
+def test_a_graded_row_says_by_whom_and_why() -> None:
+    result = call("grade", "integer", "-", "--json", text=lines_of(ROWS[:1]))
+    row = json.loads(result.stdout)["rows"][0]
+    assert {"id", "outcome", "score", "extracted", "reason", "grader", "version", "microseconds"} <= set(row)
+    assert (row["extracted"], row["grader"]) == ("25", "integer")
+
+
+@pytest.mark.parametrize(("row", "reason"), BAD, ids=[str(row)[:50] for row, _ in BAD])
+def test_a_wrong_row_is_named_and_the_others_are_graded(row: Any, reason: str) -> None:
+    result = call("grade", "integer", "-", text=lines_of([ROWS[0], row, ROWS[1]]))
+    assert result.exit_code == 2
+    assert [line for line in result.stderr.splitlines() if line.startswith("Error: standard input:2: ") and reason in line]
+    assert "2 rows: 2 correct" in result.stdout
+
+
+def test_a_binary_file_is_refused_line_by_line(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b"\x7fELF\xff\x00\n" + lines_of(ROWS[:1]).encode())
+    result = call("grade", "integer", tmp_path / "rows.jsonl")
+    assert result.exit_code == 2
+    assert "rows.jsonl:1: is not UTF-8" in result.stderr
+    assert "1 rows: 1 correct" in result.stdout
+
+
+def test_an_unknown_grader_comes_with_the_nearest() -> None:
+    assert "did you mean 'math'" in call("grade", "maths", "-", text="").stderr
+
+
+@pytest.mark.parametrize("source", ["nowhere.jsonl", "."])
+def test_what_is_no_file_is_named(source: str) -> None:
+    result = call("grade", "math", source)
+    assert result.exit_code == 2
+    assert f"{source}: is no file" in result.stderr
+
+
+def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(lines_of(ROWS))
+    assert "would be overwritten" in call("grade", "integer", path, "-o", path).stderr
+    assert path.read_text() == lines_of(ROWS)
+
+
+def test_an_interrupted_grading_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    call("grade", "integer", "-", "-o", out, text=lines_of(ROWS))
+    first = graded(out)
+    (tmp_path / "out.jsonl.part").write_text(out.read_text()[:-30])
+    out.unlink()
+    result = call("grade", "integer", "-", "-o", out, "--json", text=lines_of(ROWS))
+    assert json.loads(result.stdout)["summary"]["kept"] == 3
+    assert [row["outcome"] for row in graded(out)] == [row["outcome"] for row in first]
+    assert not (tmp_path / "out.jsonl.part").exists()
+
+
+def test_a_changed_row_is_graded_anew(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    call("grade", "integer", "-", "-o", out, text=lines_of(ROWS[:1]))
+    call("grade", "integer", "-", "-o", out, text=lines_of([{**ROWS[0], "gold": "26"}]))
+    assert [row["outcome"] for row in graded(out)] == ["wrong"]
+
+
+def test_no_rows_are_no_score() -> None:
+    result = call("grade", "integer", "-", text="")
+    assert (result.exit_code, "0 rows: none graded" in result.stdout, "mean" in result.stdout) == (0, True, False)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    call("eval", "tiny-base", "--tasks", "arithmetic", "--runs", tmp_path, "--limit", 4, "--samples", 2, "--device", "cpu")
+    return next(path for path in tmp_path.iterdir() if path.is_dir())
+
+
+def test_replaying_a_run_of_today_flips_nothing(run: Path) -> None:
+    result = call("regrade", run, "--json")
+    found = json.loads(result.stdout)
+    assert (found["flips"], found["num_samples"], found["before"] == found["after"]) == ([], 8, True)
+
+
+def test_a_verdict_that_flips_is_listed_and_the_run_stays_as_it_is(run: Path) -> None:
+    samples = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
+    samples[0]["grade"] |= {"outcome": "failed", "score": 0.0, "version": "0"}
+    text = "".join(json.dumps(sample) + "\n" for sample in samples)
+    (run / "samples.jsonl").write_text(text)
+    found = json.loads(call("regrade", run, "--json").stdout)
+    assert [flip["before"]["outcome"] for flip in found["flips"]] == ["failed"]
+    assert (run / "samples.jsonl").read_text() == text
+
+
+def test_replayed_samples_can_become_a_run_of_todays_version(run: Path, tmp_path: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "grader_version": "0"}))
+    run = run.rename(tmp_path / "arithmetic--tiny-base--of-version-0")
+    written = Path(json.loads(call("regrade", run, "--write", "--runs", tmp_path, "--json").stdout)["written"])
+    assert written != run
+    assert json.loads((written / "manifest.json").read_text())["grader_version"] != "0"
+    assert len((written / "samples.jsonl").read_text().splitlines()) == 8
