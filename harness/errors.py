@@ -9,6 +9,7 @@ R1benchError              exit code 2 at the command line, one line, no tracebac
 ├── StorageError          a folder that cannot be written, a full disk, a run folder of another shape
 ├── ProtocolError         two runs that must not be compared
 ├── GraderError           our own grader failed: never a score of 0
+├── SandboxError          no isolation can be had, or the sandbox itself failed: never a verdict
 └── BackendError          a training process that failed or refused
 """
 
@@ -64,6 +65,10 @@ class ProtocolError(R1benchError):
 
 class GraderError(R1benchError):
     """A fault in a grader itself; it stops the work instead of becoming a score."""
+
+
+class SandboxError(R1benchError):
+    """No isolation can be had, or the sandbox itself failed: never a verdict."""
 
 
 class BackendError(R1benchError):

@@ -1,10 +1,12 @@
 """The process that Math-Verify runs in: reads requests from standard input, one JSON object per line, and answers on standard output.
 
-Started by workers.py as `python -m r1bench.tasks.grading.math_worker`; of no use by hand. Its bounds: the memory of the process,
-processor time anew for each request (at the bound the kernel ends the process), and the life of the process that started it.
-No timer and no signal handler is used, so that the verdict does not depend on how busy the machine is.
+Started by workers.py as `python -m r1bench.tasks.grading.math_worker`; of no use by hand. It imports Math-Verify once and compares
+each pair in a child of its own, a fork that takes milliseconds: no pair finds what another left in a cache, and one that reaches its
+bound on time costs no new start. At that bound the kernel ends the child (SIGPROF with its default action, after so much processor time of its
+own): no handler runs, so nothing in a library can catch it, and time that the machine spends on others does not count. Also bounded:
+memory, and the life of both processes by that of the process that started them.
 
-Request  {"gold": LaTeX, "answer": LaTeX or null, "cpu_seconds": 5.0}
+Request  {"gold": LaTeX, "answer": LaTeX or null, "cpu_seconds": 1.0}
 Reply    {"outcome": "correct" | "wrong" | "unparsed" | "gold" | "failed", "reason": ..., "microseconds": ...}; "gold" means that the
 gold does not parse; an answer of null asks for just that. {"fault": traceback} is a fault of ours.
 """
@@ -12,7 +14,6 @@ gold does not parse; an answer of null asks for just that. {"fault": traceback} 
 import ctypes
 import json
 import logging
-import math
 import os
 import resource
 import signal
@@ -24,48 +25,78 @@ from typing import Any, BinaryIO
 MEMORY_BYTES = 4 * 2**30
 PR_SET_PDEATHSIG = 1
 EXACT_DIGITS = 30
+WARMING = (("\\frac{1}{2}+x", "x+0.5"), ("\\frac{n(n+1)}{2}", "\\sum_{k=1}^{n} k"), ("\\frac12", "\\int_0^1 x dx"))
+EXHAUSTED: list[str] = []
 
 
 def main() -> None:
     """Serve until standard input ends."""
     parent = int(sys.argv[1])
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != parent:
         return
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not get among the replies
     logging.disable(logging.CRITICAL)
-    expressions("1")  # imports happen here, so that the first request has as much time as the others
+    note_exhaustion()
+    for gold, answer in WARMING:  # imports happen here, so that no request pays for them
+        judge(gold, answer)
     serve(sys.stdin.buffer, replies)
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process when the one that started it ends (Linux; elsewhere the end of standard input does)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     """Answer each line of `requests` with one line on `replies`."""
     for line in requests:
         request = json.loads(line)
-        renew_cpu_bound(request["cpu_seconds"])
         started = time.perf_counter_ns()
-        try:
-            outcome, reason = judge(request["gold"], request["answer"])
-            reply: dict[str, Any] = {"outcome": outcome, "reason": reason}
-        except (MemoryError, RecursionError, OverflowError) as error:
-            reply = {"outcome": "failed", "reason": f"{type(error).__name__} while comparing"}
-        except Exception:  # reported to the parent, which raises GraderError
-            reply = {"fault": traceback.format_exc(limit=-5)}
+        reply = in_child(request)
+        if reply is None:
+            reply = in_child(request)  # ended from outside: once more
+        if reply is None:
+            reply = {"outcome": "failed", "reason": "ended by a signal from outside"}
         reply["microseconds"] = (time.perf_counter_ns() - started) // 1000
         replies.write(json.dumps(reply).encode() + b"\n")
         replies.flush()
 
 
-def renew_cpu_bound(cpu_seconds: float) -> None:
-    """Let this process use at least `cpu_seconds` more of processor time, and less than two seconds beyond."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    bound = math.ceil(used.ru_utime + used.ru_stime + cpu_seconds) + 1
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))
+def in_child(request: dict[str, Any]) -> dict[str, Any] | None:
+    """The reply to a request, worked out in a child within its bound on time; None if something else ended the child."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            end_with_parent()
+            signal.setitimer(signal.ITIMER_PROF, request["cpu_seconds"])
+            os.write(writing, json.dumps(answered(request)).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        reply = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        return {"outcome": "failed", "reason": "time bound"} if os.WTERMSIG(status) == signal.SIGPROF else None
+    return json.loads(reply) if reply else None
+
+
+def answered(request: dict[str, Any]) -> dict[str, Any]:
+    """The reply to a request, without its time."""
+    try:
+        outcome, reason = judge(request["gold"], request["answer"])
+        return {"outcome": outcome, "reason": reason}
+    except (MemoryError, RecursionError, OverflowError) as error:
+        return {"outcome": "failed", "reason": f"{type(error).__name__} while comparing"}
+    except Exception:  # reported to the parent, which raises GraderError
+        return {"fault": traceback.format_exc(limit=-5)}
 
 
 def judge(gold: str, answer: str | None) -> tuple[str, str]:
@@ -83,10 +114,26 @@ def judge(gold: str, answer: str | None) -> tuple[str, str]:
     except Exception as error:  # whatever sympy meets in a model's formula is an outcome of its own, neither a fault of ours nor a 0
         return "failed", f"{type(error).__name__} while comparing"
     if not is_equal:
-        return "wrong", "differs"
+        return ("failed", f"{EXHAUSTED[0]} while comparing") if EXHAUSTED else ("wrong", "differs")
     if not all(is_close(left, right) for left, right in zip(golds, answers, strict=False)):
         return "wrong", "differs by little"
     return "correct", "equal"
+
+
+def note_exhaustion() -> None:
+    """Have Math-Verify's simplification note in EXHAUSTED when memory or the stack ended: Math-Verify itself takes that for 'not equal'."""
+    from math_verify import grader
+
+    simplify = grader.simplify
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        try:
+            return simplify(*arguments, **options)
+        except (MemoryError, RecursionError, OverflowError) as error:
+            EXHAUSTED.append(type(error).__name__)
+            raise
+
+    grader.simplify = noting
 
 
 def expressions(latex: str) -> list[Any]:

@@ -1,8 +1,9 @@
 """A pool of worker processes for Math-Verify, with bounds on processor time, memory and, generously, on wall time.
 
-A worker that reaches a bound is ended and replaced, and its request is answered `failed` with the reason. Workers are plain
+A comparison that reaches a bound is ended and answered `failed` with the reason; a worker that dies is replaced. Workers are plain
 subprocesses (no fork of a process that holds torch's threads), talk over pipes, ignore the terminal's Ctrl-C, and end with the
-process that started them, even if that one is killed. One thread serves all of them. Left out: what is asked of them (math_worker.py).
+process that started them, even if that one is killed. Several threads may ask one pool; they take turns. Left out: what is asked of
+the workers (math_worker.py).
 
 The wall bound exists for a worker that sleeps or is starved; it is never reached by computing.
 """
@@ -14,6 +15,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -83,8 +85,9 @@ class Worker:
         return json.loads(line)
 
     def kill(self) -> None:
-        """End it, whatever it is doing."""
-        self.process.kill()
+        """End it and the child that compares, whatever they are doing."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
@@ -95,7 +98,8 @@ class Worker:
 class WorkerPool:
     """Workers that are started when first needed. Use as a context manager, or call close()."""
 
-    def __init__(self, num_workers: int = 1, cpu_seconds: float = 5.0, wall_seconds: float | None = None) -> None:
+    def __init__(self, num_workers: int = 1, cpu_seconds: float = 0.5, wall_seconds: float | None = None) -> None:
+        self.turn = threading.Lock()
         self.num_workers = num_workers
         self.cpu_seconds = cpu_seconds
         self.wall_seconds = WALL_SECONDS + WALL_FACTOR * cpu_seconds if wall_seconds is None else wall_seconds
@@ -108,11 +112,12 @@ class WorkerPool:
         Raises:
             GraderError: a worker could not be started, or a fault of ours showed itself in one.
         """
-        try:
-            return self._ask(questions)
-        except BaseException:
-            self.close()  # a worker that is still busy would answer the next call with this one's verdict
-            raise
+        with self.turn:
+            try:
+                return self._ask(questions)
+            except BaseException:
+                self._end()  # a worker that is still busy would answer the next call with this one's verdict
+                raise
 
     def _ask(self, questions: Sequence[Question]) -> list[Verdict]:
         verdicts: dict[int, Verdict] = {}
@@ -127,7 +132,7 @@ class WorkerPool:
                 if "fault" in reply:
                     question = questions[worker.index]
                     raise GraderError(f"grader 'math' broke on {question.answer or question.gold!r:.80}: {reply['fault']}")
-                if "died" in reply and reply["died"] != -signal.SIGXCPU and worker.index not in retried:
+                if "died" in reply and worker.index not in retried:
                     retried.add(worker.index)  # killed from outside: ask a fresh worker once
                     waiting.append(worker.index)
                 else:
@@ -160,8 +165,6 @@ class WorkerPool:
         if "died" not in reply:
             return Verdict(reply["outcome"], reply["reason"], reply.get("microseconds", microseconds))
         code = reply["died"]
-        if code == -signal.SIGXCPU:
-            return Verdict("failed", "time bound", microseconds)
         if code >= 0:
             raise GraderError(f"the worker of grader 'math' does not start (exit code {code}); run: {self.try_by_hand()}")
         return Verdict("failed", f"worker died by signal {-code}", microseconds)
@@ -173,6 +176,10 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers; a later `ask` starts new ones."""
+        with self.turn:
+            self._end()
+
+    def _end(self) -> None:
         for worker in self.idle + self.busy:
             worker.kill()
         self.idle, self.busy = [], []

@@ -1,0 +1,202 @@
+"""Plain values as bytes, and back: what crosses between a program and those who judge it.
+
+Plain are None, bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict and range, of each other. An object of
+a subclass (Counter, a named tuple, a class with an `__eq__` of its own) crosses as the exact value of its base; a numpy scalar
+as its Python number. Anything else is refused, or handed to the caller's `refer`, which names it by a number.
+
+The form is JSON without objects: null, true, false, small integers, finite floats and strings stand for themselves, everything else is a
+list that begins with a letter. Decoding trusts nothing: it makes only plain values, bounds depth, digits and (because keys with
+equal hashes make a table quadratic) the number of entries of sets and dicts, and raises CodecError for all that is not of this form.
+
+Left out: pickle and marshal, which can do anything; shared and cyclic structure.
+"""
+
+import json
+import math
+import re
+import reprlib
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
+MAX_DEPTH = 100
+MAX_BITS = 1 << 20
+MAX_HASHED = 10_000
+SMALL = 1 << 63
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+
+Refer = Callable[[Any], int]
+Resolve = Callable[[int], Any]
+
+
+class CodecError(ValueError):
+    """A value that is not plain, or bytes that stand for none."""
+
+
+def refuse(value: Any) -> int:
+    """The default of `encode`: only plain values."""
+    raise CodecError(f"a {type(value).__name__}, which is no plain value")
+
+
+def encode(value: Any, refer: Refer = refuse) -> bytes:
+    """The bytes of a value; CodecError if it is not plain, or too deep. `refer` gives the number of an object that is not plain."""
+    return json.dumps(pack(value, refer, MAX_DEPTH), ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def pack(value: Any, refer: Refer, depth: int) -> Any:
+    """A value in the form that JSON can write. Base methods are called by name: a subclass may have replaced its own."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, int | float | complex):
+        return pack_number(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if depth == 0:
+        raise CodecError(f"a value nested deeper than {MAX_DEPTH}")
+    if isinstance(value, list):
+        return ["l", *[pack(part, refer, depth - 1) for part in list.__iter__(value)]]
+    if isinstance(value, tuple):
+        return ["t", *[pack(part, refer, depth - 1) for part in tuple.__iter__(value)]]
+    if isinstance(value, dict):
+        return ["d", *[pack(part, refer, depth - 1) for entry in dict.items(value) for part in entry]]
+    if isinstance(value, set):
+        return ["s", *[pack(part, refer, depth - 1) for part in set.__iter__(value)]]
+    if isinstance(value, frozenset):
+        return ["z", *[pack(part, refer, depth - 1) for part in frozenset.__iter__(value)]]
+    return pack_rare(value, refer, depth)
+
+
+def pack_number(value: complex) -> Any:
+    """An int, a float or a complex number."""
+    if isinstance(value, int):
+        exact = int.__int__(value)
+        if -SMALL < exact < SMALL:
+            return exact
+        if exact.bit_length() > MAX_BITS:
+            raise CodecError(f"an int of more than {MAX_BITS} bits")
+        return ["i", hex(exact)]
+    if isinstance(value, float):
+        number = float.__float__(value)
+        return number if math.isfinite(number) else ["f", repr(number)]
+    exact_complex = complex.__complex__(value)
+    return ["c", pack_number(exact_complex.real), pack_number(exact_complex.imag)]
+
+
+def pack_rare(value: Any, refer: Refer, depth: int) -> Any:
+    """Bytes, ranges, numpy's scalars, and what is not plain."""
+    if isinstance(value, bytes):
+        return ["b", bytes.hex(value)]
+    if isinstance(value, bytearray):
+        return ["a", bytearray.hex(value)]
+    if isinstance(value, range):
+        return ["r", *[pack_number(part) for part in (value.start, value.stop, value.step)]]
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
+        number = value.item()
+        if isinstance(number, bool | int | float | complex | str | bytes):
+            return pack(number, refer, depth - 1)
+    return ["h", refer(value)]
+
+
+def depth_of(data: bytes) -> int:
+    """How deeply brackets are nested, in linear time; brackets inside of strings do not count."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return 0
+    outside = STRING.sub(b"", data)
+    return max(accumulate((1 if byte in b"[{" else -1 if byte in b"]}" else 0) for byte in outside), default=0)
+
+
+def decode(data: bytes, resolve: Resolve | None = None, max_hashed: int = MAX_HASHED) -> Any:
+    """The value of these bytes; CodecError if they are not of the form, however they were made. `resolve` finds a referred object."""
+    try:
+        if depth_of(data) > MAX_DEPTH + 2:
+            raise CodecError("nested too deeply")
+        parsed = json.loads(data.decode("ascii"), parse_constant=no_constant, object_pairs_hook=no_object)
+        return Unpacker(resolve, max_hashed).unpack(parsed)
+    except CodecError:
+        raise
+    except (ValueError, TypeError, OverflowError, LookupError) as error:
+        raise CodecError(f"not the bytes of a value ({type(error).__name__})") from None
+
+
+def no_constant(name: str) -> None:
+    raise CodecError(f"a bare {name}")
+
+
+def no_object(pairs: list[tuple[str, Any]]) -> None:
+    raise CodecError("a JSON object")
+
+
+class Unpacker:
+    """What JSON read, made into values."""
+
+    def __init__(self, resolve: Resolve | None, max_hashed: int) -> None:
+        self.resolve, self.left = resolve, max_hashed
+
+    def unpack(self, packed: Any) -> Any:
+        """One value. Depth is bounded by `depth_of`."""
+        if not isinstance(packed, list):
+            return packed
+        letter, parts = packed[0], packed[1:]
+        if letter == "l":
+            return [self.unpack(part) for part in parts]
+        if letter == "t":
+            return tuple([self.unpack(part) for part in parts])
+        if letter in ("d", "s", "z"):
+            return self.unpack_hashed(letter, parts)
+        if letter == "h" and self.resolve is not None and type(parts[0]) is int:
+            return self.resolve(parts[0])
+        return unpack_rare(letter, parts)
+
+    def unpack_hashed(self, letter: str, parts: list[Any]) -> Any:
+        """A dict, a set or a frozenset."""
+        self.left -= len(parts)
+        if self.left < 0:
+            raise CodecError("sets and dicts of too many entries")
+        values = [self.unpack(part) for part in parts]
+        if letter == "d":
+            return dict(zip(values[::2], values[1::2], strict=True))
+        return set(values) if letter == "s" else frozenset(values)
+
+
+def unpack_rare(letter: Any, parts: list[Any]) -> Any:
+    """Large and special numbers, bytes, ranges."""
+    if letter == "i":
+        (digits,) = parts
+        if not isinstance(digits, str) or len(digits) > MAX_BITS // 4 + 4:
+            raise CodecError("an int of too many digits")
+        return int(digits, 16)
+    if letter == "f":
+        return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[parts[0]]
+    if letter == "c":
+        real, imaginary = (part if isinstance(part, float) else unpack_rare(*split(part)) for part in parts)
+        return complex(real, imaginary)
+    if letter in ("b", "a"):
+        raw = bytes.fromhex(parts[0])
+        return raw if letter == "b" else bytearray(raw)
+    if letter == "r":
+        start, stop, step = (part if type(part) is int else unpack_rare(*split(part)) for part in parts)
+        return range(start, stop, step)
+    raise CodecError("an unknown letter")
+
+
+def split(packed: Any) -> tuple[str, list[Any]]:
+    """Letter and parts of a number inside of a number."""
+    if not isinstance(packed, list) or packed[0] not in ("i", "f"):
+        raise CodecError("not a number")
+    return packed[0], packed[1:]
+
+
+class Bounded(reprlib.Repr):
+    """repr() of a plain value, in bounded time."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 512 else f"<an int of {x.bit_length()} bits>"
+
+
+def shown(value: Any, limit: int = 200) -> str:
+    """A plain value for people, at most `limit` letters; never fails and never takes long, as repr() of a large int would."""
+    writer = Bounded()
+    writer.maxlist = writer.maxtuple = writer.maxset = writer.maxfrozenset = writer.maxdict = 20
+    writer.maxstring = writer.maxother = limit
+    text = writer.repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

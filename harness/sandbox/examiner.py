@@ -1,0 +1,235 @@
+"""Tests that are code, run against a program in another process. Runs inside of the sandbox, confined like the program.
+
+The tests come from the data set and hold what is expected. Names that they use without defining them stand for the program's: a Remote
+sends its call over a line between the two processes, and gives back a plain value or raises what the program raised. So an object with an
+`__eq__` of its own never gets here, and nothing of the tests gets there but the arguments of calls.
+
+Each assert at the top level of the tests or of `check` is counted on its own: one that fails does not hide those after it. The tests
+passed if they ran to their end and every assert held; that is said by a message at the very end, not by the way the process ended.
+Left out: functions of the tests as arguments, `isinstance` with a class of the program, arguments changed in place.
+"""
+
+import ast
+import builtins
+import os
+import symtable
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType, TracebackType
+from typing import Any, NoReturn
+
+from r1bench.harness.sandbox.codec import CodecError, decode, encode
+from r1bench.harness.sandbox.frames import Channel, ChannelClosed
+from r1bench.harness.sandbox.program import LINE
+
+FILE = "tests.py"
+Ask = Callable[[str | int, str, bool, tuple[Any, ...], dict[str, Any]], Any]
+
+
+class Remote:
+    """Something of the program's: a name it defined, or an object that is not plain. Equal to nothing but itself."""
+
+    __slots__ = ("_ask", "_target")
+
+    def __init__(self, ask: Ask, target: str | int) -> None:
+        object.__setattr__(self, "_ask", ask)
+        object.__setattr__(self, "_target", target)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._ask(self._target, "", True, arguments, named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._ask(self._target, name, False, (), {})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.method("__setattr__", name, value)
+
+    def method(self, name: str, *arguments: Any) -> Any:
+        """Call a special method of it; TypeError where it has none, as Python says it."""
+        try:
+            return self._ask(self._target, name, True, arguments, {})
+        except AttributeError as error:
+            raise TypeError(str(error)) from None
+
+    def __iter__(self) -> Iterator[Any]:
+        found = self.method("__iter__")
+        return found if isinstance(found, Remote) else iter(found)
+
+    def __next__(self) -> Any:
+        return self.method("__next__")
+
+    def __len__(self) -> int:
+        return self.method("__len__")
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.method("__getitem__", key)
+
+    def __str__(self) -> str:
+        return self.method("__str__")
+
+    def __float__(self) -> float:
+        return self.method("__float__")
+
+    def __int__(self) -> int:
+        return self.method("__int__")
+
+
+class Program:
+    """The other side: asks it, and keeps one Remote for each object."""
+
+    def __init__(self, line: Channel) -> None:
+        self.line, self.objects = line, dict[int, Remote]()
+
+    def resolve(self, number: int) -> Remote:
+        """The Remote of an object; always the same, so that `is` and `==` with itself hold."""
+        return self.objects.setdefault(number, Remote(self.ask, number))
+
+    def refer(self, value: Any) -> int:
+        """The number of an object that is passed back, or of Python's own `int`, `len` and so on."""
+        if isinstance(value, Remote) and isinstance(value._target, int):
+            return value._target
+        name = value._target if isinstance(value, Remote) else f"builtins.{getattr(value, '__name__', '')}"
+        if not isinstance(value, Remote) and getattr(builtins, name.removeprefix("builtins."), None) is not value:
+            raise CodecError(f"a {type(value).__name__} of the tests cannot be sent to the program")
+        found = self.ask(name, "", False, (), {})
+        return found._target if isinstance(found, Remote) and isinstance(found._target, int) else 0
+
+    def ask(self, target: str | int, name: str, is_call: bool, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Ask, and wait for the answer: a value, or what was raised."""
+        try:
+            request = encode((target, name, is_call, False, arguments, named), self.refer)
+        except CodecError as error:
+            raise TypeError(str(error)) from None
+        self.line.send("call", request)
+        kind, body = self.line.receive()
+        try:
+            found = decode(body, self.resolve, sys.maxsize) if kind == "value" else rebuilt(body)
+        except (CodecError, ValueError):
+            raise ChannelClosed from None
+        if kind != "value":
+            raise found
+        return found
+
+
+def rebuilt(body: bytes) -> Exception:
+    """The exception that the program raised, as the nearest builtin one; what would end a process becomes a RuntimeError."""
+    kind, _, text, near, arguments = decode(body)
+    found = getattr(builtins, near, None)
+    if not isinstance(found, type) or not issubclass(found, Exception):
+        return RuntimeError(f"{kind}: {text}")
+    for attempt in (arguments, (text,)):
+        try:
+            return found(*attempt)
+        except Exception:
+            continue
+    return RuntimeError(f"{kind}: {text}")
+
+
+class Held:
+    """Around one assert: says whether it held, and goes on."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel, self.index, self.num_failed, self.first = channel, 0, 0, ""
+
+    def __call__(self, index: int) -> "Held":
+        self.index = index
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if error is None:
+            self.channel.send("held", encode((self.index, True, "")))
+            return False
+        if not isinstance(error, Exception):
+            return False
+        reason = told(error)
+        self.num_failed += 1
+        self.first = self.first or reason
+        self.channel.send("held", encode((self.index, False, reason)))
+        return True
+
+
+def told(error: BaseException) -> str:
+    """An exception in one line, with the line of the tests where it came from."""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == FILE:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    text = str(error)[:300]
+    return f"{type(error).__name__}{': ' if text else ''}{text} (line {line} of the tests)"
+
+
+def with_counted_asserts(tree: ast.Module) -> int:
+    """Wrap each assert at the top level and in `check`; how many there are."""
+    count = 0
+    bodies = [tree.body, *(part.body for part in tree.body if isinstance(part, ast.FunctionDef) and part.name == "check")]
+    for body in bodies:
+        for place, statement in enumerate(body):
+            if not isinstance(statement, ast.Assert):
+                continue
+            held = ast.Call(ast.Name("__held__", ast.Load()), [ast.Constant(count)], [])
+            body[place] = ast.copy_location(ast.With([ast.withitem(held)], [statement]), statement)
+            count += 1
+    ast.fix_missing_locations(tree)
+    return count
+
+
+def undefined_names(tests: str) -> set[str]:
+    """The names that the tests use and do not define, builtin ones too."""
+    top = symtable.symtable(tests, FILE, "exec")
+    defined = {each.get_name() for each in top.get_symbols() if each.is_assigned() or each.is_imported() or each.is_namespace()}
+    used, tables = set[str](), [top]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        used |= {each.get_name() for each in table.get_symbols() if each.is_referenced() and (table is top or each.is_global())}
+    return used - defined
+
+
+def names_of_the_program(tests: str, tree: ast.Module, given: set[str]) -> tuple[set[str], set[str]]:
+    """Names that are the program's, and names of standard modules that the tests use without importing them."""
+    called = {part.func.id for part in ast.walk(tree) if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)}
+    free = undefined_names(tests)
+    modules = {name for name in free - given - called if name in sys.stdlib_module_names}
+    return {name for name in free - modules if name in given or not hasattr(builtins, name)} | given, modules
+
+
+def serve_examination(channel: Channel) -> None:
+    """Run the tests; leave when they ended."""
+    tests, entry_point, names = decode(channel.receive()[1])
+    try:
+        tree = ast.parse(tests, FILE)
+        program_names, modules = names_of_the_program(tests, tree, {*names, *([entry_point] if entry_point else [])})
+        channel.send("count", encode(with_counted_asserts(tree)))
+        code = compile(tree, FILE, "exec", dont_inherit=True)
+    except Exception as error:
+        leave(channel, "refused", f"the tests cannot be compiled: {type(error).__name__}: {error}"[:500])
+    program, held = Program(Channel(LINE)), Held(channel)
+    module = ModuleType("tests")
+    sys.modules["tests"] = module
+    module.__dict__.update({name: Remote(program.ask, name) for name in program_names}, __held__=held)
+    module.__dict__.update({name: __import__(name) for name in modules})
+    channel.send("served")
+    try:
+        exec(code, module.__dict__)
+        if entry_point:
+            module.__dict__["check"](module.__dict__[entry_point])
+    except ChannelClosed:
+        leave(channel, "lost", "")
+    except BaseException as error:
+        leave(channel, "failed", told(error))
+    leave(channel, "failed" if held.num_failed else "passed", held.first)
+
+
+def leave(channel: Channel, kind: str, reason: str) -> NoReturn:
+    """Say how the tests ended, and end."""
+    channel.send(kind, encode(reason))
+    os._exit(0)

@@ -1,0 +1,287 @@
+"""Workers and the loop that feeds them: jobs go to whichever container is free. In the harness; one thread does it all.
+
+A container that dies is replaced and its job is played once more; a job that this happens to twice has the status `sandbox_error`.
+"""
+
+import fcntl
+import json
+import os
+import select
+import selectors
+import socket
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from r1bench.harness.errors import SandboxError, UnknownNameError
+from r1bench.harness.sandbox import Ended, Job, Limits
+from r1bench.harness.sandbox.container import Container, start_isolated, start_plain
+from r1bench.harness.sandbox.jobs import Play, play
+from r1bench.harness.sandbox.runs import Run
+from r1bench.harness.sandbox.watch import FLOOR, LAST_RESORT
+
+STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {
+    "auto": start_isolated,
+    "bubblewrap": start_isolated,
+    "none": start_plain,
+}
+PATIENCE = 60.0
+"""Seconds beyond the last resort of its own watch after which a silent worker counts as dead."""
+SEALED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+
+def open_pool(kind: str, num_workers: int, packages: Sequence[str]) -> "Pool":
+    """A pool of started workers. Raises what `open_sandbox` says."""
+    if kind not in STARTERS:
+        raise UnknownNameError("sandbox", kind, STARTERS, "r1bench doctor")
+    return Pool("none" if kind == "none" else "bubblewrap", num_workers, STARTERS[kind], packages)
+
+
+def memory_file(text: str) -> int:
+    """An open file with this text that nobody can change."""
+    file = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    data = memoryview(text.encode("utf-8", "surrogatepass"))
+    while data:
+        data = data[os.write(file, data) :]
+    os.lseek(file, 0, os.SEEK_SET)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, SEALED)
+    return file
+
+
+class WorkerDied(Exception):
+    """A container is gone, or does not answer."""
+
+
+class Worker:
+    """A container and the job that it plays."""
+
+    def __init__(self, start: Callable[[], Container], selector: selectors.BaseSelector) -> None:
+        self.selector = selector
+        self.container = start()
+        selector.register(self.container.control, selectors.EVENT_READ, self)
+        self.runs: dict[int, Run] = {}
+        self.play: Play | None = None
+        self.index, self.counter, self.deadline = -1, 0, 0.0
+
+    def begin(self, index: int, job: Job) -> Ended | None:
+        """Begin to play a job; how it ended, if it needs no process."""
+        self.index, self.play = index, play(job, self.start)
+        return self.advance()
+
+    def advance(self) -> Ended | None:
+        """Let the job go on; how it ended, if it has."""
+        if self.play is None:
+            return None
+        try:
+            next(self.play)
+        except StopIteration as stop:
+            self.play = None
+            return stop.value
+        return None
+
+    def start(
+        self,
+        role: str,
+        limits: Limits,
+        stdin: str | None = None,
+        rounds: int = 1,
+        user: int = 0,
+        line: socket.socket | None = None,
+    ) -> Run:
+        """Start a process in the container: with standard files where it gets input, with a line to another process or without."""
+        self.counter += 1
+        run = self.runs[self.counter] = Run(self.counter, role, limits, self.tell, self.selector)
+        ours, theirs = socket.socketpair()
+        files, pipes = [os.open(os.devnull, os.O_RDWR)] * 3, dict[int, str]()
+        if stdin is not None:
+            readers, writers = zip(os.pipe(), os.pipe(), strict=True)
+            os.close(files[0])
+            files, pipes = [memory_file(stdin), *writers], dict(zip(readers, ("stdout", "stderr"), strict=True))
+        run.open(ours, pipes)
+        folder = "" if self.container.is_isolated else tempfile.mkdtemp(dir=self.container.folder.name)
+        bounds = limits._asdict() | {"rounds": rounds, "folder": folder}
+        try:
+            lines = [] if line is None else [line.fileno()]
+            self.tell([*files, theirs.fileno(), *lines], do="start", run=run.number, role=role, limits=bounds, user=user)
+        finally:
+            for file in set(files):
+                os.close(file)
+            theirs.close()
+        allowed = LAST_RESORT * (FLOOR + limits.wall_factor * limits.cpu_seconds)
+        self.deadline = time.monotonic() + allowed * rounds + PATIENCE
+        return run
+
+    def tell(self, files: Sequence[int] = (), **message: Any) -> None:
+        """Send a message to the interpreter in the container."""
+        control = self.container.control
+        try:
+            if not select.select([], [control], [], PATIENCE)[1]:
+                raise WorkerDied("does not listen")
+            socket.send_fds(control, [json.dumps(message).encode()], files)
+        except OSError as error:
+            raise WorkerDied(str(error)) from None
+
+    def handle(self, file: Any, events: int) -> None:
+        """Take what the container says: that a run ended. WorkerDied where it says nothing any more."""
+        try:
+            data = self.container.control.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise WorkerDied(str(error)) from None
+        if not data:
+            raise WorkerDied(self.container.complaint() or "ended")
+        end = json.loads(data)
+        self.runs.pop(end["run"]).finish(end)
+
+    def close(self) -> None:
+        """End the container."""
+        self.selector.unregister(self.container.control)
+        for run in self.runs.values():
+            run.fault = "channel"
+            run.finish({})
+        self.container.close()
+
+
+class Pool:
+    """Sandboxed workers; see `Sandbox`."""
+
+    def __init__(self, name: str, num_workers: int, starter: Callable[[int, Sequence[str]], Container], packages: Sequence[str]) -> None:
+        self.name, self.starter, self.packages, self.num_workers = name, starter, packages, max(1, num_workers)
+        self.lock, self.owner, self.is_closed = threading.Lock(), os.getpid(), False
+        self.selector = selectors.DefaultSelector()
+        self.workers: list[Worker] = []
+        try:
+            self.fill()
+        except BaseException:
+            self.close()
+            raise
+
+    def fill(self) -> None:
+        """Have as many workers as were asked for."""
+        while len(self.workers) < self.num_workers:
+            self.workers.append(self.hire(len(self.workers)))
+
+    def hire(self, index: int) -> Worker:
+        """A worker in a fresh container."""
+        return Worker(lambda: self.starter(index, self.packages), self.selector)
+
+    def run(self, jobs: Sequence[Job]) -> list[Ended]:
+        """How each job ended, in their order; see `Sandbox.run`."""
+        if self.is_closed or os.getpid() != self.owner:
+            raise SandboxError("this sandbox was closed, or belongs to another process; open one with open_sandbox()")
+        with self.lock:
+            self.fill()
+            return Batch(self, jobs).run()
+
+    def close(self) -> None:
+        """End every process of it."""
+        if os.getpid() != self.owner or self.is_closed:
+            return
+        self.is_closed = True
+        while self.workers:
+            self.workers.pop().close()
+        self.selector.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Batch:
+    """The jobs of one call of `Pool.run`."""
+
+    def __init__(self, pool: Pool, jobs: Sequence[Job]) -> None:
+        self.pool, self.jobs = pool, jobs
+        self.waiting = deque(range(len(jobs)))
+        self.ended: dict[int, Ended] = {}
+        self.has_failed: set[int] = set()
+
+    def run(self) -> list[Ended]:
+        """Until all have ended. What is still running after an error is ended with its container."""
+        try:
+            while len(self.ended) < len(self.jobs):
+                for place, worker in enumerate(self.pool.workers):
+                    if worker.play is None and self.waiting:
+                        self.begin(place, self.waiting.popleft())
+                if any(worker.play is not None for worker in self.pool.workers):
+                    self.wait()
+        except BaseException:
+            self.abandon()
+            raise
+        return [self.ended[index] for index in range(len(self.jobs))]
+
+    def abandon(self) -> None:
+        """End what is still running; the next call of `Pool.run` hires anew."""
+        for worker in [worker for worker in self.pool.workers if worker.play is not None]:
+            self.pool.workers.remove(worker)
+            worker.close()
+
+    def begin(self, place: int, index: int) -> None:
+        """Give a job to a worker."""
+        try:
+            self.note(place, self.pool.workers[place].begin(index, self.jobs[index]))
+        except WorkerDied as error:
+            self.bury(place, str(error))
+
+    def wait(self) -> None:
+        """Handle what is ready, or notice who has been silent for too long."""
+        for key, events in self.pool.selector.select(PATIENCE):
+            place = self.place_of(key)
+            if place is None:
+                continue
+            try:
+                key.data.handle(key.fileobj, events)
+                self.note(place, self.pool.workers[place].advance())
+            except WorkerDied as error:
+                self.bury(place, str(error))
+        for place, worker in enumerate(self.pool.workers):
+            if worker.play is not None and time.monotonic() > worker.deadline:
+                self.bury(place, "does not answer")
+
+    def place_of(self, key: selectors.SelectorKey) -> int | None:
+        """Whose open file that is; None where handling another one of this round has closed it."""
+        try:
+            if self.pool.selector.get_key(key.fileobj) is not key:
+                return None
+        except (KeyError, ValueError):
+            return None
+        workers = enumerate(self.pool.workers)
+        return next((place for place, worker in workers if key.data is worker or key.data in worker.runs.values()), None)
+
+    def note(self, place: int, ended: Ended | None) -> None:
+        """Keep how a job ended; a fault of the sandbox gets a second try."""
+        if ended is None:
+            return
+        index = self.pool.workers[place].index
+        if ended.status == "sandbox_error" and index not in self.has_failed:
+            self.bury(place, ended.reason)
+        else:
+            self.ended[index] = ended
+
+    def bury(self, place: int, reason: str) -> None:
+        """Replace a worker; its job is played once more, but not twice."""
+        index = self.pool.workers[place].index
+        self.replace(place)
+        if index in self.has_failed:
+            self.ended[index] = Ended("sandbox_error", f"the sandbox failed twice: {reason}")
+        elif index >= 0:
+            self.has_failed.add(index)
+            self.waiting.appendleft(index)
+
+    def replace(self, place: int) -> None:
+        """A fresh container in the place of one."""
+        worker = self.pool.workers[place]
+        worker.play = None
+        worker.close()
+        try:
+            self.pool.workers[place] = self.pool.hire(place)
+        except BaseException:
+            del self.pool.workers[place]
+            raise

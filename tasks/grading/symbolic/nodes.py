@@ -1,0 +1,142 @@
+"""What an answer is once it has been read: a small tree of Node, and the reasons for which a text is not read.
+
+    number (Fraction), symbol (name), + (terms), * (factors), inverse (x), neg (x), pm (x), mp (x), ^ (base, exponent),
+    call (name, arguments...) for an unknown function, any head in FUNCTIONS of vocabulary.py, percent (x), degree (x), unit (x, text)
+    list (connective, items), tuple (opening, closing, items), set (items), matrix (rows), builder (variable, condition),
+    chain (relations, operands), cup / cap / setminus (left, right)
+
+Depth and size are bounded by the parser, so that functions over trees may recurse. Left out: what trees mean (evaluation.py,
+comparison.py).
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+STRUCTURES = frozenset({"list", "tuple", "set", "matrix", "builder", "chain", "cup", "cap", "setminus"})
+CONSTANTS = frozenset({"pi", "e", "i", "infinity"})
+SHOWN_DIGITS = 60
+
+
+class NotUnderstood(Exception):
+    """The text is not in the language that the parser reads; another reader may try."""
+
+
+class TooComplex(Exception):
+    """The text is longer or nested deeper, or its value takes more work, than any answer needs; nobody should try."""
+
+
+class Node(NamedTuple):
+    """A head and what it stands over: further nodes, or a plain value for 'number' and 'symbol'."""
+
+    head: str
+    args: tuple[Any, ...]
+
+
+ZERO, ONE = Node("number", (Fraction(0),)), Node("number", (Fraction(1),))
+INFINITY = Node("symbol", ("infinity",))
+
+
+def number(value: Fraction | int) -> Node:
+    """A number as a node."""
+    return Node("number", (Fraction(value),))
+
+
+def negative(node: Node) -> Node:
+    """The node with its sign turned, written as simply as possible."""
+    if node.head == "number":
+        return Node("number", (-node.args[0],))
+    return node.args[0] if node.head == "neg" else Node("neg", (node,))
+
+
+def product(factors: list[Node]) -> Node:
+    """The product of nodes, flat."""
+    flat = [inner for factor in factors for inner in (factor.args if factor.head == "*" else (factor,))]
+    return flat[0] if len(flat) == 1 else Node("*", tuple(flat))
+
+
+def total(terms: list[Node]) -> Node:
+    """The sum of nodes, flat."""
+    flat = [inner for term in terms for inner in (term.args if term.head == "+" else (term,))]
+    return flat[0] if len(flat) == 1 else Node("+", tuple(flat))
+
+
+def difference(left: Node, right: Node) -> Node:
+    """left - right."""
+    return total([left, negative(right)])
+
+
+def inner_nodes(node: Node) -> Iterator[Node]:
+    """The node and all nodes below it."""
+    yield node
+    for part in node.args:
+        if isinstance(part, Node):
+            yield from inner_nodes(part)
+        elif isinstance(part, tuple):
+            for deeper in part:
+                if isinstance(deeper, Node):
+                    yield from inner_nodes(deeper)
+                elif isinstance(deeper, tuple):
+                    for entry in deeper:
+                        yield from inner_nodes(entry)
+
+
+def free_symbols(node: Node) -> frozenset[str]:
+    """The names of the variables in a tree."""
+    return frozenset(inner.args[0] for inner in inner_nodes(node) if inner.head == "symbol" and inner.args[0] not in CONSTANTS)
+
+
+def contains(node: Node, *heads: str) -> bool:
+    """Whether any node of the tree has one of the heads."""
+    return any(inner.head in heads for inner in inner_nodes(node))
+
+
+def mapped(node: Node, change: Any) -> Node:
+    """The tree with `change` applied to each node, from the leaves up."""
+
+    def part(value: Any) -> Any:
+        if isinstance(value, Node):
+            return mapped(value, change)
+        return tuple(part(each) for each in value) if isinstance(value, tuple) else value
+
+    changed = Node(node.head, tuple(part(value) for value in node.args))
+    return change(changed)
+
+
+def show(node: Node) -> str:
+    """The tree as one line of text; trees that differ only in the order of terms and factors give the same line."""
+    head, args = node
+    if head == "number":
+        return _shown_number(args[0])
+    if head == "symbol":
+        return args[0]
+    if head == "+":
+        return "(" + " + ".join(sorted(show(term) for term in args)) + ")"
+    if head == "*":
+        return "*".join(sorted(show(factor) for factor in args))
+    if head in ("neg", "inverse"):
+        return ("-" if head == "neg" else "1/") + _enclosed(args[0])
+    if head == "^":
+        return f"{_enclosed(args[0])}^{_enclosed(args[1])}"
+    if head == "tuple":
+        return args[0] + ", ".join(show(item) for item in args[2]) + args[1]
+    if head in ("set", "list"):
+        items = sorted(show(item) for item in args[-1])
+        return "{" + ", ".join(items) + "}" if head == "set" else ", ".join(items)
+    if head == "chain":
+        pieces = [show(args[1][0])] + [f" {relation} {show(operand)}" for relation, operand in zip(args[0], args[1][1:], strict=True)]
+        return "".join(pieces)
+    if head == "matrix":
+        return "[" + "; ".join(", ".join(show(entry) for entry in row) for row in args[0]) + "]"
+    return f"{head}({', '.join(part if isinstance(part, str) else show(part) for part in args)})"
+
+
+def _enclosed(node: Node) -> str:
+    shown = show(node)
+    return f"({shown})" if node.head in ("*", "neg", "inverse", "^") or shown[0] == "-" or "/" in shown else shown
+
+
+def _shown_number(value: Fraction) -> str:
+    if value.numerator.bit_length() + value.denominator.bit_length() > 3.3 * SHOWN_DIGITS:
+        return f"{value.numerator:x}/{value.denominator:x}h"  # hexadecimal: no quadratic conversion, no limit on digits
+    return str(value)
