@@ -163,7 +163,7 @@ class Sample(Record):
     format_ok: bool
     """Whether the completion keeps to <think>...</think><answer>...</answer>."""
     languages: dict[str, int] = field(default_factory=dict)
-    """Words of the reasoning by script: {'latin': ..., 'han': ...}."""
+    """Words of the reasoning by language: {'en': ..., 'zh': ...}; by script ('latin', 'han') in run folders of graders before."""
     behaviour: dict[str, float] = field(default_factory=dict)
     """Counts and shares that describe how the completion reasons (behaviour.py): repetition, reflection, ..."""
     published: bool | None = None

@@ -24,7 +24,7 @@ LEGEND = (
     " questions, of the choice of questions beyond that, and of both. c/w/u/t/f: samples correct, wrong, unparsed,"
     " truncated, failed. format: % of samples in <think> <answer> form. tokens, reasoning: means per completion; ±: half of"
     " the 95 % interval. han: %"
-    " Chinese words of the reasoning. mixed: % of reasonings in two scripts (each 2 words and 10 % or more). Rows with"
+    " Chinese words of the reasoning. mixed: % of reasonings with 2 words and 10 % or more in other languages than most. Rows with"
     " overlapping intervals may be equal: compare them in pairs. Groups differ in protocol: no ranking across them."
 )
 
@@ -83,6 +83,8 @@ class Entry(Record):
     """Style -> strict and lenient score and the format tax, see `metrics.Strictness`."""
     format_rules: dict[str, dict[str, float | None]] = field(default_factory=dict)
     """Rule of the format -> share of samples that keep it, see `metrics.Measure`."""
+    targets: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
+    """Language that was asked for -> share of the reasoning in it, see `metrics.by_target`."""
     length_unit: str = ""
     """Of the length behind `..._per_1000`: 'tokens' or 'words' of the reasoning; empty where behaviour was not recorded."""
     behaviour: dict[str, dict[str, float | None]] = field(default_factory=dict)
@@ -143,6 +145,7 @@ def _form_and_behaviour(run: Run) -> dict[str, Any]:
         "style": asked,
         "strictness": {style: each._asdict() for style, each in found.items() if each is not None},
         "format_rules": {rule: mean._asdict() for rule, mean in metrics.rule_rates(run, LEVEL).items()},
+        "targets": metrics.by_target(run, LEVEL),
         "length_unit": metrics.length_unit(run),
         "behaviour": {key: mean._asdict() for key, mean in metrics.behaviours(run, LEVEL).items()},
     }

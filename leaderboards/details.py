@@ -19,7 +19,8 @@ LEGEND = (
     " per completion and per 1,000 of the length, which is in tokens of the reasoning, or in words (w) where tokens are not known."
     " repeated: % of 20-word passages that stood before. loops, cut, empty: % of completions that end in a loop, ran out of tokens,"
     " have an empty reasoning. switches: changes of the stated answer per completion. code: % of the reasoning's characters."
-    " ±: half of the 95 % interval."
+    " ±: half of the 95 % interval. Of a language: % of words in it [95 % interval], mixed: % of reasonings, changes of language per"
+    " 1,000 words."
 )
 
 
@@ -30,7 +31,7 @@ def render(rows: list["Entry"]) -> str:
         return ""
     titles = ("", f"form: {known[0].style}", "strict", "tax", "reflection", "/1000")
     lines = [tables.columns(titles, FIRST_LINE), tables.columns(TITLES, SECOND_LINE), "-" * tables.WIDTH]
-    return "\n".join([*lines, *(line for row in known for line in _row_lines(row))])
+    return "\n".join([*lines, *(line for row in known for line in (*_row_lines(row), *_target_lines(row)))])
 
 
 def _row_lines(row: "Entry") -> list[str]:
@@ -42,6 +43,17 @@ def _row_lines(row: "Entry") -> list[str]:
     shares = [tables.share(*_found(row, key)) for key in ("repeated_passages", "loop", "truncated", "empty_reasoning")]
     second = ("", length, *shares, _mean(row, "answer_switches", 2), tables.share(*_found(row, "code_share")))
     return [tables.columns(first, FIRST_LINE), tables.columns(second, SECOND_LINE)]
+
+
+def _target_lines(row: "Entry") -> list[str]:
+    """Language by language, for runs that the language grader judged."""
+    lines = []
+    for target, found in row.targets.items():
+        share = f"{tables.points(found['share'])} [{tables.points(found['low'])}, {tables.points(found['high'])}]"
+        size = f"{found['num_samples']} samples of {found['num_problems']}"
+        switches = tables.number(found["switches_per_1000_words"])
+        lines.append(f"    {target:3} {share:21} {size:19} mixed {tables.points(found['mixed']):>5}  changes {switches:>5}")
+    return lines
 
 
 def _found(row: "Entry", key: str) -> tuple[float | None, float | None, float | None]:

@@ -215,3 +215,32 @@ def behaviours(run: Run, level: float = 0.95) -> dict[str, Measure]:
         if key in found:
             found[key + PER_1000] = per_1000(run, key, f"reasoning_{length_unit(run)}", level)
     return found
+
+
+def by_target(run: Run, level: float = 0.95) -> dict[str, dict[str, float | int | None]]:
+    """Language that was asked for -> how much of the reasoning is in it, for runs that the language grader judged; else nothing.
+
+    share is the mean over problems of the share of words in that language, with `statistics.interval`; mixed the share of samples whose
+    reasoning mixes languages; switches_per_1000_words the mean over samples that have words.
+    """
+    members: dict[str, dict[str, list[Sample]]] = {}
+    for sample in run.samples:
+        if "target" in sample.grade.details and "switches_per_1000_words" in sample.grade.details:
+            members.setdefault(str(sample.grade.details["target"]), {}).setdefault(sample.problem_id, []).append(sample)
+    found: dict[str, dict[str, float | int | None]] = {}
+    for target, problems in sorted(members.items()):
+        scores = [[sample.grade.score for sample in samples] for samples in problems.values()]
+        samples = [sample for group in problems.values() for sample in group]
+        switches = [sample.grade.details["switches_per_1000_words"] for sample in samples]
+        known = [float(value) for value in switches if value is not None]
+        low, high, _ = statistics.interval(scores, level)
+        found[target] = {
+            "num_problems": len(problems),
+            "num_samples": len(samples),
+            "share": statistics.pass_at_1(scores),
+            "low": low,
+            "high": high,
+            "mixed": sum(bool(sample.grade.details.get("mixed")) for sample in samples) / len(samples),
+            "switches_per_1000_words": math.fsum(known) / len(known) if known else None,
+        }
+    return found

@@ -18,6 +18,8 @@ from r1bench.tasks.loading import Findings, inspect
 from r1bench.tasks.sources import Overlap, overlaps
 from r1bench.tasks.task import Task
 
+GOLDS = "gold answers"
+
 
 @dataclass(frozen=True)
 class CheckReport:
@@ -37,14 +39,14 @@ class CheckReport:
     """'file:row: problem; cure' for everything wrong with the data."""
     misgraded: tuple[str, ...]
     """A sentence for each gold answer that was not graded correct."""
-    what: str = "gold answers"
-    """What the golds are; a task about programs can do without its 'reference solutions'."""
+    what: str = GOLDS
+    """What the golds are; a task about programs can do without its 'reference solutions', one about form or language without any."""
 
     @property
     def is_ok(self) -> bool:
         """Whether the data are sound and complete and every gold answer is graded correct."""
         is_complete = self.num_problems == self.num_published
-        is_graded = self.num_correct == self.num_golds and (self.num_golds > 0 or self.what != "gold answers")
+        is_graded = self.num_correct == self.num_golds and (self.num_golds > 0 or self.what != GOLDS)
         return is_complete and is_graded and not self.findings and not self.misgraded
 
     def verdict(self) -> str:
@@ -66,7 +68,7 @@ class CheckReport:
             count += f" (the published set has {self.num_published})"
         if self.num_other_years:
             count += f"; {self.num_other_years} rows of other years or splits left out"
-        golds = f"{self.num_correct} of {self.num_golds} {self.what} are graded correct"
+        golds = f"{self.num_correct} of {self.num_golds} {self.what} are graded correct" if self.what else "no gold answer is judged by"
         return "\n".join([count, golds, *self.findings, *self.misgraded, self.verdict()])
 
 
@@ -120,8 +122,9 @@ def check_task(task: Task, data: Path | None = None, columns: Mapping[str, str] 
 
 def report_on(task: Task, found: Findings) -> CheckReport:
     """Grade every gold of problems that were read."""
-    pairs = [(problem, gold) for problem in found.problems for gold in problem.gold]
-    has_tests = get_grader(task.grader).needs == "tests"
+    needs = get_grader(task.grader).needs
+    has_tests = needs == "tests"
+    pairs = [(problem, gold) for problem in found.problems for gold in problem.gold] if needs else []
     with GradingPool(task.grader, num_workers=min(os.cpu_count() or 1, 8) if has_tests else 1) as pool:
         grades = pool.grade([as_response(problem, gold) for problem, gold in pairs])
     what = "the reference solution" if has_tests else "the gold answer"
@@ -140,7 +143,7 @@ def report_on(task: Task, found: Findings) -> CheckReport:
         num_other_years=found.num_other_years,
         findings=tuple(str(finding) for finding in found.findings),
         misgraded=misgraded,
-        what="reference solutions" if has_tests else "gold answers",
+        what={"gold": GOLDS, "tests": "reference solutions"}.get(needs, ""),
     )
 
 

@@ -242,7 +242,7 @@ TASK = Task(
     version="1",
     summary="whether the reasoning is in the language of the prompt, in seven languages",
     grader="language",
-    template="plain",
+    template="chat",
     sampling=Sampling(n=4, temperature=0.6, top_p=0.95, max_tokens=1024),
     num_problems=NUM_PROBLEMS,
     generate=problems,

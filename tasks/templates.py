@@ -46,6 +46,7 @@ class Template:
 
 TEMPLATES: dict[str, Template] = {
     "boxed": Template("boxed", BOXED, "chat"),
+    "chat": Template("chat", "{problem}", "chat"),
     "choice": Template("choice", CHOICE, "chat"),
     "complete": Template("complete", COMPLETE, "chat"),
     "none": Template("none", "{problem}", "plain"),

@@ -8,6 +8,7 @@ import pytest
 from fakes_runs import make_run, make_sample
 
 from r1bench.harness import statistics
+from r1bench.harness.records import Grade
 from r1bench.leaderboards import board, details, metrics, tables
 from r1bench.tasks.grading.behaviour import measure
 from r1bench.tasks.grading.format import RULES, STYLES
@@ -166,3 +167,39 @@ def test_an_incomplete_run_has_no_form_and_no_behaviour():
     samples = run_of([(GOOD, 1)]).samples
     row = board.entry(make_run([[1, 1]], samples=samples))
     assert (row.strictness, row.behaviour, row.format_rules) == ({}, {}, {})
+
+
+def language_run(*targets):
+    """One problem for each (target, shares of its samples, whether these are mixed)."""
+    samples = [
+        make_sample(
+            f"p{number:04d}",
+            index,
+            share,
+            grade=Grade(
+                "wrong", share, None, "", "language", "1", details={"target": target, "mixed": mixed, "switches_per_1000_words": 5.0}
+            ),
+        )
+        for number, (target, shares, mixed) in enumerate(targets)
+        for index, share in enumerate(shares)
+    ]
+    return make_run([shares for _, shares, _ in targets], samples=samples)
+
+
+def test_language_consistency_is_told_for_each_language_that_was_asked_for():
+    found = metrics.by_target(language_run(("en", [1.0, 0.8], False), ("zh", [0.5, 0.1], True), ("zh", [0.3, 0.3], False)))
+    assert {target: (round(row["share"], 6), row["num_problems"], row["mixed"]) for target, row in found.items()} == {
+        "en": (0.9, 1, 0.0),
+        "zh": (0.3, 2, 0.5),
+    }
+
+
+def test_runs_of_other_graders_have_no_language_that_was_asked_for():
+    assert metrics.by_target(make_run([[1, 0]])) == {}
+
+
+def test_lines_about_languages_fit_80_columns():
+    entry = board.entries([language_run(*[("zh", [1.0, 0.9], True)] * 120)])[0]
+    lines = details._target_lines(entry)
+    assert lines
+    assert max(map(len, lines)) <= 80

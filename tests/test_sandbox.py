@@ -375,6 +375,15 @@ def test_a_container_that_cannot_start_says_why_and_what_to_do(monkeypatch: pyte
     assert [fact.is_there for fact in probe()] == [True, False]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be without a user whose processes the kernel counts")
+def test_root_that_cannot_map_users_is_refused_as_its_processes_cannot_be_limited(
+    monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    monkeypatch.setattr("r1bench.harness.sandbox.container.owners_of_nothing", lambda index: None)
+    with pytest.raises(SandboxError, match="processes cannot be limited"):
+        open_sandbox()
+
+
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="bubblewrap"):
         open_sandbox("bublewrap")

@@ -8,6 +8,7 @@ The tests need bubblewrap and user namespaces; they are skipped, with the reason
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,6 +79,8 @@ def check(ended: Ended, must: dict[str, Any], case: dict[str, Any]) -> None:
 def skip_where_it_cannot_be(case: dict[str, Any]) -> None:
     if case.get("machine", platform.machine()) != platform.machine():
         pytest.skip(f"speaks {case['machine']}")
+    if tuple(case.get("until", (9, 9))) <= sys.version_info:
+        pytest.skip(f"before Python {case['until']}")
     if "needs" in case and find_spec(case["needs"]) is None:
         pytest.skip(f"needs {case['needs']}")
 

@@ -162,8 +162,9 @@ def open_sandbox(kind: str = "auto", num_workers: int = 1, packages: Sequence[st
     """A sandbox, its workers started and tried.
 
     Args:
-        kind: `auto` or `bubblewrap`: isolation or an error; `none`: plain processes with resource limits, which protect against
-            accidents and not against hostile programs.
+        kind: `auto` or `bubblewrap`: isolation or an error; `none`: plain processes with limits on time, memory and output. These
+            protect against accidents, not against hostile programs, which can read, change and end what this user can, and fork
+            without bound.
         packages: installed packages that programs may import, where they are installed; mounted read-only.
 
     Raises:

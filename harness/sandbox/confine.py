@@ -42,6 +42,22 @@ def confine(setting: Setting, limits: dict[str, Any], role: int) -> None:
         give_up(setting, role)
 
 
+def holds_processes(setting: Setting) -> bool:
+    """Whether the kernel bounds the processes of the programs' user: it never does for the host's root. Tried, with one that may have none."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if setting.users:
+                os.setresuid(*[setting.users[0]] * 3)
+            kernel.drop_capabilities()
+            resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+            os.fork()  # also where it works: both leave below
+            os._exit(1)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def mount_own(limits: dict[str, Any]) -> None:
     """A fresh /tmp, and a /proc that shows this run's processes only; nothing in its place where the kernel cannot do that."""
     safe = kernel.NO_SETUID | kernel.NO_DEVICES | kernel.NO_EXECUTION

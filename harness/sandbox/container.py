@@ -3,9 +3,9 @@
 Mounted, all read-only: the interpreter and its standard library under /python, the C libraries, the packages that were named, this
 folder. No shell, no /etc, no /home, no /sys; of devices null, zero, full, random. The environment is made, not inherited.
 
-Where the harness is root, programs run as users of the host that own nothing: the user namespace maps two of them besides root. Where
-it may not map users, and for ordinary users, programs have the harness's own user, without capabilities; then the namespaces and the mounts
-hold them alone.
+Where the harness is root, programs run as users of the host that own nothing: the user namespace maps two of them besides root. For
+ordinary users programs have the harness's own user, without capabilities; then the namespaces and the mounts hold them alone.
+Root that may not map users is refused: the kernel would not limit its processes.
 """
 
 import json

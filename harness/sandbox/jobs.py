@@ -206,7 +206,7 @@ def verdict(job: Examined, program: Run, tests: Run) -> Ended:
         return Ended("finished", reason, values=values, passed="passed" in tests.said, **program.usage())
     if "refused" in tests.said:
         return Ended("sandbox_error", decode(tests.said["refused"]) if tests.has("ready") else "could not be confined")
-    if "lost" in tests.said or (program.end or {}).get("cause") != "done":
+    if "lost" in tests.said or (program.end or {}).get("cause") not in ("", "done"):
         status, reason = ended_early(program, job.limits)
     else:
         status, reason = ended_early(tests, job.limits)

@@ -196,6 +196,10 @@ def main() -> None:
         own_bytes = int(file.read().split()[0]) * resource.getpagesize()
     rules = seccomp.assembled() if options["is_isolated"] else (b"", 0)
     setting = confine.Setting(options["is_isolated"], tuple(options["users"]), own_bytes, options["own_processes"], rules)
+    if setting.is_isolated and not confine.holds_processes(setting):
+        sys.exit(
+            "the number of processes cannot be limited for the root of the host; run as an ordinary user, or with CAP_SETUID and CAP_SETGID"
+        )
     zygote = Zygote(socket.socket(fileno=options["control"]), setting)
     kernel.control(kernel.DUMPABLE, 0)  # nothing may look into this process, nor into those that hold namespaces
     zygote.serve()

@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import Any, Literal, get_args, get_type_hints
 
 MAX_TOLERANCE = 0.5
-OF_OTHER_GRADERS = frozenset({"choices", "style", "target", "time_limit", "memory_limit", "float_tolerance", "stage"})
+OF_OTHER_GRADERS = frozenset({"choices", "style", "target", "time_limit", "memory_limit", "float_tolerance"})
 """Options that a row may have for another grader that judges it too."""
 
 

@@ -122,14 +122,6 @@ def words_by_language(text: str, hint: str | None = None) -> dict[str, int]:
     return _counts(stretches_of(text, hint))
 
 
-def words_by_script(text: str) -> dict[str, int]:
-    """Script ('latin', 'han', 'other') -> number of words: what run folders of version 0.1 hold. To be replaced by words_by_language."""
-    counts: Counter[str] = Counter()
-    for word in words_of(text):
-        counts[word.script if word.script in ("latin", "han") else "other"] += word.num_words
-    return dict(counts)
-
-
 def stretches_of(text: str, hint: str | None = None) -> list[Stretch]:
     """The text as stretches of one language each, in their order; what is no word is left out."""
     words = words_of(text)

@@ -107,7 +107,7 @@ def _to_latex(letter: str) -> str:
     if known is not None:
         return known
     plain = unicodedata.normalize("NFKC", letter)
-    if len(plain) == 1 and (plain.isascii() or plain in vocabulary.UNICODE):
+    if len(plain) == 1 and unicodedata.category(letter) != "No" and (plain.isascii() or plain in vocabulary.UNICODE):
         return vocabulary.UNICODE.get(plain, plain)
     raise NotUnderstood(f"the sign {letter!a}")
 
