@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import printable
@@ -18,7 +18,8 @@ from r1bench.harness.records import Grade, Manifest, Problem, Run, Sample
 from r1bench.harness.store import open_run, read_problems, read_run
 
 
-class Flip(NamedTuple):
+@dataclass(frozen=True)
+class Flip:
     """A sample whose verdict is another one now."""
 
     problem_id: str

@@ -7,6 +7,7 @@ own names come first. A name with dots reaches into a nested column (`reward_mod
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from r1bench.harness.records import Problem
@@ -46,9 +47,8 @@ def to_problem(task: Task, row: Row, number: int, columns: Mapping[str, str]) ->
     if task.filter_year and year_of(row, columns) not in (None, task.filter_year):
         return None
     try:
-        if task.read_row is not None:
-            return task.read_row(row.fields, number)
-        return _to_problem(task, row.fields, number, columns)
+        problem = task.read_row(row.fields, number) if task.read_row is not None else _to_problem(task, row.fields, number, columns)
+        return replace(problem, options={**task.options, **problem.options})
     except OtherRow:
         return None
     except BadRow as bad:

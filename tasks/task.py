@@ -1,7 +1,7 @@
 """What a task is. One file per task in this folder; the table of all of them is `TASKS` in `__init__.py`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
@@ -41,5 +41,7 @@ class Task:
     """In a gold that is a worked solution, the mark that its final answer follows ('####')."""
     read_row: Callable[[dict[str, Any], int], Problem] | None = None
     """Reads the fields of a row (and its number) that is not simply a question and its answer; raises `rows.BadRow`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Conventions of the grader for every problem, such as {"percent": "either"}; a problem's own come first."""
     filter_year: int | None = None
     """Keep only rows of this year from a file that holds several."""

@@ -4,13 +4,16 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from r1bench.harness.errors import DataError, UnknownNameError, UsageError
+from r1bench.harness.records import Completion
 from r1bench.tasks import TASKS, get_task
+from r1bench.tasks.grading import GradingPool, request_of
 from r1bench.tasks.loading import inspect, load_problems, read_rows
 
 GSM8K, AIME24, MATH500 = TASKS["gsm8k"], TASKS["aime24"], TASKS["math500"]
@@ -223,3 +226,11 @@ def test_rows_of_responses_are_read_with_their_place(tmp_path: Path) -> None:
     assert next(rows) == (f"{path}:1", ROWS[0])
     with pytest.raises(DataError, match=r"a\.jsonl:2"):
         next(rows)
+
+
+def test_a_tasks_conventions_are_those_of_its_problems(tmp_path: Path) -> None:
+    task = replace(MATH500, options={"percent": "fraction"})
+    problem = load_one(tmp_path, {"problem": "q", "answer": "1/2"}, task)
+    with GradingPool("math") as pool:
+        grades = pool.grade([request_of(problem, Completion("\\boxed{50\\%}", "stop", 5))])
+    assert (problem.options, grades[0].outcome) == ({"percent": "fraction"}, "correct")

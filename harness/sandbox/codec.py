@@ -5,8 +5,8 @@ a subclass (Counter, a named tuple, a class with an `__eq__` of its own) crosses
 as its Python number. Anything else is refused, or handed to the caller's `refer`, which names it by a number.
 
 The form is JSON without objects: null, true, false, small integers, finite floats and strings stand for themselves, everything else is a
-list that begins with a letter. Decoding trusts nothing: it makes only plain values, bounds depth, digits and (because keys with
-equal hashes make a table quadratic) the number of entries of sets and dicts, and raises CodecError for all that is not of this form.
+list that begins with a letter. Decoding trusts nothing: it makes only plain values, bounds depth, digits and (because keys chosen for
+their hashes make a table quadratic) the entries of sets and dicts, and raises CodecError for all that is not of this form.
 
 Left out: pickle and marshal, which can do anything; shared and cyclic structure.
 """
@@ -21,7 +21,8 @@ from typing import Any
 
 MAX_DEPTH = 100
 MAX_BITS = 1 << 20
-MAX_HASHED = 10_000
+MAX_HASHED = 20_000
+MAX_ALIKE = 100
 SMALL = 1 << 63
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
@@ -153,6 +154,9 @@ class Unpacker:
         if self.left < 0:
             raise CodecError("sets and dicts of too many entries")
         values = [self.unpack(part) for part in parts]
+        hashes = sorted(hash(value) for value in (values[::2] if letter == "d" else values))
+        if any(one == other for one, other in zip(hashes, hashes[MAX_ALIKE:], strict=False)):
+            raise CodecError("keys of equal hashes")
         if letter == "d":
             return dict(zip(values[::2], values[1::2], strict=True))
         return set(values) if letter == "s" else frozenset(values)

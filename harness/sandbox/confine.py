@@ -43,7 +43,7 @@ def confine(setting: Setting, limits: dict[str, Any], role: int) -> None:
 
 
 def holds_processes(setting: Setting) -> bool:
-    """Whether the kernel bounds the processes of the programs' user: it never does for the host's root. Tried, with one that may have none."""
+    """Whether the kernel bounds the processes of the programs' user, tried with a bound of one; it never does for the host's root."""
     child = os.fork()
     if child == 0:
         try:
@@ -51,10 +51,11 @@ def holds_processes(setting: Setting) -> bool:
                 os.setresuid(*[setting.users[0]] * 3)
             kernel.drop_capabilities()
             resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
-            os.fork()  # also where it works: both leave below
-            os._exit(1)
-        finally:
+            os.fork()
+        except BlockingIOError:
             os._exit(0)
+        finally:
+            os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 

@@ -163,9 +163,6 @@ def bubblewrap(packages: Sequence[str]) -> list[str]:
         command += ["--cap-add", capability]
     if threading.current_thread() is threading.main_thread():
         command += ["--die-with-parent"]  # the kernel means the thread that started it; otherwise the closed socket ends it
-    command += ["--clearenv"]
-    for name, value in ENVIRONMENT.items():
-        command += ["--setenv", name, value]
     return [*command, *mounts(packages), "--chdir", "/tmp"]
 
 
@@ -248,7 +245,8 @@ def launch(
     folder = folder or tempfile.TemporaryDirectory(prefix="r1bench-")
     errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the container)
     full = [*command, "-s", "-S", "-P", "-c", START.format(runner=runner), json.dumps(options)]
-    environment = ENVIRONMENT | {"PATH": os.defpath, "HOME": folder.name, "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
+    outside = {"PATH": os.defpath, "HOME": folder.name, "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
+    environment = ENVIRONMENT if options["is_isolated"] else ENVIRONMENT | outside
     process = subprocess.Popen(
         full,
         stdin=subprocess.DEVNULL,

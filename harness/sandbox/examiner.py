@@ -109,7 +109,7 @@ class Program:
         kind, body = self.line.receive()
         try:
             found = decode(body, self.resolve, sys.maxsize) if kind == "value" else rebuilt(body)
-        except (CodecError, ValueError):
+        except (ValueError, TypeError):
             raise ChannelClosed from None
         if kind != "value":
             raise found

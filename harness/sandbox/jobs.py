@@ -15,6 +15,8 @@ Start = Callable[..., Run]
 Play = Generator[None, None, Ended]
 FATAL_CALLS = 3
 EPERM = 1
+REASON = 2000
+"""Letters of a program's own words in a reason."""
 
 
 def play(job: Job, start: Start) -> Play:
@@ -33,8 +35,8 @@ def status_of_exception(body: bytes) -> tuple[Status, str]:
     """What an exception means that a program raised."""
     try:
         kind, number, text, near, _ = decode(body)
-        reason = told(str(kind), str(text))
-    except (CodecError, ValueError):
+        reason = told(str(kind)[:100], str(text)[:REASON])
+    except (ValueError, TypeError):  # what says this is not trusted
         return "runtime_error", "raised something that cannot be described"
     if near == "MemoryError":
         return "memory_limit", reason

@@ -21,7 +21,7 @@ from r1bench.harness.errors import SandboxError, UnknownNameError
 from r1bench.harness.sandbox import Ended, Job, Limits
 from r1bench.harness.sandbox.container import Container, start_isolated, start_plain
 from r1bench.harness.sandbox.jobs import Play, play
-from r1bench.harness.sandbox.runs import Run
+from r1bench.harness.sandbox.runs import Run, is_ready
 from r1bench.harness.sandbox.watch import FLOOR, LAST_RESORT
 
 STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {
@@ -79,7 +79,7 @@ class Worker:
         try:
             next(self.play)
         except StopIteration as stop:
-            self.play = None
+            self.play, self.index = None, -1
             return stop.value
         return None
 
@@ -119,7 +119,7 @@ class Worker:
         """Send a message to the interpreter in the container."""
         control = self.container.control
         try:
-            if not select.select([], [control], [], PATIENCE)[1]:
+            if not is_ready(control, select.POLLOUT, PATIENCE):
                 raise WorkerDied("does not listen")
             socket.send_fds(control, [json.dumps(message).encode()], files)
         except OSError as error:
@@ -226,7 +226,7 @@ class Batch:
     def begin(self, place: int, index: int) -> None:
         """Give a job to a worker."""
         try:
-            self.note(place, self.pool.workers[place].begin(index, self.jobs[index]))
+            self.note(place, index, self.pool.workers[place].begin(index, self.jobs[index]))
         except WorkerDied as error:
             self.bury(place, str(error))
 
@@ -238,7 +238,8 @@ class Batch:
                 continue
             try:
                 key.data.handle(key.fileobj, events)
-                self.note(place, self.pool.workers[place].advance())
+                worker = self.pool.workers[place]
+                self.note(place, worker.index, worker.advance())
             except WorkerDied as error:
                 self.bury(place, str(error))
         for place, worker in enumerate(self.pool.workers):
@@ -255,18 +256,18 @@ class Batch:
         workers = enumerate(self.pool.workers)
         return next((place for place, worker in workers if key.data is worker or key.data in worker.runs.values()), None)
 
-    def note(self, place: int, ended: Ended | None) -> None:
+    def note(self, place: int, index: int, ended: Ended | None) -> None:
         """Keep how a job ended; a fault of the sandbox gets a second try."""
         if ended is None:
             return
-        index = self.pool.workers[place].index
         if ended.status == "sandbox_error" and index not in self.has_failed:
+            self.pool.workers[place].index = index
             self.bury(place, ended.reason)
         else:
             self.ended[index] = ended
 
     def bury(self, place: int, reason: str) -> None:
-        """Replace a worker; its job is played once more, but not twice."""
+        """Replace a worker; the job that it played, if any, is played once more, but not twice."""
         index = self.pool.workers[place].index
         self.replace(place)
         if index in self.has_failed:

@@ -19,6 +19,13 @@ EARLY = ("ready", "defined", "refused", "served")
 ANSWERS = ("value", "raised", "opaque")
 
 
+def is_ready(file: Any, event: int, seconds: float = 0.0) -> bool:
+    """Whether an open file is ready for an event within so many seconds. (select() cannot be asked about files beyond the 1,024th.)"""
+    poll = select.poll()
+    poll.register(file, event)
+    return bool(poll.poll(seconds * 1000))
+
+
 class Usage(TypedDict):
     """What a run used."""
 
@@ -167,10 +174,10 @@ class Run:
         """It has ended, and all that it started: read what is left, close everything."""
         self.end = end
         for file in list(self.pipes):
-            while not self.fault and self.collect(file) and select.select([file], [], [], 0)[0]:
+            while not self.fault and is_ready(file, select.POLLIN) and self.collect(file):
                 pass
             self.close_pipe(file)
-        while not self.fault and self.channel is not None and self.listen():
+        while not self.fault and self.channel is not None and is_ready(self.channel, select.POLLIN) and self.listen():
             pass
         self.close_channel()
 

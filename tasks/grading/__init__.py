@@ -150,7 +150,7 @@ class GradingPool:
         sandbox: where 'code' runs programs: 'auto', 'bubblewrap' or 'none'.
     """
 
-    def __init__(self, grader: str, num_workers: int = 1, cpu_seconds: float = 1.0, sandbox: str = "auto") -> None:
+    def __init__(self, grader: str, num_workers: int = 1, cpu_seconds: float = 0.5, sandbox: str = "auto") -> None:
         self.grader = get_grader(grader)
         self.engine = open_engine(grader, num_workers, cpu_seconds, sandbox)
 

@@ -7,7 +7,7 @@
 | order | `any` (default), `fixed` | whether the items of a list or set may come in any order; coordinates never may |
 | units | `ignore` (default), `require` | whether the unit after a value is dropped, or must be the gold's |
 | unreduced_fractions | `accept` (default), `reject` | whether 3/6 is right where the gold is 1/2 |
-| base_subscripts | `require` (default), `optional`, `ignore` | whether 4210_7 must have its base; may lack it; may have any |
+| base_subscripts | `optional` (default), `require`, `ignore` | whether 4210_7 may lack its base; must have it; may have any |
 | inequality_as_interval | `accept` (default), `reject` | whether `m >= 2` equals `[2, oo)` |
 
 The defaults are what MATH-style golds need: units and percent signs are decoration there, and lists are sets of solutions.
@@ -33,7 +33,7 @@ class Conventions:
     order: Literal["any", "fixed"] = "any"
     units: Literal["ignore", "require"] = "ignore"
     unreduced_fractions: Literal["accept", "reject"] = "accept"
-    base_subscripts: Literal["require", "optional", "ignore"] = "require"
+    base_subscripts: Literal["optional", "require", "ignore"] = "optional"
     inequality_as_interval: Literal["accept", "reject"] = "accept"
 
 

@@ -2,9 +2,9 @@
 
 Started by workers.py as `python -m r1bench.tasks.grading.math_worker`; of no use by hand. It imports Math-Verify once and compares
 each pair in a child of its own, a fork that takes milliseconds: no pair finds what another left in a cache, and one that reaches its
-bound on time costs no new start. At that bound the kernel ends the child (SIGPROF with its default action, after so much processor time of its
-own): no handler runs, so nothing in a library can catch it, and time that the machine spends on others does not count. Also bounded:
-memory, and the life of both processes by that of the process that started them.
+bound on time costs no new start. At that bound the kernel ends the child (SIGPROF with its default action, after so much processor
+time of its own): no handler runs, so nothing in a library can catch it, and time that the machine spends on others does not count.
+Also bounded: memory, and the life of both processes by that of the process that started them.
 
 Request  {"gold": LaTeX, "answer": LaTeX or null, "cpu_seconds": 1.0}
 Reply    {"outcome": "correct" | "wrong" | "unparsed" | "gold" | "failed", "reason": ..., "microseconds": ...}; "gold" means that the
