@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from r1bench.harness.sandbox import kernel
 
-OPEN_FILES = 128
+OPEN_FILES = 64
 PENDING_SIGNALS = 256
 NO_CORE = 1
 """As limit of core files. 0 still starts the host's crash handler where core_pattern is a pipe; 1 does not (core(5))."""
