@@ -80,7 +80,8 @@ def evaluate_checkpoint(
     if template is not None and template not in TEMPLATES:
         raise UnknownNameError("template", template, TEMPLATES, "docs/tasks.md")
     found = find_checkpoint(checkpoint, allow_pickle=allow_pickle)
-    problems = [load_problems(task, data, columns)[:limit] for task in chosen]
+    mixed = any(task.generate is None for task in chosen)  # data are for the tasks that do not make their own problems
+    problems = [load_problems(task, None if mixed and task.generate else data, columns)[:limit] for task in chosen]
     check_writable(runs)
     sampler = make_sampler(sampler_name, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
     return [

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1bench.harness import __version__
-from r1bench.harness.errors import ContextError, UsageError
+from r1bench.harness.errors import ContextError, SandboxError, UsageError
 from r1bench.harness.progress import Progress
 from r1bench.harness.records import (
     Checkpoint,
@@ -134,14 +134,23 @@ def grade_and_store(
     """Grade completions given as (problem id, index, completion) and append them; returns how many are new.
 
     `published` holds verdicts that came with imported ones.
+
+    Raises:
+        SandboxError: a program could not be run for reasons of the machine. Its sample is not stored, so that no score counts it.
     """
     from r1bench.tasks.grading import request_of
 
     before = len(writer.keys)
     requests = [request_of(problems[problem_id], done) for problem_id, _, done in drawn]
+    unjudged = ""
     for (problem_id, index, completion), grade in zip(drawn, pool.grade(requests), strict=True):
+        if grade.outcome == "failed" and grade.details.get("status") == "sandbox_error":
+            unjudged = grade.reason
+            continue
         sample = judge(problems[problem_id], completion, index, grade, count_tokens)
         writer.append(replace(sample, published=(published or {}).get(sample.key)))
+    if unjudged:
+        raise SandboxError(f"the sandbox failed ({unjudged}); what it did not judge is not stored: the same command goes on from there")
     return len(writer.keys) - before
 
 

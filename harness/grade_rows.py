@@ -5,7 +5,6 @@ interrupted: rows are written beside it as they are done and taken over by the s
 unchanged. Left out: what a row must hold (tasks/grading/rows.py), evaluation runs (evaluate.py).
 """
 
-import json
 import sys
 import time
 from collections import Counter
@@ -16,18 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from r1bench.harness import __version__, statistics
-from r1bench.harness.errors import DataError, GraderError, UsageError, printable
+from r1bench.harness.errors import DataError, GraderError, printable
+from r1bench.harness.graded_file import Output
 from r1bench.harness.progress import Progress
 from r1bench.harness.records import OUTCOMES, Grade, digest_of
-from r1bench.harness.store import check_writable, refusals, write_whole
 
 if TYPE_CHECKING:
     from r1bench.tasks.grading import GradeRequest, GradingPool
 
-AT_ONCE = 64
-"""Rows that are graded together,"""
+AT_ONCE = {"code": 8}
+"""Rows that are graded, and so stored, together; programs take longer than comparisons."""
+AT_ONCE_DEFAULT = 64
 SHOWN_ROWS = 20
-"""rows of the table on a terminal,"""
+"""Rows of the table on a terminal,"""
 SHOWN_ERRORS = 20
 """and errors."""
 
@@ -67,24 +67,25 @@ class GradedRows:
         return {"summary": self.summary(), "rows": self.rows, "errors": [error._asdict() for error in self.errors]}
 
     def summary(self) -> dict[str, Any]:
-        """Counts, mean score with its 95 % interval (rows taken as independent), versions."""
+        """Counts, versions, and the mean score with its 95 % interval; rows count as independent, those that failed have no score."""
         counts = Counter(row["outcome"] for row in self.rows)
         found: dict[str, Any] = {"grader": self.grader, "version": self.version, "r1bench": __version__, "n": len(self.rows)}
         found |= {"errors": len(self.errors), "outcomes": {outcome: counts[outcome] for outcome in OUTCOMES}}
-        if self.rows:
-            scores = [[float(row["score"])] for row in self.rows]
+        scores = [[float(row["score"])] for row in self.rows if row["score"] is not None]
+        if scores:
             interval = statistics.interval(scores)
             found |= {"score": statistics.pass_at_1(scores), "low": interval.low, "high": interval.high, "interval": interval.method}
         return {**found, "seconds": round(self.seconds, 3), "kept": self.num_kept}
 
     def render(self) -> str:
         """A table of the first rows and a summary."""
+        from r1bench.leaderboards.tables import left, shortened
+
         shown = [f"{'id':16} {'outcome':10}{'score':>5}  extracted / reason"] if self.rows else []
         for row in self.rows[:SHOWN_ROWS]:
-            said = (
-                f"{printable(str(row['extracted']))[:28]!s} / {printable(row['reason'])}" if row["extracted"] is not None else row["reason"]
-            )
-            shown.append(f"{printable(str(row['id']))[:16]:16} {row['outcome']:10}{row['score']:5.2f}  {said[:46]}")
+            said = printable(row["reason"]) if row["extracted"] is None else f"{_start(row['extracted'], 28)} / {printable(row['reason'])}"
+            score = "    -" if row["score"] is None else f"{row['score']:5.2f}"
+            shown.append(f"{left(_start(str(row['id']), 16), 16)} {row['outcome']:10}{score}  {shortened(said, 46)}")
         if len(self.rows) > SHOWN_ROWS:
             shown.append(f"... and {len(self.rows) - SHOWN_ROWS} more; all of them with -o FILE or --json")
         return "\n".join([*shown, *([""] if shown else []), *self.summary_lines()])
@@ -94,9 +95,10 @@ class GradedRows:
         found = self.summary()
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in found["outcomes"].items() if count) or "none graded"
         lines = [f"{found['n']} rows: {outcomes}"]
-        if self.rows:
-            low, high = 100 * found["low"], 100 * found["high"]
-            lines.append(f"mean score {100 * found['score']:.1f} [{low:.1f}, {high:.1f}] (95 %, {found['interval']}, n = {found['n']})")
+        if "score" in found:
+            low, high, failed = 100 * found["low"], 100 * found["high"], found["outcomes"]["failed"]
+            size = f"n = {found['n'] - failed}" + (f"; {failed} that failed have no score" if failed else "")
+            lines.append(f"mean score {100 * found['score']:.1f} [{low:.1f}, {high:.1f}] (95 %, {found['interval']}, {size})")
         kept = f", {self.num_kept} of them taken over" if self.num_kept else ""
         lines.append(f"grader {self.grader} version {self.version}, r1bench {__version__}, {self.seconds:.1f} s{kept}")
         return lines
@@ -105,41 +107,44 @@ class GradedRows:
         """The rows that were not graded, the first of them."""
         lines = [f"{error.where}: {error.problem}" for error in self.errors[:SHOWN_ERRORS]]
         more = len(self.errors) - SHOWN_ERRORS
-        return lines + ([f"... and {more} more rows that could not be graded"] if more > 0 else [])
+        return lines + ([f"... and {more} more rows that could not be graded; all of them with --json"] if more > 0 else [])
 
 
 def read_lines(source: str) -> Iterator[tuple[int, str, bytes]]:
-    """(line number, place, line) of a file or of standard input ('-'); empty lines are passed over.
+    """(line number, place, line) of a file, of a pipe or of standard input ('-'); empty lines are passed over.
 
     Raises:
         DataError: there is no such file, or it cannot be read.
     """
-    if source != "-" and not Path(source).is_file():
+    if source == "-" and sys.stdin is None:
+        raise DataError("standard input", "is closed", "give a file with one JSON object per line")
+    if source != "-" and (not Path(source).exists() or Path(source).is_dir()):
         raise DataError(source, "is no file", "give a file with one JSON object per line, or - for standard input")
     name = "standard input" if source == "-" else source
     try:
         with sys.stdin.buffer if source == "-" else Path(source).open("rb") as stream:
             for number, line in enumerate(stream, start=1):
+                line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 if line.strip():
                     yield number, f"{name}:{number}", line
     except OSError as error:
         raise DataError(name, f"cannot be read ({error.strerror or error})", "check the path and the file") from error
 
 
-def parse_row(grader: str, number: int, where: str, line: bytes) -> GoodRow | BadRow:
-    """One line as a row to grade, or why it cannot be."""
-    from r1bench.tasks.grading.rows import BadRequest, to_request
+def parse_row(grader: str, sandbox: str, number: int, where: str, line: bytes) -> GoodRow | BadRow:
+    """One line as a row to grade, or why it cannot be. What ran without isolation is kept apart from what ran with it."""
+    from r1bench.tasks.grading.rows import BadRequest, kind_of, to_request
     from r1bench.tasks.reading import Finding, parse_line
 
     row = parse_line(where, line)
     if isinstance(row, Finding):
         return BadRow(number, where, f"{row.problem}; {row.cure}")
     own_id = row.fields.get("id", number)
-    if isinstance(own_id, bool) or not isinstance(own_id, str | int):
-        return BadRow(number, where, f"'id' is a {type(own_id).__name__}; it must be text or a whole number")
+    if isinstance(own_id, bool) or not isinstance(own_id, str | int) or own_id == "":
+        return BadRow(number, where, f"'id' is {kind_of(own_id)}; it must be text or a whole number")
     try:
         request = to_request(grader, row.fields)
-        return GoodRow(number, where, own_id, digest_of(row.fields), request)
+        return GoodRow(number, where, own_id, digest_of([row.fields, grader == "code" and sandbox == "none"]), request)
     except BadRequest as error:
         return BadRow(number, where, str(error))
     except ValueError as error:  # NaN or a lone surrogate where canonical JSON has neither
@@ -165,22 +170,19 @@ def grade_rows(
     """
     from r1bench.tasks.grading import GradingPool, get_grader
 
-    if out is not None and source != "-" and out.exists() and Path(source).exists() and out.samefile(source):
-        raise UsageError(f"{out} would be overwritten while it is read; name another output file")
     found = GradedRows(grader, get_grader(grader).version)
-    if out is not None:
-        check_writable(out.absolute().parent)
+    output = Output(out, source, found)
     lines = read_lines(source)
     first = next(lines, None)  # a missing file is told before anything is started
     started = time.monotonic()
     with (
         GradingPool(grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool,
-        Output(out, found) as output,
+        output,
         Progress("graded", 0) as progress,
     ):
         rest = chain([first] if first else [], lines)
-        while batch := list(islice(rest, AT_ONCE)):
-            parsed = [parse_row(grader, *line) for line in batch]
+        while batch := list(islice(rest, AT_ONCE.get(grader, AT_ONCE_DEFAULT))):
+            parsed = [parse_row(grader, sandbox, *line) for line in batch]
             rows = [row for row in parsed if isinstance(row, GoodRow)]
             found.errors += [row for row in parsed if isinstance(row, BadRow)]
             missing = [row for row in rows if row.digest not in output.kept]
@@ -227,60 +229,14 @@ def _grade(pool: "GradingPool", rows: Sequence[GoodRow], found: GradedRows) -> l
 
 
 def _graded(row: GoodRow, grade: Grade) -> dict[str, Any]:
-    """A graded row as it is written: the verdict, then the grader's own fields."""
+    """A graded row as it is written: the verdict, then the grader's own fields. What failed has no score: that would be a verdict."""
     own = {name: value for name, value in grade.to_json().items() if name not in ("details", "flags")}
+    own["score"] = None if grade.outcome == "failed" else grade.score
     return {"id": row.id, **own, "flags": list(grade.flags), **grade.details, "row": row.digest}
 
 
-class Output:
-    """Where graded rows go: kept for the report and, with an output file, appended to `out`.part until all are done."""
+def _start(text: str, width: int) -> str:
+    """The beginning of a text that a file brought along, in columns of a terminal."""
+    from r1bench.leaderboards.tables import shortened
 
-    def __init__(self, out: Path | None, found: GradedRows) -> None:
-        self.out, self.found = out, found
-        self.part = out.with_name(out.name + ".part") if out else None
-        self.kept: dict[str, dict[str, Any]] = {}
-        self.written: list[str] = []
-
-    def __enter__(self) -> "Output":
-        if self.out is not None and self.part is not None:
-            with refusals(self.out):
-                self.kept = {**self._stored(self.out), **self._stored(self.part)}
-                self.file = self.part.open("a", encoding="utf-8")
-                if self.file.tell():
-                    self.file.write("\n")  # ends a line that was cut off
-        return self
-
-    def write(self, row: dict[str, Any]) -> None:
-        """Add one graded row."""
-        is_kept = row["row"] in self.kept
-        self.found.num_kept += is_kept
-        self.found.rows.append({name: value for name, value in row.items() if name != "row"})
-        if self.out is not None:
-            self.written.append(json.dumps(row) + "\n")
-            if not is_kept:
-                with refusals(self.out):
-                    self.file.write(self.written[-1])
-                    self.file.flush()
-
-    def __exit__(self, kind: type[BaseException] | None, *unused: object) -> None:
-        if self.out is None or self.part is None:
-            return
-        with refusals(self.out):
-            self.file.close()
-            if kind is None:
-                write_whole(self.out, "".join(self.written))
-            if kind is None or not self.part.stat().st_size:
-                self.part.unlink()
-
-    def _stored(self, path: Path) -> dict[str, dict[str, Any]]:
-        """Graded rows of this grader and version in a file, by the digest of what was graded; a line that is no such row is passed over."""
-        found = {}
-        for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ():
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(row, dict) and (row.get("grader"), row.get("version")) == (self.found.grader, self.found.version):
-                found[str(row.get("row", ""))] = row
-        found.pop("", None)
-        return found
+    return shortened(printable(text), width)

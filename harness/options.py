@@ -53,8 +53,9 @@ def example(text: str) -> str:
 
 
 def show(as_json: bool, value: Any, text: str) -> None:
-    """Print one or the other."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False) if as_json else text)
+    """Print one or the other. What files brought into the text must not steer a terminal."""
+    plain = "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False) if as_json else plain)
 
 
 ROLES = ("problem", "gold", "id", "year", "problem_id", "response")

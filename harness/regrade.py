@@ -49,7 +49,9 @@ class Regraded:
     """the same of today's verdicts."""
     flips: tuple[Flip, ...]
     written: str = ""
-    """Folder of the new run; '' where none was asked for."""
+    """Folder of the new run; '' where none was asked for, or none written."""
+    remark: str = ""
+    """What else is to be known: an incomplete run, why nothing was written."""
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "flips": [flip.to_json() for flip in self.flips]}
@@ -67,9 +69,8 @@ class Regraded:
         shares = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
         size = f"95 %, n = {self.num_samples} samples of {self.num_problems} problems"
         means = f"score {_points(self.before)} -> {_points(self.after)} ({size})"
-        return "\n".join(
-            [count + (f": {shares}" if shares else ""), *lines, means, *([f"written: {self.written}"] if self.written else [])]
-        )
+        closing = [text for text in (f"written: {self.written}" if self.written else "", self.remark) if text]
+        return "\n".join([count + (f": {shares}" if shares else ""), *lines, means, *closing])
 
 
 def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1, sandbox: str = "auto") -> Regraded:
@@ -81,6 +82,7 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
     Raises:
         StorageError: the run cannot be read. SandboxError: it is about programs, and nothing isolates them.
     """
+    from r1bench.leaderboards.metrics import shortfall
     from r1bench.tasks.grading import GradingPool, request_of
 
     run, problems = read_run(folder), read_problems(folder)
@@ -101,6 +103,10 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         for old, new in zip(run.samples, after, strict=True)
         if (old.grade.outcome, old.grade.score) != (new.grade.outcome, new.grade.score)
     )
+    remarks = [f"{shortfall(run)}: the run is not whole" if shortfall(run) else ""]
+    if write_to and version == run.manifest.grader_version:
+        remarks.append("not written: the run was graded by this version already, and a run is never changed")
+        write_to = None
     return Regraded(
         run=run.id,
         task=run.manifest.task,
@@ -113,6 +119,7 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         after=summary_of(after),
         flips=flips,
         written=str(write_run(write_to, run, problems, after, version)) if write_to else "",
+        remark="; ".join(filter(None, remarks)),
     )
 
 

@@ -19,7 +19,8 @@ NAME_WIDTH, STAGE_WIDTH = 25, 10
 FIRST_LINE = (3, -NAME_WIDTH, -22, 12, 14)
 SECOND_LINE = (3, -STAGE_WIDTH, -19, 10, 10, 10, 5, 5)
 LEGEND = (
-    "score: pass@1 in points [95 % interval over questions and samples]: Wilson with one sample per problem or fewer"
+    "score: pass@1 (of the language grader: the mean share) in points [95 % interval over questions and samples]: Wilson with one"
+    " sample per problem or fewer"
     " than 10 problems, bootstrap of problems below 100, t from there on. r/q/t: standard errors of resampling the same"
     " questions, of the choice of questions beyond that, and of both. c/w/u/t/f: samples correct, wrong, unparsed,"
     " truncated, failed. format: % of samples in <think> <answer> form. tokens, reasoning: means per completion; ±: half of"

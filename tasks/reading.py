@@ -96,7 +96,9 @@ def parse_line(where: str, line: bytes) -> Row | Finding:
         return _as_row(where, json.loads(line.decode("utf-8"), object_pairs_hook=_unique))
     except UnicodeDecodeError as error:
         return Finding(where, f"is not UTF-8 (byte {error.start + 1})", "save the file as UTF-8")
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return Finding(where, "is nested too deeply", "every line must be one JSON object of a few levels")
+    except ValueError as error:
         return Finding(where, f"is not JSON ({error})", "every line must be one JSON object")
 
 

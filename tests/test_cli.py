@@ -265,3 +265,14 @@ def test_a_checkpoint_at_the_gate_is_evaluated_as_the_baseline_was(tmp_path: Pat
 def test_missing_responses_are_named_as_such(tmp_path: Path) -> None:
     message = refusal(call("import", "gsm8k", tmp_path / "none.jsonl", "--name", "x", "--runs", tmp_path / "runs"))
     assert "none.jsonl: does not exist; give the file with the completions" in message
+
+
+def test_data_are_for_the_tasks_that_make_no_problems_of_their_own(tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "gsm8k.jsonl", list(GOOD_ROWS))
+    result = evaluate(tmp_path, "tiny-base", "--data", data, "--samples", 1, "--max-tokens", 8, tasks="arithmetic,gsm8k")
+    assert result.exit_code == 0, result.output
+
+
+def test_names_in_data_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [{"que\x1b[31m": "q", "answer": "1"}])
+    assert "\x1b" not in call("tasks", "check", "gsm8k", "--data", data).output

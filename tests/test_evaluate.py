@@ -6,17 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from r1bench.harness.errors import ContextError, StorageError, UsageError
-from r1bench.harness.evaluate import evaluate, plan_batches
-from r1bench.harness.records import Checkpoint, Problem, Run, Sampling
+from r1bench.harness.errors import ContextError, SandboxError, StorageError, UsageError
+from r1bench.harness.evaluate import evaluate, grade_and_store, plan_batches
+from r1bench.harness.records import Checkpoint, Completion, Grade, Problem, Run, Sampling
 from r1bench.harness.samplers import Prompt
 from r1bench.harness.samplers.scripted import ScriptedSampler
-from r1bench.harness.store import SAMPLES, find_run, read_run, run_folders
+from r1bench.harness.store import SAMPLES, find_run, open_run, read_problems, read_run, run_folders
 from r1bench.tasks import get_task
+from r1bench.tasks.grading import GradeRequest
 from r1bench.tasks.templates import TEMPLATES
 
 PROBLEMS = [Problem(f"p{number}", f"What is {number} + 1?", (str(number + 1),)) for number in range(6)]
@@ -216,3 +219,22 @@ def test_a_run_is_found_by_the_name_of_its_checkpoint(tmp_path: Path) -> None:
 def test_a_problem_with_braces_is_asked_as_it_is() -> None:
     assert TEMPLATES["boxed"].fill(r"What is \frac{{}}{2}{problem}?").startswith(r"What is \frac{{}}{2}{problem}?")
     assert TEMPLATES["boxed"].fill("x").endswith(r"\boxed{}.")
+
+
+class BrokenSandbox:
+    """A pool whose sandbox fails on every second program."""
+
+    def grade(self, requests: Sequence[GradeRequest]) -> list[Grade]:
+        failed = Grade("failed", 0.0, None, "it said nothing", "code", "1", details={"status": "sandbox_error"})
+        return [failed if number % 2 else Grade("correct", 1.0, "", "", "code", "1") for number in range(len(requests))]
+
+
+def test_a_program_that_the_sandbox_could_not_run_is_no_sample_and_no_score(tmp_path: Path) -> None:
+    stored = run(tmp_path, ScriptedSampler(right_when_even), n=1)
+    problems = read_problems(tmp_path / stored.id)
+    with open_run(tmp_path, replace(stored.manifest, name="code", checkpoint_digest="other"), problems) as writer:
+        drawn = [(problem.id, 0, Completion("x", "stop", 1)) for problem in problems]
+        by_id = {problem.id: problem for problem in problems}
+        with pytest.raises(SandboxError, match="the same command goes on"):
+            grade_and_store(BrokenSandbox(), writer, by_id, drawn, len)  # type: ignore[arg-type]
+        assert len(writer.keys) == (len(problems) + 1) // 2

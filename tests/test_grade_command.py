@@ -1,6 +1,8 @@
 """`r1bench grade` and `r1bench regrade`: rows in, graded rows out, wrong rows named; runs replayed."""
 
+import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ ROWS: list[Any] = [
 ]
 BAD = [
     ({"gold": "1"}, "'response' is missing"),
-    ({"response": 5, "gold": "1"}, "'response' is a int"),
+    ({"response": 5, "gold": "1"}, "'response' is a number"),
     ({"response": "x"}, "'gold' is missing"),
-    ({"response": "x", "gold": 5}, "'gold' holds a int"),
+    ({"response": "x", "gold": 5}, "'gold' is a number, or holds it"),
     ({"response": "x", "gold": []}, "'gold' is empty"),
     ({"response": "x", "gold": "many"}, "'many' is not a number"),
     ({"response": "x", "gold": "1", "finish_reason": "eos"}, "'finish_reason' is 'eos'"),
@@ -29,7 +31,7 @@ BAD = [
     ({"response": "x", "gold": "1", "id": [1]}, "'id' is a list"),
     ("{", "is not JSON"),
     ("[1]", "is a JSON list and not an object"),
-    ('{"response": NaN, "gold": "1"}', "'response' is a float"),
+    ('{"response": NaN, "gold": "1"}', "'response' is a number"),
     ('{"response": "x", "gold": "1", "x": NaN}', "holds a value that JSON has not"),
 ]
 
@@ -87,18 +89,73 @@ def test_what_is_no_file_is_named(source: str) -> None:
     assert f"{source}: is no file" in result.stderr
 
 
-def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.part"])
+def test_the_input_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_text(lines_of(ROWS))
-    assert "would be overwritten" in call("grade", "integer", path, "-o", path).stderr
+    assert "would be overwritten" in call("grade", "integer", path, "-o", tmp_path / "rows.jsonl").stderr
     assert path.read_text() == lines_of(ROWS)
+
+
+def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine\n")
+    assert "holds something else" in call("grade", "integer", "-", "-o", tmp_path / "notes.txt", text=lines_of(ROWS)).stderr
+    assert (tmp_path / "notes.txt").read_text() == "mine\n"
+
+
+def test_a_link_leads_to_the_file_that_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "out.jsonl")
+    call("grade", "integer", "-", "-o", tmp_path / "link", text=lines_of(ROWS))
+    assert (tmp_path / "link").is_symlink()
+    assert len(graded(tmp_path / "out.jsonl")) == len(ROWS)
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    call("grade", "integer", "-", "-o", tmp_path / "pipe", text=lines_of(ROWS))
+    assert len(os.read(reader, 100_000).splitlines()) == len(ROWS)
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_two_cannot_write_one_file(tmp_path: Path) -> None:
+    with (tmp_path / "out.jsonl.part").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        result = call("grade", "integer", "-", "-o", tmp_path / "out.jsonl", text=lines_of(ROWS))
+    assert (result.exit_code, "by another process" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("damage", [{"score": "a"}, {"score": 7}, {"outcome": 5}, {"score": None}, {"id": [1]}])
+def test_a_damaged_row_of_the_output_is_graded_again(tmp_path: Path, damage: dict[str, Any]) -> None:
+    out = tmp_path / "out.jsonl"
+    call("grade", "integer", "-", "-o", out, text=lines_of(ROWS))
+    first = graded(out)
+    out.write_text(lines_of([{**first[0], **damage}, *first[1:]]))
+    result = call("grade", "integer", "-", "-o", out, "--json", text=lines_of(ROWS))
+    assert json.loads(result.stdout)["summary"]["kept"] == len(ROWS) - 1
+
+
+def test_what_failed_has_no_score_and_is_no_part_of_the_mean() -> None:
+    rows = [{"response": "\\boxed{1}", "gold": "1"}, {"response": "x", "gold": "1", "finish_reason": "error"}]
+    found = json.loads(call("grade", "math", "-", "--json", text=lines_of(rows)).stdout)
+    assert (found["rows"][1]["outcome"], found["rows"][1]["score"], found["summary"]["score"]) == ("failed", None, 1.0)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row() -> None:
+    assert call("grade", "integer", "-", text=b"\xef\xbb\xbf" + lines_of(ROWS).encode()).exit_code == 0
+
+
+def test_text_of_a_file_does_not_steer_the_terminal() -> None:
+    result = call("grade", "integer", "-", text=lines_of([{**ROWS[0], "id": "\x1b[31mred"}]))
+    assert "\x1b" not in result.output
 
 
 def test_an_interrupted_grading_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     call("grade", "integer", "-", "-o", out, text=lines_of(ROWS))
     first = graded(out)
-    (tmp_path / "out.jsonl.part").write_text(out.read_text()[:-30])
+    (tmp_path / "out.jsonl.part").write_text(out.read_text()[:-30])  # as a killed process leaves it
     out.unlink()
     result = call("grade", "integer", "-", "-o", out, "--json", text=lines_of(ROWS))
     assert json.loads(result.stdout)["summary"]["kept"] == 3
@@ -148,3 +205,14 @@ def test_replayed_samples_can_become_a_run_of_todays_version(run: Path, tmp_path
     assert written != run
     assert json.loads((written / "manifest.json").read_text())["grader_version"] != "0"
     assert len((written / "samples.jsonl").read_text().splitlines()) == 8
+
+
+def test_a_run_of_todays_version_is_not_written_again(run: Path, tmp_path: Path) -> None:
+    found = json.loads(call("regrade", run, "--write", "--runs", tmp_path, "--json").stdout)
+    assert (found["written"], "not written" in found["remark"]) == ("", True)
+
+
+def test_a_run_that_is_not_whole_is_called_so(run: Path) -> None:
+    lines = (run / "samples.jsonl").read_text().splitlines(keepends=True)
+    (run / "samples.jsonl").write_text("".join(lines[:5]))
+    assert "incomplete 5/8" in call("regrade", run).stdout

@@ -27,6 +27,8 @@ class Setting(NamedTuple):
     own_processes: int
     """Processes of the container that count as the program's user's."""
     filter: tuple[bytes, int]
+    hard_limits: dict[int, int]
+    """Limits of the kernel that hold for this worker, without the infinite ones: no run may have more."""
 
 
 def confine(setting: Setting, limits: dict[str, Any], role: int) -> None:
@@ -40,6 +42,13 @@ def confine(setting: Setting, limits: dict[str, Any], role: int) -> None:
     os.chdir("/tmp" if setting.is_isolated else limits["folder"])
     if setting.is_isolated:
         give_up(setting, role)
+
+
+def hard_limits() -> dict[int, int]:
+    """The finite limits that hold for this process."""
+    kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
+    found = {kind: resource.getrlimit(kind)[1] for kind in kinds}
+    return {kind: hard for kind, hard in found.items() if hard != resource.RLIM_INFINITY}
 
 
 def holds_processes(setting: Setting) -> bool:
@@ -87,8 +96,7 @@ def set_limits(setting: Setting, limits: dict[str, Any]) -> None:
     if setting.is_isolated:  # else it counts every process of the user
         values[resource.RLIMIT_NPROC] = limits["processes"] + setting.own_processes
     for kind, value in values.items():
-        hard = resource.getrlimit(kind)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        bound = min(value, setting.hard_limits.get(kind, value))
         resource.setrlimit(kind, (bound, bound))
 
 

@@ -47,8 +47,9 @@ def describe(error: BaseException) -> bytes:
 def compiled(source: str, channel: Channel) -> CodeType:
     """The program's code. Ends the process where it cannot be compiled."""
     try:
-        with open(FILE, "w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(source)
+        file = os.open(FILE, os.O_WRONLY | os.O_CREAT, 0o644)
+        os.write(file, source.encode("utf-8", "surrogatepass"))
+        os.close(file)
         code = compile(source, os.path.abspath(FILE), "exec", dont_inherit=True)
     except BaseException as error:
         channel.send("refused", describe(error))

@@ -96,11 +96,6 @@ def load(offset: int) -> Instruction:
     return Instruction(LOAD, 0, 0, offset)
 
 
-def when(number: int, body: list[Instruction]) -> list[Instruction]:
-    """`body`, which must return, for one system call."""
-    return [Instruction(EQUAL, 0, len(body), number), *body]
-
-
 ALLOWED = Instruction(RETURN, 0, 0, ALLOW)
 
 
@@ -112,30 +107,39 @@ def by_argument(argument: int, test: int, values: tuple[int, ...], is_denied: bo
     return [load(ARGUMENTS + 8 * argument), *tests, hit, miss]
 
 
+def search(bodies: dict[int, list[Instruction]]) -> list[Instruction]:
+    """For each number its body, which returns; all others are allowed. Halved again and again: the kernel plays it for every number."""
+    numbers = sorted(bodies)
+    if len(numbers) <= 2:
+        lines = [line for number in numbers for line in (Instruction(EQUAL, 0, len(bodies[number]), number), *bodies[number])]
+        return [*lines, ALLOWED]
+    middle = numbers[len(numbers) // 2]
+    low = search({number: body for number, body in bodies.items() if number < middle})
+    high = search({number: body for number, body in bodies.items() if number >= middle})
+    return [Instruction(AT_LEAST, len(low), 0, middle), *low, *high]
+
+
 def rules(machine: str) -> list[Instruction]:
     """The filter for this kind of processor; KeyError if it is none of ours."""
     kind = ARCHITECTURES[machine]
-    numbers = kind.numbers
-    lines = [
+    bodies = {kind.numbers[name]: [fail_with(EPERM)] for name in DENIED if name in kind.numbers}
+    special = {
+        "clone3": [fail_with(ENOSYS)],  # its flags are out of a filter's sight; the C library falls back to clone
+        "clone": by_argument(0, ANY_BIT, (NEW_NAMESPACES,), True),
+        "socket": by_argument(0, EQUAL, (AF_UNIX,), False),
+        "socketpair": by_argument(0, EQUAL, (AF_UNIX,), False),
+        "ioctl": by_argument(1, EQUAL, TERMINAL_INPUT, True),
+        "prlimit64": by_argument(0, EQUAL, (0,), False),  # of the calling process only
+    }
+    return [
         load(ARCHITECTURE),
         Instruction(EQUAL, 1, 0, kind.audit),
         Instruction(RETURN, 0, 0, KILL_PROCESS),
         load(NUMBER),
         Instruction(AT_LEAST, 0, 1, kind.first_foreign),
         Instruction(RETURN, 0, 0, KILL_PROCESS),
+        *search(bodies | {kind.numbers[name]: body for name, body in special.items()}),
     ]
-    for name in DENIED:
-        if name in numbers:
-            lines += when(numbers[name], [fail_with(EPERM)])
-    lines += when(
-        numbers["clone3"], [fail_with(ENOSYS)]
-    )  # its flags lie in memory, out of a filter's sight; the C library falls back to clone
-    lines += when(numbers["clone"], by_argument(0, ANY_BIT, (NEW_NAMESPACES,), True))
-    lines += when(numbers["socket"], by_argument(0, EQUAL, (AF_UNIX,), False))
-    lines += when(numbers["socketpair"], by_argument(0, EQUAL, (AF_UNIX,), False))
-    lines += when(numbers["ioctl"], by_argument(1, EQUAL, TERMINAL_INPUT, True))
-    lines += when(numbers["prlimit64"], by_argument(0, EQUAL, (0,), False))  # of the calling process only
-    return [*lines, ALLOWED]
 
 
 def machine() -> str:

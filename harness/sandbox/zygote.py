@@ -118,7 +118,6 @@ class Zygote:
             os._exit(1)
         channel.send("ready")
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        open_streams()
         ROLES[message["role"]](channel)
 
     def end(self, run: Watched) -> None:
@@ -144,15 +143,23 @@ def guarded(body: Any) -> NoReturn:
         os._exit(1)
 
 
-STREAMS = ((0, "stdin", "r", "surrogateescape"), (1, "stdout", "w", "surrogateescape"), (2, "stderr", "w", "backslashreplace"))
+STREAMS = (("stdin", "r", "surrogateescape"), ("stdout", "w", "surrogateescape"), ("stderr", "w", "backslashreplace"))
 
 
-def open_streams() -> None:
-    """Standard streams as a fresh interpreter has them."""
-    for file, name, mode, errors in STREAMS:
+def make_streams() -> None:
+    """Standard streams as a fresh interpreter has them, where input is a file and output a pipe. Children get files of their own below."""
+    kept = [os.dup(file) for file in range(3)]
+    (reader, writer), memory = os.pipe(), os.memfd_create("none")
+    for file, source in enumerate((memory, writer, writer)):
+        os.dup2(source, file)
+    for file, (name, mode, errors) in enumerate(STREAMS):
         stream = os.fdopen(file, mode, encoding="utf-8", errors=errors, closefd=False)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    for file, own in enumerate(kept):
+        os.dup2(own, file)
+    for file in (*kept, reader, writer, memory):
+        os.close(file)
 
 
 def warm_up(modules: list[str]) -> None:
@@ -182,6 +189,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     sys.path[:] = [path for path in sys.path if path != options["runner"]] + options["paths"]
     sys.argv[1:] = []
+    make_streams()
     warm_up(options["warm"])
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no handler in this memory: see kernel.Holder
     kernel.control(kernel.NO_NEW_PRIVILEGES, 1)
@@ -195,7 +203,9 @@ def main() -> None:
     with open("/proc/self/statm") as file:
         own_bytes = int(file.read().split()[0]) * resource.getpagesize()
     rules = seccomp.assembled() if options["is_isolated"] else (b"", 0)
-    setting = confine.Setting(options["is_isolated"], tuple(options["users"]), own_bytes, options["own_processes"], rules)
+    setting = confine.Setting(
+        options["is_isolated"], tuple(options["users"]), own_bytes, options["own_processes"], rules, confine.hard_limits()
+    )
     if setting.is_isolated and not confine.holds_processes(setting):
         sys.exit(
             "the number of processes cannot be limited for the root of the host; run as an ordinary user, or with CAP_SETUID and CAP_SETGID"

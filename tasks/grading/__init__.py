@@ -12,7 +12,7 @@ Left out: judges that are models.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from r1bench.harness.errors import GraderError, UnknownNameError
@@ -73,7 +73,12 @@ class OneByOne:
         self.judge, self.check_gold = judge, check_gold
 
     def grade(self, requests: Sequence[GradeRequest]) -> list[Judgement]:
-        return [self.judge(request) for request in requests]
+        return [self._timed(request) for request in requests]
+
+    def _timed(self, request: GradeRequest) -> Judgement:
+        begin = time.perf_counter_ns()
+        found = self.judge(request)
+        return replace(found, microseconds=(time.perf_counter_ns() - begin) // 1000)
 
     def check_golds(self, golds: Sequence[str]) -> list[str | None]:
         return [self.check_gold(gold) for gold in golds]
@@ -110,6 +115,8 @@ def check_options(grader: str, options: Mapping[str, Any]) -> str | None:
     choices = options.get("choices", ["A", "B"])
     if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(choice, str) for choice in choices):
         return "'choices' must be a list of at least two texts"
+    if len(set(choices)) < len(choices):
+        return "'choices' holds a text twice"
     return None
 
 

@@ -21,6 +21,14 @@ MOST_SECONDS = 3600.0
 MOST_MEGABYTES = 65536.0
 
 
+KINDS = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in the words of JSON; empty text is called so."""
+    return "empty text" if value == "" else KINDS.get(type(value), type(value).__name__)
+
+
 class BadRequest(Exception):
     """A row that cannot be graded: what is wrong with which field, and what it must be."""
 
@@ -33,7 +41,7 @@ def to_request(grader: str, fields: Mapping[str, Any]) -> GradeRequest:
     """
     response = fields.get("response")
     if not isinstance(response, str):
-        given = "is missing" if "response" not in fields else f"is a {type(response).__name__}"
+        given = "is missing" if "response" not in fields else f"is {kind_of(response)}"
         raise BadRequest(f"'response' {given}; it must be the completion as text")
     finish_reason = fields.get("finish_reason", "stop")
     if finish_reason not in FINISH_REASONS:
@@ -52,7 +60,17 @@ def to_request(grader: str, fields: Mapping[str, Any]) -> GradeRequest:
     if grader == "format":
         request = with_style(request, fields)
     check_options(grader, request.options)
+    if grader == "choice":
+        check_letters(request)
     return request
+
+
+def check_letters(request: GradeRequest) -> None:
+    """Raise BadRequest for a gold letter beyond the row's own choices."""
+    choices = request.options.get("choices")
+    for gold in request.gold if choices else ():
+        if len(gold.strip()) == 1 and not 0 <= ord(gold.strip().upper()) - ord("A") < len(choices):
+            raise BadRequest(f"'gold' is {gold!r}, and the row has {len(choices)} choices; correct one of them")
 
 
 def options_of(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +91,7 @@ def golds_of(fields: Mapping[str, Any]) -> tuple[str, ...]:
     golds = gold if isinstance(gold, list) else [gold]
     wrong = [value for value in golds if not isinstance(value, str)]
     if wrong:
-        raise BadRequest(f"'gold' holds a {type(wrong[0]).__name__}; write it as text, in quotes")
+        raise BadRequest(f"'gold' is {kind_of(wrong[0])}, or holds it; write it as text, in quotes")
     if not golds or not all(value.strip() for value in golds):
         raise BadRequest("'gold' is empty; fill it in or remove the row")
     return tuple(dict.fromkeys(golds))
@@ -85,13 +103,13 @@ def with_tests(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest
 
     tests = fields.get("tests")
     if not isinstance(tests, dict):
-        given = "is missing" if tests is None else f"is a {type(tests).__name__}"
+        given = "is missing" if tests is None else f"is {kind_of(tests)}"
         raise BadRequest(f"'tests' {given}; it must be an object with a 'kind' (stdin, call, asserts, check)")
     if reason := check_tests(tests):
         raise BadRequest(f"'tests': {reason}")
     prompt = fields.get("prompt") or ""
     if not isinstance(prompt, str):
-        raise BadRequest(f"'prompt' is a {type(prompt).__name__}; it must be the text that the response completes")
+        raise BadRequest(f"'prompt' is {kind_of(prompt)}; it must be the text that the response completes")
     limits = {}
     for name, most in (("time_limit", MOST_SECONDS), ("memory_limit", MOST_MEGABYTES)):
         value = fields.get(name)
@@ -119,7 +137,7 @@ def with_style(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest
     from r1bench.tasks.grading.format import check_style
 
     style = fields.get("style", "think-answer")
-    reason = check_style(style) if isinstance(style, str) else f"is a {type(style).__name__}"
+    reason = check_style(style) if isinstance(style, str) else f"is {kind_of(style)}; it must be think-answer, think-only or boxed"
     if reason:
         raise BadRequest(f"'style': {reason}")
     return request._replace(options={**request.options, "style": style})
