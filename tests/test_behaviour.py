@@ -15,6 +15,9 @@ CASES = json.loads((Path(__file__).parent / "cases" / "behaviour.json").read_tex
 COUNTS = ("reflection_r1", "reflection_dr_grpo", "reflection_zh", "answers", "answer_switches", "code_blocks", "longest_paragraph")
 SHARES = ("repeated", "repeated_passages", "code_share")
 FLAGS = ("truncated", "empty_reasoning", "loop", "counting_loop")
+PASSAGE = "a passage of twenty-three words that is said once more, word for word, and again, until nobody believes it any more at all. "
+COPYING = PASSAGE * 8 + "At last it stops, and the answer is 5."
+TWICE = " ".join(map(str, range(150))) + " " + " ".join(map(str, range(100)))
 LOOPING = "so it goes on, " * 40
 
 
@@ -92,6 +95,10 @@ def test_repeated_shares_are_one_minus_distinct_over_all(words: list[str]) -> No
         (LOOPING, "length", "wrong", "ends in a loop: 15 characters, 40 times"),
         (LOOPING, "stop", "wrong", "ends in a loop: 15 characters, 40 times"),
         ("".join(f"the {n}th row and " for n in range(50)), "stop", "correct", "does not degenerate"),
+        (COPYING, "stop", "wrong", "copies itself"),
+        (COPYING, "length", "wrong", "copies itself"),
+        (TWICE, "stop", "correct", "does not degenerate"),
+        (PASSAGE * 2 + "So 5.", "stop", "correct", "does not degenerate"),
         ("<think></think>5", "stop", "wrong", "the reasoning is empty"),
         ("", "stop", "wrong", "the reasoning is empty"),
         ("", "length", "truncated", "ran out of tokens"),

@@ -158,6 +158,17 @@ def test_what_our_parser_does_not_read_is_asked_of_math_verify(pool: GradingPool
     assert found[0].details["layer"] == "math-verify"
 
 
+def test_an_answer_that_nothing_reads_is_no_fault_of_a_gold_that_only_we_read(pool: GradingPool) -> None:
+    found = grade(pool, "\\oint z", gold="\\frac{\\pi}{2}+n\\pi, n\\in\\mathbb{Z}")
+    assert (found.outcome, found.score) == ("unparsed", 0.0)
+
+
+@pytest.mark.parametrize("words", ["\\text{ or more}", " \\text{ squared}", "\\text{ and a half}", " \\text{ is wrong}"])
+def test_words_behind_a_value_that_are_no_unit_are_not_dropped(pool: GradingPool, words: str) -> None:
+    assert grade(pool, f"36{words}", gold="36").outcome == "unparsed"
+    assert grade(pool, "36\\text{ cm}", gold="36").outcome == "correct"
+
+
 def test_a_sum_without_end_fails_with_its_reason_and_the_pool_goes_on(pool: GradingPool) -> None:
     answers = ["\\sum_{k=1}^{100000} k^{k}", "\\sum_{k=1}^{3} k"]
     grades = pool.grade([GradeRequest(f"\\boxed{{{answer}}}", ("6",)) for answer in answers])

@@ -156,9 +156,9 @@ def test_threads_take_turns(sandbox: Sandbox) -> None:
     assert found == ["hello you\n"] * 20
 
 
-def test_a_sandbox_opened_in_a_thread_outlives_the_thread() -> None:
+def test_a_sandbox_opened_in_a_thread_outlives_the_thread(sandbox: Sandbox) -> None:
     found: list[Sandbox] = []
-    thread = threading.Thread(target=lambda: found.append(open_sandbox("none", packages=())))
+    thread = threading.Thread(target=lambda: found.append(open_sandbox(packages=())))
     thread.start()
     thread.join()
     with found[0] as one:

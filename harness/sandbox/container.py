@@ -17,7 +17,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -158,11 +157,9 @@ def bubblewrap(packages: Sequence[str]) -> list[str]:
     if path is None:
         raise SandboxError(f"bubblewrap is not installed, so a model's programs cannot be isolated; {CURES['missing']}, {BY_NAME}")
     command = [path, "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    command += ["--uid", "0", "--gid", "0", "--hostname", "sandbox", "--new-session", "--cap-drop", "ALL"]
+    command += ["--uid", "0", "--gid", "0", "--hostname", "sandbox", "--new-session", "--as-pid-1", "--cap-drop", "ALL"]
     for capability in CAPABILITIES:
         command += ["--cap-add", capability]
-    if threading.current_thread() is threading.main_thread():
-        command += ["--die-with-parent"]  # the kernel means the thread that started it; otherwise the closed socket ends it
     return [*command, *mounts(packages), "--chdir", "/tmp"]
 
 
@@ -199,7 +196,7 @@ def start_isolated(index: int, packages: Sequence[str], with_users: bool = True)
         info, block = os.pipe(), os.pipe()
         passed += [info[1], block[0]]
         command += ["--info-fd", str(info[1]), "--userns-block-fd", str(block[0])]
-    options = {"is_isolated": True, "users": [1, 2] if users is not None else [], "own_processes": 0 if users is not None else 3}
+    options = {"is_isolated": True, "users": [1, 2] if users is not None else [], "own_processes": 0 if users is not None else 2}
     container = launch([*command, "/python/bin/python3"], options | {"paths": ["/packages"]}, "/runner", ours, theirs, passed, None)
     if users is not None:
         os.close(info[1])
@@ -241,7 +238,8 @@ def launch(
     folder: tempfile.TemporaryDirectory[str] | None,
 ) -> Container:
     """Start the interpreter with its options."""
-    options |= {"control": theirs.fileno(), "runner": runner, "warm": WARM}
+    harness = os.pidfd_open(os.getpid())
+    options |= {"control": theirs.fileno(), "harness": harness, "runner": runner, "warm": WARM}
     folder = folder or tempfile.TemporaryDirectory(prefix="r1bench-")
     errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the container)
     full = [*command, "-s", "-S", "-P", "-c", START.format(runner=runner), json.dumps(options)]
@@ -252,12 +250,13 @@ def launch(
         stdin=subprocess.DEVNULL,
         stdout=errors,
         stderr=errors,
-        pass_fds=passed,
+        pass_fds=[*passed, harness],
         env=environment,
         cwd=folder.name,
         start_new_session=True,  # an interrupt at the terminal is for the harness
     )
     theirs.close()
+    os.close(harness)
     return Container(process, ours, errors, folder, options["is_isolated"], False)
 
 

@@ -6,7 +6,9 @@ output, error, channel, the line between a program and its tests), `kill` (with 
 here). Messages out: `warm` and `ended`.
 
 A child cannot reach this process: it lives in a process namespace below this one's, has no name for it and no open file of it.
-It ends when the harness closes the socket, and with it all that runs.
+It ends when the harness closes the socket or is no more. (bubblewrap's own --die-with-parent means the thread that started it, and leaves
+a process behind where the harness is killed while a container starts.) Being the first process of its container, it takes all others
+with it, however it ends.
 """
 
 import ast
@@ -37,12 +39,13 @@ INTERVAL = 0.02
 class Zygote:
     """Runs of one worker, at most a program and its examiner at a time."""
 
-    def __init__(self, control: socket.socket, setting: confine.Setting) -> None:
-        self.control, self.setting = control, setting
+    def __init__(self, control: socket.socket, harness: int, setting: confine.Setting) -> None:
+        self.control, self.harness, self.setting = control, harness, setting
         self.runs: dict[int, Watched] = {}
         self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if setting.is_isolated else -1
         self.poll, self.looked_at = select.poll(), 0.0
         self.poll.register(control, select.POLLIN)
+        self.poll.register(harness, select.POLLIN)
 
     def serve(self) -> None:
         """Until the harness closes the socket."""
@@ -54,6 +57,8 @@ class Zygote:
             for file, _ in ready:
                 if file == self.control.fileno():
                     self.hear()
+                elif file == self.harness:
+                    self.leave()
             for run in list(self.runs.values()):
                 if any(file == run.handle for file, _ in ready):
                     self.end(run)
@@ -210,6 +215,6 @@ def main() -> None:
         sys.exit(
             "the number of processes cannot be limited for the root of the host; run as an ordinary user, or with CAP_SETUID and CAP_SETGID"
         )
-    zygote = Zygote(socket.socket(fileno=options["control"]), setting)
+    zygote = Zygote(socket.socket(fileno=options["control"]), options["harness"], setting)
     kernel.control(kernel.DUMPABLE, 0)  # nothing may look into this process, nor into those that hold namespaces
     zygote.serve()

@@ -141,9 +141,10 @@ class AnswerGrader:
         for index, pair in enumerate(entry.pairs):
             if pair.question is not None:
                 verdict = answers[pair.question]
-                if verdict.outcome == "gold":
-                    raise GraderError(f"grader {self.name!r} cannot judge by {request.gold!r}: {verdict.reason}; check the problems")
-                decisions[index] = Decision(verdict.outcome, verdict.reason, "math-verify")
+                outcome, reason = verdict.outcome, verdict.reason
+                if outcome == "gold":  # which this process understands (_check), so that it is the answer that nothing reads
+                    outcome, reason = "unparsed", f"not understood ({decisions[index].reason}), and Math-Verify cannot read the gold"
+                decisions[index] = Decision(outcome, reason, "math-verify")
                 microseconds += verdict.microseconds
         best = min(decisions, key=lambda decision: BEST_FIRST.index(decision.outcome))
         canonical = mathematics.canonical(found.answer)

@@ -20,8 +20,7 @@ Where tokens are not known, `per_1000` is per 1,000 words. Repeated 4-grams (Wel
 the length of sound reasoning too (traces of R1's distilled models: 0.02 of 350 words, 0.24 of 5,500), 20-grams hardly do (0.00, 0.01):
 a text that copies itself shows there. A loop repeats its reflection words too: read them beside `loop`. Known false alarms: two boxes for
 two parts of one answer are a switch; "but", "check", "evaluate" and "error" of plain prose; 等等 is also "and so on". Left out:
-mixed languages (language.py), whether a reflection leads anywhere.
-"""
+mixed languages (language.py), whether a reflection leads anywhere."""
 
 import re
 from bisect import bisect_left
@@ -54,6 +53,7 @@ LOOP_REPEATS, LOOP_LENGTH = 3, 200
 """A cycle goes round at least so often and is at least so many characters long in all: a row of dashes is none."""
 LOOP_PROBE = 64
 """The last so many characters of a loop stood there one period before (true up to LOOP_LENGTH * (1 - 1 / LOOP_REPEATS))."""
+MOST_COPIED, SHORTEST_COPY = 0.5, 100  # share of long n-grams; words that a reasoning must have to be judged by it
 STEP = 256
 """Characters that are compared at once."""
 
@@ -130,9 +130,10 @@ def measure(text: str, prefill: str = "", finish_reason: str = "stop", num_token
 
 
 def judge(request: GradeRequest) -> Judgement:
-    """Correct if the completion does not degenerate: no loop, a reasoning that is not empty, an end of its own.
+    """Correct if the completion does not degenerate: no loop, no copies of itself, a reasoning that is not empty, an end of its own.
 
-    'truncated' where it ran out of tokens without being in a loop; a loop is wrong, cut or not. Repetition, counting loops, reflection
+    It copies itself if more than MOST_COPIED of its long passages stood before (`repeated_passages`; sound texts of real models have 0.19
+    at most, loops more than 0.8). 'truncated' where it ran out of tokens; a loop or a copy is wrong, cut or not. Counting loops, reflection
     and code are in `details` and decide nothing.
     """
     if request.finish_reason == "error":
@@ -141,6 +142,8 @@ def judge(request: GradeRequest) -> Judgement:
     if found["loop"]:
         reason = f"ends in a loop: {found['loop_period']:.0f} characters, {found['loop_repeats']:.0f} times"
         return Judgement("wrong", 0.0, reason=reason, details=found)
+    if found["repeated_passages"] > MOST_COPIED and found["reasoning_words"] >= SHORTEST_COPY:
+        return Judgement("wrong", 0.0, reason="copies itself", details=found)
     if found["truncated"]:
         return Judgement("truncated", 0.0, reason="ran out of tokens", details=found)
     if found["empty_reasoning"]:

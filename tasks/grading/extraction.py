@@ -1,15 +1,16 @@
 r"""Finds the answer in an answer part. Left out: what the answer means (integers.py, mathematics.py), letters of a choice (letters.py).
 
 The rules, in order; the first that finds something decides:
-1. The content of the last `<answer>...</answer>` is all that the rules below look at. It is itself the answer if none of them finds one
-   in it, or if it is no sentence. Where the text ends by itself, a last `<answer>` may lack its end (it was the stop string).
+1. The content of the last `<answer>...</answer>` is all that the rules below look at, rule 5 only for numbers. It is itself the answer if
+   none of them finds one in it, or if it is no sentence. Where the text ends by itself, a last `<answer>` may lack its end (it was the
+   stop string).
 2. The last complete, non-empty `\boxed{...}` or `\fbox{...}`, braces matched, the innermost if nested. Several that differ: still the
    last, flagged.
 3. A box that is begun after the last complete one and not finished: no answer, status 'unterminated_box'. Who opens a box again has
    taken back what stood before, and what stands in a broken box is never an answer.
 4. What is said in words (statements.py): the later of a line `#### x`, x a number or formula, and an announcement ("the answer is x").
 5. Only if the text ended by itself (else its end is an accident): a value in bold in its last line, the whole text if it is one short
-   line of at most one word, the formula, value or number that its last line states (closings.py, sentences.py).
+   line of at most one word and no Chinese sentence, the formula, value or number that its last line states (closings.py, sentences.py).
 A list in any of these (`\boxed{41, 42}`) is one answer of two numbers, equal to neither.
 
 Only the last 100,000 characters are looked at, and nothing after a line `Question:` or `Problem:` that follows a box, an `</answer>` or a
@@ -133,11 +134,12 @@ def _in_tag(tagged: Tagged, numeric: bool) -> Extraction:
     if boxes.contents or "unterminated_box" in boxes.flags:
         return Extraction(None if "unterminated_box" in boxes.flags else boxes.contents[-1], (*tagged.flags, *boxes.flags))
     is_sentence = len(statements.WORD.findall(content[: statements.LONGEST_SENTENCE])) >= SENTENCE_OF_WORDS
-    inner = Extraction(None, ())
+    rule, found = "", None
     if is_sentence and not (numeric and integers.parse(content) is not None):
-        inner = _extract(content, numeric, complete=numeric)
-    rest = tuple(flag for flag in inner.flags if flag != "unboxed")
-    return Extraction(inner.extracted or content, ("unboxed", *tagged.flags, *rest))
+        rule, found = _in_words(content, numeric, complete=True)
+        if found is None and numeric:
+            rule, found = _at_the_end(content, numeric)
+    return Extraction(found or content, ("unboxed", *tagged.flags, *([rule] if found else []), *boxes.flags))
 
 
 def answer_tag(text: str, complete: bool) -> Tagged | None:
@@ -195,9 +197,11 @@ def _at_the_end(text: str, numeric: bool) -> tuple[str, str | None]:
         return "bold", found
     line = CONNECTIVE.sub("", text.strip(), count=1)
     is_short = 0 < len(line) <= LONGEST_TEXT and "\n" not in line and not line.startswith("#")
-    if not numeric and is_short and len(statements.WORD.findall(line)) <= 1:
+    if not numeric and is_short and len(statements.WORD.findall(line)) <= 1 and not closings.CHINESE_SENTENCE.search(line):
         return "whole_text", line.strip("*").strip() or None
-    if found := closings.closing_formula(text, numeric):
+    if found := closings.closing_formulas(text) or closings.closing_formula(text, numeric):
+        return "last_formula", found
+    if not numeric and (found := closings.concluded_equation(text)):
         return "last_formula", found
     if not numeric and (found := closings.closing_value(text)):
         return "last_value", found

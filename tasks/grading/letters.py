@@ -5,8 +5,8 @@ The rules, in order; the first that finds something decides. "Letter" is one of 
    not finished means that there is no answer.
 2. The last complete box that holds a letter (`\boxed{C}`, `\boxed{\text{(C)}}`, `\boxed{C. 4 eV}`) or an option's text. Other boxes are not
    looked at: they hold a quantity on the way.
-3. The last statement: "ANSWER: C", "the answer is (C)", "option C is correct", "I choose C", "答案是C", "选C" and the announcements of
-   statements.py in other languages, with a letter or an option's text. What is denied ("is not C", "不选C") does not count.
+3. The last statement: "ANSWER: C", "Final: C", "the answer is (C)", "option C is correct", "I choose C", "答案是C", "选C" and the
+   announcements of statements.py in other languages, with a letter or an option's text. What is denied ("is not C", "不选C") is none.
 4. Only if the text ended by itself: a last line that is a letter ("C", "**(C)**", "C) Paris" if no other option stands before it), the one
    option named in the last line ("so it must be (C)"), or the one option whose text stands in it.
 Two letters in one statement ("A or B", "A, B") are one answer, equal to neither.
@@ -45,6 +45,7 @@ LOWER_CASE = re.compile(rf"\s{{1,3}}(?!(?:{CONNECTIVES})\b)[a-z]")
 WRONG = re.compile(r"[\s)*\]}]{0,4}(?:is|are|was|cannot be|can't be)?\s?(?:n't|not|incorrect|wrong|false|不正确|错误|不对|是错)")
 CUE = re.compile(
     r"(?:correct|right|best)\s(?:option|choice|letter)(?:\s[^\s.,;:]{1,15}){0,4}?\s?(?:is\b|[:：])|(?:choice|option|letter)\s?[:：]"
+    r"|\bfinal(?:\s(?:choice|option|letter|selection|pick))?\s?[:：]"
     r"|\b(?:choose|select|pick|chose|go with|opt for)\b|\b(?:it|this|that)(?:\sis|['’]s)\s(?=[(*]{0,3}(?-i:[A-Z])\b)"
     r"|(?<!不)(?<!不能)(?<!挑)(?:应|應|故|可)?(?:选择|選擇|选|選)项?(?:[是为]|应为)?[:：]?",
     re.IGNORECASE,

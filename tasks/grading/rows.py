@@ -67,7 +67,7 @@ def to_request(grader: str, fields: Mapping[str, Any]) -> GradeRequest:
 
 def check_letters(request: GradeRequest) -> None:
     """Raise BadRequest for a gold letter beyond the row's own choices."""
-    choices = request.options.get("choices")
+    choices = request.options.get("choices") or []
     for gold in request.gold if choices else ():
         if len(gold.strip()) == 1 and not 0 <= ord(gold.strip().upper()) - ord("A") < len(choices):
             raise BadRequest(f"'gold' is {gold!r}, and the row has {len(choices)} choices; correct one of them")

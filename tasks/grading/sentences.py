@@ -9,7 +9,9 @@ Left out: which sentence is asked (statements.py), what a number is worth (integ
    arithmetic that begins with it.
 4. Else the last number that is led to: after "is", "equals", "=" or the like.
 5. Else the first number after "the answer is" and after "Therefore, 18 ...", the last number elsewhere.
-6. Numbers joined by "or", "and" or commas are returned together, and so is an expression that is not worked out: neither is a number.
+6. Numbers joined by "or" (also "or maybe"), "and" or commas are returned together, and so is an expression that is not worked out:
+  neither is a number.
+7. Where there are no digits: the only number in Chinese numerals (小明有三十五个苹果).
 """
 
 import re
@@ -23,6 +25,9 @@ NUMBER = re.compile(
     r"(?![:：]\d|[A-Za-z](?![A-Za-z])|[_^(!²³π√]|\s?\\(?!text|mathrm|mbox|circ|[%,;! )\]]))"
 )
 JOINT = r"\s{0,3}(?>(?:,|，|、|;|\bor\b|\band\b|或者?|和)\s{0,3}){1,2}"
+HEDGE = r"(?:\b(?:or|ou|oder)\b|或者?)\s{1,3}(?:maybe|perhaps|possibly|probably|else|even|rather|alternatively)?\s{0,3}"
+EITHER = re.compile(rf"{VALUE}(?>\s{{0,3}}(?:{HEDGE}|[,，]?\s{{0,3}}(?:maybe|perhaps|possibly)\s{{0,3}}){VALUE}){{1,20}}")
+"""Also where words follow, as behind no comma: "5 or maybe 6 apples"."""
 LIST = re.compile(rf"{VALUE}(?>(?:{JOINT}{VALUE}){{1,20}})(?=\s*(?:[.,;:)。]|$))")
 ARITHMETIC = re.compile(rf"{VALUE}(?>(?:\s?(?:\*\*|[-+*/×·÷^−])\s?{VALUE}){{1,20}})")
 UNSOLVED = re.compile(
@@ -35,6 +40,10 @@ LED_TO = re.compile(
 LONGEST_LEAD = 40
 EQUALS = re.compile(r"[=≈]\s{0,3}[\\$]{0,2}$")
 ASSIGNED = re.compile(r"(?<![A-Za-z])[A-Za-z]\s?[=≈]\s{0,3}[\\$]{0,2}$")
+CHINESE_NUMBER = re.compile(
+    rf"(?!十分(?!钟))(?<![零〇一二两三四五六七八九十百千万亿第几数每星期月初])({integers.NUMERALS})({integers.MEASURE}?)"
+    r"(?![零〇一二两三四五六七八九十百千万亿月日号期时点])"
+)
 LABEL = re.compile(
     r"(?:\b(?:step|equation|eqn?|part|case|problem|question|example|figure|fig|table|method|option|section|chapter|note|theorem|lemma|"
     r"item|exercise|stage|phase|appendix|approach|solution|formula|condition|rule)s?\.?|第|步骤|情况|方程|公式|图|表|问题|例)"
@@ -90,7 +99,7 @@ def stated_number(sentence: str, start: int | None) -> Stated | None:
     """
     tail, numbers = _without_reasons(plain(sentence[start or 0 :]))
     if not numbers:
-        return None
+        return None if re.search(r"\d", sentence) else _chinese_number(sentence)
     if start is not None and DIRECT.fullmatch(tail[: numbers[0].start()]):
         return Stated(_result(tail, numbers) or _whole(tail, numbers[0]), is_clear=True)
     led = [number for number in numbers if LED_TO.search(tail[max(number.start() - LONGEST_LEAD, 0) : number.start()])]
@@ -99,6 +108,13 @@ def stated_number(sentence: str, start: int | None) -> Stated | None:
         return Stated(_whole(tail, (solved or led)[-1]), is_clear=True)
     is_conclusion = start is not None or bool(CONCLUSION.match(sentence))
     return Stated(_whole(tail, numbers[-1] if start is None else numbers[0]), is_clear=is_conclusion and len(numbers) == 1)
+
+
+def _chinese_number(sentence: str) -> Stated | None:
+    """The only number in Chinese numerals: with a measure word (三个), or of several numerals; 一个 is an article if there is another."""
+    numbers = [number for number in CHINESE_NUMBER.finditer(sentence) if len(number[1]) > 1 or number[2]]
+    stated = [number for number in numbers if number[1] != "一"] or numbers
+    return Stated(stated[0][0], is_clear=True) if len(stated) == 1 else None
 
 
 def direct_number(sentence: str) -> str | None:
@@ -137,7 +153,7 @@ def _whole(sentence: str, number: re.Match[str]) -> str:
     """The number with all that it is part of: a list, a sum, an expression that is not worked out."""
     if UNSOLVED.match(sentence, number.end()) and not sentence[number.end() :].lstrip()[:1].isalpha():
         return re.split(r"[,;，；](?!\d)|\.\s", sentence[number.start() :], maxsplit=1)[0].strip().rstrip(".$")
-    for group in (*LIST.finditer(sentence), *ARITHMETIC.finditer(sentence)):
+    for group in (*LIST.finditer(sentence), *EITHER.finditer(sentence), *ARITHMETIC.finditer(sentence)):
         if group.start() <= number.start() < group.end():
             is_tuple = sentence[group.start() - 1 : group.start()] == "(" and sentence[group.end() : group.end() + 1] == ")"
             return f"({group[0]})" if is_tuple else group[0]

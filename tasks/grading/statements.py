@@ -2,7 +2,7 @@ r"""Finds the answer that a text states in words. Left out: boxes, tags and `###
 (closings.py), what an answer means.
 
 Announced (`announced`): what follows the last "answer is", "answer:", a heading "Answer", `"answer":` in JSON, or the like in Chinese,
-Japanese, Korean, Spanish, Portuguese, French, Italian, German, Russian, Bengali, Swahili, Telugu and Thai, and "所以……等于".
+Japanese, Korean, Spanish, Portuguese, French, Italian, German, Russian, Bengali, Swahili, Telugu and Thai, "故选", and "所以……等于".
 An announcement that denies or only bounds ("is not", "must be less than") is none. An expression is the formula that follows, or formulas
 joined by "and", "or" or commas, or a sentence of a few words; a number is what the sentence states (sentences.py).
 """
@@ -21,13 +21,13 @@ MOST_ANNOUNCEMENTS = 100
 """So many are looked at, from the last."""
 
 LATIN_NOUNS = ("answer", "respuesta", "resposta", "réponse", "reponse", "risposta", "antwort", "jibu")
-NOUNS = (*LATIN_NOUNS, "ответ", "答", "답", "等于", "等於", "คำตอบ", "উত্তর", "సమాధానం")
+NOUNS = (*LATIN_NOUNS, "ответ", "答", "답", "等于", "等於", "故选", "故選", "คำตอบ", "উত্তর", "సమాధానం")
 ANNOUNCEMENT = re.compile(
     r"\banswers?\b(?!\s(?:choice|option))[\"'*_)]{0,4}(?:[ \t]{1,4}[^\s.,;:=!?]{1,20}){0,8}?[ \t*_]{0,4}(?:\b(?:is|are|be|equals)\b|[:：=])"
     r"|\b(?:respuesta|resposta|r[ée]ponse|risposta|antwort|ответ|jibu)\b\**(?:[ \t]{1,4}[^\s.,;:=!?]{1,20}){0,4}?[ \t*]{0,4}"
     r"(?:\b(?:es|é|est|è|ist|lautet|beträgt|равен|это|ni)\b|[:：=—–])"
     r"|(?:答案|答え|解答|(?<![回解])答(?=\**[:：])|คำตอบ|উত্তর|సమాధానం|정답|답)\**[ \t]{0,4}(?:应该|應該|应|就)?"
-    r"(?:[是为為]|は|คือ|은|는|হল|হলো|[:：=])",
+    r"(?:[是为為选選]|は|คือ|은|는|হল|হলো|[:：=])|故[选選](?:择|擇)?[:：]?",
     re.IGNORECASE,
 )
 HEADING = re.compile(
@@ -58,7 +58,7 @@ REASON = re.compile(r"[,;，；]\s{0,3}(?:since|because|as|given|where|due to)\b
 WORD = re.compile(r"(?<![\\A-Za-z])(?!(?:exp|sqrt|sin|cos|tan|log|ln|pi)\b)[A-Za-z]{2,}")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 LEADS_TO = re.compile(
-    r"(?:\b(?:is|are|be|equals|to|get|have|find|obtain|gives|yields|was)|[=≡≈:：是为於于]|\\implies|⇒|→)[\s*]{0,4}$", re.IGNORECASE
+    r"(?:\b(?:is|are|be|equals|to|get|have|find|obtain|gives|yields|was)|[=≡≈:：是为於于得]|\\implies|⇒|→)[\s*]{0,4}$", re.IGNORECASE
 )
 LIST_NUMBER = re.compile(r"[\s>*#(-]{0,8}\d{1,2}[.)、](?=[\s*])")
 NEGATION = re.compile(r"\b(?:cannot|not|never)\b|n['’]t\b", re.IGNORECASE)
@@ -159,7 +159,7 @@ def _announcement_end(text: str, start: int) -> int | None:
 
 def _announced_at(text: str, begin: int, numeric: bool, complete: bool) -> str | None:
     """The answer that stands at the beginning of what is announced."""
-    formulas = _formulas_at(text, begin)
+    formulas = formulas_at(text, begin)
     if len(formulas) > 1:
         return text[begin : formulas[-1].end()]
     if formulas and not VERB.match(text, formulas[0].end()) and (not numeric or re.search(r"\d", formulas[0][0])):
@@ -168,7 +168,7 @@ def _announced_at(text: str, begin: int, numeric: bool, complete: bool) -> str |
     stop = SENTENCE_END.search(rest)
     if not complete and stop is None and begin + len(rest) == len(text):
         return None
-    sentence = rest[: stop.start() if stop else len(rest)].strip().rstrip(".,;:").strip('*`" \t')
+    sentence = rest[: stop.start() if stop else len(rest)].strip().rstrip(".,;:．").strip('*`" \t')
     reason = REASON.search(sentence, 1)
     if reason and (not numeric or NUMBER.search(sentence[: reason.start()])):
         sentence = sentence[: reason.start()].rstrip()
@@ -199,7 +199,7 @@ def _expression(sentence: str, line: str) -> str | None:
     return part if _num_words(sentence) <= MOST_WORDS else None
 
 
-def _formulas_at(text: str, begin: int) -> list[re.Match[str]]:
+def formulas_at(text: str, begin: int) -> list[re.Match[str]]:
     """The formula that begins here and those joined to it; a formula has at most one word, or it is text between two dollar signs."""
     formulas: list[re.Match[str]] = []
     while len(formulas) < 10 and (formula := FORMULA.match(text, begin)) and _num_words(content_of(formula)) <= 1:

@@ -14,7 +14,8 @@ WRAPPED = re.compile(rf"{TEXT_COMMAND}\s*\{{([^{{}}]*)\}}")
 SPACING = re.compile(r"\\[,;:! ]|\\(?:quad|qquad|displaystyle|limits)(?![A-Za-z])|~|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\.?")
 LETTER = re.compile(r"\(?([A-J])\)?")
 CHOICE = re.compile(r"\(?([A-J])\)?(?:[.:)\s].*)?", re.DOTALL)
-BARE_WORD = re.compile(r"[^\W\d_]{4,}|[A-Z]{3}|[\u3400-\u9fff]+")
+MARKED_CHOICE = re.compile(r"(?:\(([A-J])\)|([A-J])[.:)](?=\s|$))(?:\s.*)?", re.DOTALL)
+BARE_WORD = re.compile(r"[^\W\d_]{4,}|[A-Z]{3}|[Yy]es|[Nn]o|[Oo]dd|[\u3400-\u9fff]+")
 TEXT_CONTENT = re.compile(r"[^\W\d_].*|\d.*[^\W\d_].*|\(?[A-Z]\)?|\d{1,2}:\d\d", re.DOTALL)
 CHINESE = re.compile(r"[\u3400-\u9fff]{2,}")
 CIRCLED = re.compile(r"\\textcircled\s*\{\s*(?:\\\w+\s*\{)?\s*(\d{1,2})\s*\}{1,2}")
@@ -52,6 +53,12 @@ def same_words(words: str, answer: str) -> bool:
         choice = CHOICE.fullmatch(given)
         return bool(choice) and choice[1] == words  # type: ignore[index]
     return _items(words) == _items(given)
+
+
+def choice_of(answer: str) -> str | None:
+    """The letter of an answer that is marked as a choice: `(B)`, `\\mathrm{(B)}`, `(C) 4`, `C. 4`."""
+    choice = MARKED_CHOICE.fullmatch(" ".join(WRAPPED.sub(r" \1 ", SPACING.sub(" ", answer[:MAX_LENGTH].replace("$", ""))).split()))
+    return (choice[1] or choice[2]) if choice else None
 
 
 def is_prose(text: str) -> bool:

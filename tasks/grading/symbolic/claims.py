@@ -9,8 +9,10 @@ Left out: comparing claims (comparison.py).
 import re
 from typing import NamedTuple
 
-from r1bench.tasks.grading.symbolic.nodes import CONSTANTS, Node, contains, difference, free_symbols, mapped, negative, show
+from r1bench.tasks.grading.symbolic.nodes import CONSTANTS, Node, contains, difference, free_symbols, inner_nodes, mapped, negative, show
 
+INTEGERS = Node("symbol", ("set Z",))
+PARAMETER = Node("symbol", ("n of the integers",))
 NO_NAMES = CONSTANTS | {"set R", "set Z", "set N", "set Q", "set C", "emptyset"}
 
 
@@ -62,6 +64,17 @@ def without_membership(node: Node) -> Node:
     return node
 
 
+def with_named_parameter(node: Node) -> Node:
+    """The tree with one fixed name for the parameter of `\\frac{\\pi}{2} + k\\pi, k \\in \\mathbb{Z}`, whose letter means nothing."""
+    if node.head not in ("list", "builder", "set"):
+        return node
+    memberships = (inner.args[1] for inner in inner_nodes(node) if inner.head == "chain" and inner.args[0] == ("in",))
+    parameters = {name for name, numbers in memberships if numbers == INTEGERS and name.head == "symbol"}
+    if len(parameters) != 1:
+        return node
+    return mapped(node, lambda inner: PARAMETER if inner in parameters else inner)
+
+
 def items_of(node: Node) -> tuple[Node, ...] | None:
     """The items of a list or set, or of what `±` stands for; None for anything else."""
     if node.head == "list":
@@ -103,6 +116,17 @@ def same_label(left: Node, right: Node) -> bool:
         return True
     variable, function = (left, right) if right.head == "call" else (right, left)
     return variable == Node("symbol", ("y",)) and function.head == "call" and function.args[1:] == (Node("symbol", ("x",)),)
+
+
+def with_argument_of(label: Node, claim: Claim) -> Claim:
+    """A claim about `f(t)` as one about the `f(x)` of a label, where both are one function of one variable."""
+    own = claim.label
+    if own is None or not (own.head == label.head == "call" and own.args[0] == label.args[0] and len(own.args) == len(label.args) == 2):
+        return claim
+    old, new = own.args[1], label.args[1]
+    if old.head != "symbol" or new.head != "symbol" or new.args[0] in free_symbols(claim.value):
+        return claim
+    return claim._replace(label=label, value=mapped(claim.value, lambda inner: new if inner == old else inner))
 
 
 def _both_signs(node: Node) -> tuple[Node, Node] | None:

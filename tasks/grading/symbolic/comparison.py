@@ -4,8 +4,9 @@ Policies, beyond the options of conventions.py:
 - `x = 5`, `5 = x` and `5` are equal; `x = 5` and `y = 5` are not. Where an answer is a chain (`x = 10/2 = 5`), its last value counts;
   after an exact value an approximate one does not (`2/3 \approx 0.667`).
 - Equations are equal up to a constant factor (`x + y = 1`, `2x + 2y = 2`), inequalities up to a positive one.
-- Lists are compared with multiplicities (`1, 1, 2` is not `1, 2`), sets in braces without. A list of one kind of name drops it
-  (`x = 1 or x = 2` is `1, 2`); with different names it is compared by name, and to a tuple by position.
+- Degrees are converted only where the other side has a pi in it: `180^\circ` equals 180 and `\pi`, `\pi^\circ` equals neither.
+- Lists are compared with multiplicities (`1, 1, 2` is not `1, 2`, nor `-2, -2` just `-2`), sets in braces without. A list of one kind
+  of name drops it (`x = 1 or x = 2` is `1, 2`); with different names it is compared by name, and to a tuple by position.
 - `(1,2)` is a point or an open interval, as the other side demands; `[1,2]` is an interval. A column or row and a tuple with the same
   entries are equal, a column and a row are not.
 
@@ -16,9 +17,30 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from r1bench.tasks.grading.conventions import Conventions
-from r1bench.tasks.grading.symbolic.claims import Claim, claim_of, items_of, kind_of_name, same_label, without_membership
+from r1bench.tasks.grading.symbolic.claims import (
+    Claim,
+    claim_of,
+    items_of,
+    kind_of_name,
+    same_label,
+    with_argument_of,
+    with_named_parameter,
+    without_membership,
+)
 from r1bench.tasks.grading.symbolic.equality import equal, proportional, sign_at_points
-from r1bench.tasks.grading.symbolic.nodes import STRUCTURES, Node, contains, difference, free_symbols, mapped, number, product, show
+from r1bench.tasks.grading.symbolic.nodes import (
+    STRUCTURES,
+    Node,
+    contains,
+    difference,
+    free_symbols,
+    in_radians,
+    inner_nodes,
+    mapped,
+    number,
+    product,
+    show,
+)
 from r1bench.tasks.grading.symbolic.regions import FLIPPED, INEQUALITIES, is_region, region, same_region
 from r1bench.tasks.grading.symbolic.values import OutOfRange, Work
 from r1bench.tasks.grading.symbolic.vectors import coordinates
@@ -44,7 +66,7 @@ class Comparison:
 
     def same(self, gold: Node, answer: Node) -> bool:
         """Whether two answers state the same."""
-        gold, answer = without_membership(gold), without_membership(answer)
+        gold, answer = (without_membership(with_named_parameter(node)) for node in (gold, answer))
         if gold == answer:
             return True
         if is_region(gold) or is_region(answer):
@@ -53,9 +75,9 @@ class Comparison:
         if expected is not None and given is not None:
             return self._lists(expected, given, as_sets="set" in (gold.head, answer.head))
         if expected is not None:
-            return self._list_and_value(expected, answer, is_list=gold.head == "list", is_gold=True)
+            return self._list_and_value(expected, answer, connective=_connective(gold), is_gold=True)
         if given is not None:
-            return self._list_and_value(given, gold, is_list=answer.head == "list", is_gold=False)
+            return self._list_and_value(given, gold, connective=_connective(answer), is_gold=False)
         return self._claims(claim_of(gold), claim_of(answer))
 
     def _regions(self, gold: Node, answer: Node) -> bool:
@@ -88,12 +110,13 @@ class Comparison:
             return False
         return sign == "!=" or sign_at_points(product([expected, given]), self.work) == 1
 
-    def _list_and_value(self, items: Sequence[Node], value: Node, *, is_list: bool, is_gold: bool) -> bool:
+    def _list_and_value(self, items: Sequence[Node], value: Node, *, connective: str, is_gold: bool) -> bool:
         """A list against something that is none: a tuple by position (`x = 1, y = 2`), anything else if it equals every item."""
-        if all(self.same(item, value) if is_gold else self.same(value, item) for item in items):  # `1/2 or 0.5` is one number
+        is_repeated = connective == "," and len(set(items)) < len(items)  # `1/2, 0.5` is one number, `-2, -2` are two
+        if not is_repeated and all(self.same(item, value) if is_gold else self.same(value, item) for item in items):
             return bool(items)
         entries = coordinates(claim_of(value).value)
-        if entries is None or not is_list or (value.head == "tuple" and value.args[:2] != ("(", ")") and len(entries) == 2):
+        if entries is None or not connective or (value.head == "tuple" and value.args[:2] != ("(", ")") and len(entries) == 2):
             return False
         values = [claim_of(item).value for item in items]
         return self._pairwise(values, entries) if is_gold else self._pairwise(entries, values)
@@ -122,7 +145,10 @@ class Comparison:
         if gold.is_equation or answer.is_equation:
             return self._equations(gold, answer)
         if gold.label and answer.label and not same_label(gold.label, answer.label):
-            return False
+            answer = with_argument_of(gold.label, answer)
+            if answer.label == gold.label:
+                return self.same(gold.value, answer.value)
+            return _are_interchanged(gold, answer) and self._equations(gold, answer)
         if gold.label or answer.label:
             return self.same(gold.value, answer.value)
         return self._values(gold.value, answer.value)
@@ -134,12 +160,14 @@ class Comparison:
                 claim = Claim(difference(claim.label, claim.value), None, True)
             sides.append(claim)
         if sides[0].is_equation and sides[1].is_equation:
-            return self._sure(proportional(sides[0].value, sides[1].value, self.work))
+            pairs = _readings_of(sides[0].value, sides[1].value)
+            return any(self._sure(proportional(expected, given, self.work)) for expected, given in pairs)
         if answer.right is None or gold.is_equation or free_symbols(answer.right) or free_symbols(gold.value):
             return False
         return self.same(gold.value, answer.right)  # 70 and m + n = 70
 
     def _values(self, gold: Node, answer: Node) -> bool:
+        gold, answer = _in_one_measure(gold, answer)
         (gold, expected_unit), (answer, given_unit) = _without_unit(gold), _without_unit(answer)
         if self.conventions.units == "require" and expected_unit != given_unit:
             return False
@@ -187,6 +215,26 @@ class Comparison:
         return not left
 
 
+def _are_interchanged(gold: Claim, answer: Claim) -> bool:
+    """Whether each of two claims is solved for a variable that the other one has: `y = x + 1` and `x = y - 1`."""
+    labels = gold.label, answer.label
+    if any(label is None or label.head != "symbol" for label in labels):
+        return False
+    return labels[0].args[0] in free_symbols(answer.value) and labels[1].args[0] in free_symbols(gold.value)  # type: ignore[union-attr]
+
+
+def _readings_of(gold: Node, answer: Node) -> list[tuple[Node, Node]]:
+    """Two equations, each against zero, as they are, and times the denominators that hold variables (`y = 1/x`, `xy = 1`)."""
+    cleared = _cleared(gold), _cleared(answer)
+    return [(gold, answer)] if cleared == (gold, answer) else [(gold, answer), cleared]
+
+
+def _cleared(node: Node) -> Node:
+    """A tree times its denominators with variables."""
+    below = {inner.args[0] for inner in inner_nodes(node) if inner.head == "inverse" and free_symbols(inner)}
+    return product([node, *sorted(below, key=show)]) if below else node
+
+
 def _is_inequality(node: Node) -> bool:
     return contains(node, "chain") and any(INEQUALITIES.intersection(chain.args[0]) for chain in _chains_of(node))
 
@@ -216,6 +264,23 @@ def _same_shape(gold: Node, answer: Node) -> bool:
     if len(tuples) == 2:
         return gold.args[:2] == answer.args[:2] or len(gold.args[2]) > 2
     return tuples[0].args[:2] == ("(", ")") or len(tuples[0].args[2]) > 2
+
+
+def _in_one_measure(gold: Node, answer: Node) -> tuple[Node, Node]:
+    """The pair in radians, if one is in degrees and the other a multiple of pi: `30^\\circ` is `\\frac{\\pi}{6}`, but also 30."""
+    is_degree = contains(gold, "degree"), contains(answer, "degree")
+    if is_degree[0] == is_degree[1] or not _has_pi(answer if is_degree[0] else gold):
+        return gold, answer
+    return in_radians(gold), in_radians(answer)
+
+
+def _has_pi(node: Node) -> bool:
+    return any(inner == Node("symbol", ("pi",)) for inner in inner_nodes(node))
+
+
+def _connective(node: Node) -> str:
+    """What joins the items of a list; of other trees, nothing."""
+    return node.args[0] if node.head == "list" else ""
 
 
 def _without_unit(node: Node) -> tuple[Node, str]:

@@ -3,8 +3,9 @@
 Digits are compared at two precisions at least. A difference that keeps its size shows that the values differ, however small both are;
 one that shrinks with the precision is rounding. Where the operands of a sum were further apart than the digits in use, more digits
 are tried, so `1 - e^{-1000}` is not 1. Real values decide where there are any (so that `x\\sqrt{x}` equals `\\sqrt{x^3}` and `\\sqrt{x^2}`
-does not equal `x`), complex ones otherwise. Expressions with factorials, binomials or floors are compared at whole numbers. The
-points are fixed: the verdict on a pair is the same everywhere.
+does not equal `x`), complex ones otherwise. The values of variables are those of points.py. Where the real values exist counts too:
+two expressions differ if each lacks values that the other has, if they share less than half of them, or if an absolute value makes the
+difference (`\\ln|x|` and `\\ln x`); otherwise what was simplified may have lost some (`\\sqrt{ab}` and `\\sqrt{a}\\sqrt{b}`).
 
 Left out: proof. Two different expressions that agree to 90 digits, or at every point, are called equal.
 """
@@ -16,24 +17,11 @@ from typing import Any
 
 from r1bench.tasks.grading.symbolic.arithmetic import MAX_EXPONENT
 from r1bench.tasks.grading.symbolic.evaluation import Exact, Inexact, Numeric, evaluate
-from r1bench.tasks.grading.symbolic.nodes import (
-    CONSTANTS,
-    INFINITY,
-    ZERO,
-    Node,
-    TooComplex,
-    contains,
-    free_symbols,
-    inner_nodes,
-    negative,
-    show,
-)
+from r1bench.tasks.grading.symbolic.nodes import INFINITY, ZERO, Node, contains, free_symbols, inner_nodes, negative, show
+from r1bench.tasks.grading.symbolic.points import BRANCHED_HEADS, points
 from r1bench.tasks.grading.symbolic.values import OutOfRange, Undefined, Work
 
 DIGITS = (30, 70, 150, 310, 630, 1270, 2550)
-MAX_NAMES = 20
-WHOLE_NUMBER_HEADS = ("factorial", "binomial", "floor", "ceil", "gcd", "lcm")
-RANGES = ((1, 3), (0, 1), (3, 12), (-2, 2), (-3, 0), (0, 1), (10, 100))
 WIDE = Context(prec=20, Emax=2 * MAX_EXPONENT, Emin=-2 * MAX_EXPONENT, traps=[])
 Values = Mapping[str, Fraction]
 Sides = Callable[[Any, Values], tuple[Any, Any]]
@@ -65,24 +53,34 @@ def equal(gold: Node, answer: Node, work: Work, tolerance: Fraction = Fraction(0
 
 
 def _equal(gold: Node, answer: Node, work: Work, tolerance: Fraction, log_base: int) -> bool | None:
+    lacking: list[int] = []
+
     def sides(calculator: Any, values: Values) -> tuple[Any, Any]:
         found: list[Any] = []
-        for node in (gold, answer):
+        undefined: list[int] = []
+        for index, node in enumerate((gold, answer)):
             try:
                 found.append(evaluate(node, values, calculator))
             except OutOfRange:
                 found.append(None)
+            except Undefined:
+                undefined.append(index)
+        if undefined:
+            lacking.extend(undefined if len(undefined) == 1 else [])
+            raise Undefined
         if found == [None, None]:
             raise OutOfRange
         if None in found:
             raise Apart
         return found[0], found[1]
 
-    tried = points(sorted(free_symbols(gold) | free_symbols(answer)), (gold, answer))
+    names = sorted(free_symbols(gold) | free_symbols(answer))
+    tried = points(names, (gold, answer))
     for real in (True, False) if not _has_imaginary(gold, answer) else (False,):
         verdicts = list(_verdicts(sides, tried, real, work, tolerance, log_base))
         if False in verdicts or True in verdicts:
-            return False not in verdicts
+            is_strict = contains(gold, "abs") != contains(answer, "abs") and len(_inner_symbols(gold) | _inner_symbols(answer)) == 1
+            return False not in verdicts and not (real and _domains_differ(lacking, len(verdicts), is_strict))
     if show(gold) == show(answer):
         return True
     return None if _is_defined(gold, tried, work) == _is_defined(answer, tried, work) else False
@@ -119,19 +117,6 @@ def sign_at_points(node: Node, work: Work) -> int:
     return signs.pop() if len(signs) == 1 else 0
 
 
-def points(names: list[str], trees: tuple[Node, ...]) -> list[dict[str, Fraction]]:
-    """Values to try for the variables: in several ranges, rational, or whole where only whole numbers make sense."""
-    if len(names) > MAX_NAMES:
-        raise TooComplex("has more variables than any answer")
-    if not names:
-        return [{}]
-    if any(contains(tree, *WHOLE_NUMBER_HEADS) or _alternates(tree) for tree in trees):
-        rows = [[_whole_number(row, column) for column in range(len(names))] for row in range(7)]
-    else:
-        rows = [[_rational(row, column) for column in range(len(names))] for row in range(len(RANGES))]
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
 def _verdicts(
     sides: Sides, tried: list[dict[str, Fraction]], real: bool, work: Work, tolerance: Fraction = Fraction(0), log_base: int = 0
 ) -> Iterator[bool]:
@@ -140,6 +125,10 @@ def _verdicts(
         try:
             verdict = _verdict(sides, values, real, work, tolerance, log_base)
         except Undefined:
+            continue
+        except OutOfRange:
+            if not values:
+                raise
             continue
         except Apart:
             verdict = False
@@ -183,6 +172,16 @@ def _settled(before: tuple[int, Decimal, int], after: tuple[int, Decimal, int]) 
     return None
 
 
+def _inner_symbols(node: Node) -> frozenset[str]:
+    """The variables in functions that do not exist everywhere."""
+    return frozenset(name for inner in inner_nodes(node) if inner.head in BRANCHED_HEADS for name in free_symbols(inner))
+
+
+def _domains_differ(lacking: list[int], num_shared: int, is_strict: bool) -> bool:
+    """Whether the points at which only one side has a value are too many. `lacking` holds the side without a value for each."""
+    return len(set(lacking)) == 2 or len(lacking) > num_shared or (is_strict and bool(lacking))
+
+
 def _is_defined(node: Node, tried: list[dict[str, Fraction]], work: Work) -> bool:
     """Whether an expression has a value at any of the points, as `1/0` has not."""
     for values in tried:
@@ -212,23 +211,3 @@ def _crosswise(gold: Node, answer: Node, start: Values) -> Sides:
 
 def _has_imaginary(*trees: Node) -> bool:
     return any(inner == Node("symbol", ("i",)) for tree in trees for inner in inner_nodes(tree))
-
-
-def _alternates(tree: Node) -> bool:
-    """Whether a negative number is raised to a variable power, as in (-1)^n."""
-    for inner in inner_nodes(tree):
-        if inner.head == "^" and free_symbols(inner.args[1]) - CONSTANTS:
-            base = inner.args[0]
-            if base.head == "neg" or (base.head == "number" and base.args[0] < 0):
-                return True
-    return False
-
-
-def _rational(row: int, column: int) -> Fraction:
-    low, high = RANGES[row]
-    return low + (high - low) * Fraction((column * 61 + 17 * (row + 1)) % 96 + 1, 97)
-
-
-def _whole_number(row: int, column: int) -> Fraction:
-    rules = (3 + 2 * column, 4 + 3 * column, 13 - 2 * column, 12 - 3 * column, 6 + column, 9 + 5 * column, 5 + 7 * column % 4)
-    return Fraction(max(rules[row], 1))

@@ -11,7 +11,18 @@ from fractions import Fraction
 
 from r1bench.tasks.grading.symbolic import vocabulary
 from r1bench.tasks.grading.symbolic.cursor import Cursor
-from r1bench.tasks.grading.symbolic.nodes import STRUCTURES, Node, NotUnderstood, inner_nodes, mapped, negative, number, product, total
+from r1bench.tasks.grading.symbolic.nodes import (
+    STRUCTURES,
+    Node,
+    NotUnderstood,
+    in_radians,
+    inner_nodes,
+    negative,
+    number,
+    power,
+    product,
+    total,
+)
 from r1bench.tasks.grading.symbolic.tokens import END, Token
 from r1bench.tasks.grading.symbolic.vectors import negated, scaled, summed, transposed
 
@@ -84,7 +95,7 @@ class ExpressionParser(Cursor):
                 node = self._raised(node)
             elif self.sees("_") and node.head == "^" and node.args[0].head == "symbol":  # v^2_0
                 self.position += 1
-                node = Node("^", (Node("symbol", (f"{node.args[0].args[0]}_{self.subscript()}",)), node.args[1]))
+                node = power(Node("symbol", (f"{node.args[0].args[0]}_{self.subscript()}",)), node.args[1])
             else:
                 return node
 
@@ -165,7 +176,7 @@ class ExpressionParser(Cursor):
                 return transposed(base)
             if base.head in STRUCTURES or exponent.head in STRUCTURES:
                 raise NotUnderstood("a power of something that is no number")
-            return Node("^", (base, exponent))
+            return power(base, exponent)
         if mark == "top":
             return transposed(base)
         if self.next.value in ("C", "F") and self.ahead(1) is END:  # Celsius, Fahrenheit
@@ -270,17 +281,6 @@ class ExpressionParser(Cursor):
         if token.kind in FACTOR_KINDS or (token.kind == "number" and self.tokens[self.position - 1].value in (")", "]", "}")):
             return True
         return token.kind == "sign" and (token.value in OPENING_SIGNS or (token.value == "|" and not self.num_bars and not self.is_in_set))
-
-
-def in_radians(node: Node) -> Node:
-    """An angle with its degrees converted."""
-
-    def convert(inner: Node) -> Node:
-        if inner.head != "degree":
-            return inner
-        return product([inner.args[0], Node("symbol", ("pi",)), Node("inverse", (number(180),))])
-
-    return mapped(node, convert)
 
 
 def _is_simple_fraction(node: Node) -> bool:

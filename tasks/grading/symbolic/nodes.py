@@ -55,6 +55,15 @@ def product(factors: list[Node]) -> Node:
     return flat[0] if len(flat) == 1 else Node("*", tuple(flat))
 
 
+def power(base: Node, exponent: Node) -> Node:
+    """The base to the exponent; `C_{10}^3` is a binomial coefficient."""
+    upper = base.args[0][2:8] if base.head == "symbol" and base.args[0][:2] == "C_" else ""
+    lower = exponent.args[0] if exponent.head == "number" else Fraction(-1)
+    if upper.isdecimal() and lower.denominator == 1 and 0 <= lower <= int(upper):
+        return Node("binomial", (number(int(upper)), exponent))
+    return Node("^", (base, exponent))
+
+
 def total(terms: list[Node]) -> Node:
     """The sum of nodes, flat."""
     flat = [inner for term in terms for inner in (term.args if term.head == "+" else (term,))]
@@ -101,6 +110,17 @@ def mapped(node: Node, change: Any) -> Node:
 
     changed = Node(node.head, tuple(part(value) for value in node.args))
     return change(changed)
+
+
+def in_radians(node: Node) -> Node:
+    """An angle with its degrees converted."""
+
+    def convert(inner: Node) -> Node:
+        if inner.head != "degree":
+            return inner
+        return product([inner.args[0], Node("symbol", ("pi",)), Node("inverse", (number(180),))])
+
+    return mapped(node, convert)
 
 
 def show(node: Node) -> str:

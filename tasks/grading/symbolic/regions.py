@@ -3,19 +3,23 @@ r"""Sets of real numbers that answers describe: intervals, inequalities in one v
     region(parse("x < 2 \\text{ or } x > 3"))    # the same as of (-\infty, 2) \cup (3, \infty)
 
 Inequalities that a comma or "and" joins must hold together, unless nothing satisfies both (`x < 2, x > 3`): then they are alternatives.
-Left out: inequalities that would have to be solved, and ends with variables in them; there is no region of those.
+The absolute value of a line is solved (`|x - 1| < 2`). Left out: other inequalities that would have to be solved, and ends with
+variables in them; there is no region of those.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
+from r1bench.tasks.grading.symbolic.claims import items_of
 from r1bench.tasks.grading.symbolic.equality import WIDE
-from r1bench.tasks.grading.symbolic.evaluation import Numeric, evaluate
-from r1bench.tasks.grading.symbolic.nodes import INFINITY, Node, free_symbols, negative
+from r1bench.tasks.grading.symbolic.evaluation import Numeric, evaluate, rational
+from r1bench.tasks.grading.symbolic.nodes import INFINITY, Node, contains, free_symbols, negative
 from r1bench.tasks.grading.symbolic.values import OutOfRange, Undefined, Work
 
 DIGITS = 70
 NEAR = Decimal("1e-45")
+PRECISE = Context(prec=80)
 INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!="})
 FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 LEAST, MOST = Decimal("-Infinity"), Decimal("Infinity")
@@ -35,6 +39,26 @@ class Region(NamedTuple):
 
     pieces: tuple[Piece, ...]
     variable: str | None = None
+
+
+class Line(NamedTuple):
+    """slope x + offset, which stands in an absolute value."""
+
+    name: str
+    slope: Fraction
+    offset: Fraction
+
+    def solved(self, piece: Piece) -> Piece:
+        """The values of x for which the line is in an interval."""
+        ends = []
+        for end in (piece.low, piece.high):
+            moved = PRECISE.subtract(end, PRECISE.divide(Decimal(self.offset.numerator), Decimal(self.offset.denominator)))
+            if moved.is_finite() and moved.copy_abs() < PRECISE.multiply(NEAR, end.copy_abs()):  # rounding, where the ends cancel
+                moved = Decimal(0)
+            ends.append(PRECISE.divide(PRECISE.multiply(moved, Decimal(self.slope.denominator)), Decimal(self.slope.numerator)))
+        if self.slope > 0:
+            return Piece(ends[0], piece.has_low, ends[1], piece.has_high)
+        return Piece(ends[1], piece.has_high, ends[0], piece.has_low)
 
 
 EVERYTHING = Piece(LEAST, False, MOST, False)
@@ -57,7 +81,7 @@ def region(node: Node, work: Work) -> Region | None:
         low, high = (_end(item, work) for item in args[2])
         return None if low is None or high is None else Region(_merged([Piece(low, args[0] == "[", high, args[1] == "]")]))
     if head == "set":
-        ends = [_end(item, work) for item in args[0]]
+        ends = [_end(item, work) for item in items_of(node) or ()]
         numbers = [end for end in ends if end is not None]
         return Region(_merged([Piece(end, True, end, True) for end in numbers])) if len(numbers) == len(ends) else None
     if head == "symbol" and args[0] in ("set R", "emptyset"):
@@ -98,7 +122,8 @@ def _of_chain(node: Node, work: Work) -> Region | None:
     if len(subjects) != 1 or not set(relations) <= set(FLIPPED):
         return None
     subject = subjects[0]
-    name = _name(operands[subject])
+    line = _line_in(operands[subject], work)
+    name = line.name if line else _name(operands[subject])
     if name is None:
         return None
     pieces: tuple[Piece, ...] = (EVERYTHING,)
@@ -108,8 +133,9 @@ def _of_chain(node: Node, work: Work) -> Region | None:
         end = _end(operands[index + 1 if index == subject else index], work)
         if end is None:
             return None
-        pieces = _common(pieces, _half(relation if index == subject else FLIPPED[relation], end))
-    return Region(pieces, name)
+        relation = relation if index == subject else FLIPPED[relation]
+        pieces = _common(pieces, _half_of_size(relation, end) if line else _half(relation, end))
+    return Region(_merged([line.solved(piece) for piece in pieces]) if line else pieces, name)
 
 
 def _of_list(connective: str, items: tuple[Node, ...], work: Work) -> Region | None:
@@ -132,6 +158,32 @@ def _of_list(connective: str, items: tuple[Node, ...], work: Work) -> Region | N
     return Region(common, names.pop())
 
 
+def _line_in(node: Node, work: Work) -> Line | None:
+    """The line in an absolute value, `x - 1` in `|x - 1|`; of a z, which may be complex, there is none."""
+    names = sorted(free_symbols(node))
+    if (
+        node.head != "abs"
+        or len(names) != 1
+        or names[0] == "z"
+        or contains(node.args[0], "abs", "floor", "ceil", "min", "max", "^", "call")
+    ):
+        return None
+    values = [rational(node.args[0], {names[0]: Fraction(point)}, work) for point in (0, 1, 2, 5)]
+    if None in values:
+        return None
+    offset, one, two, five = (value or Fraction(0) for value in values)
+    slope = one - offset
+    return Line(names[0], slope, offset) if slope and (two, five) == (offset + 2 * slope, offset + 5 * slope) else None
+
+
+def _half_of_size(relation: str, end: Decimal) -> tuple[Piece, ...]:
+    """The numbers whose absolute value stands in a relation to an end."""
+    positive, negated = _half(relation, end), _half(FLIPPED[relation], end.copy_negate())
+    if relation == "=":
+        return _merged([*positive, *negated]) if end >= 0 else ()
+    return _merged([*positive, *negated]) if relation in (">", ">=") else _common(positive, negated)
+
+
 def _half(relation: str, end: Decimal) -> tuple[Piece, ...]:
     """The numbers that stand in a relation to an end."""
     closed = relation in ("<=", ">=", "=")
@@ -146,7 +198,7 @@ def _end(node: Node, work: Work) -> Decimal | None:
     """The real number that a tree stands for, or plus or minus infinity."""
     if node in (INFINITY, negative(INFINITY)):
         return MOST if node == INFINITY else LEAST
-    if free_symbols(node):
+    if free_symbols(node) or contains(node, "pm", "mp"):
         return None
     try:
         value = evaluate(node, {}, Numeric(DIGITS, real=True, work=work))

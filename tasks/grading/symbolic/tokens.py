@@ -15,6 +15,7 @@ from r1bench.tasks.grading.symbolic.nodes import NotUnderstood, TooComplex
 MAX_LENGTH = 2_000
 MAX_TOKENS = 700
 MAX_TEXT = 200
+MAX_CONDITION = 60
 
 TOKEN = re.compile(
     r"""(?P<space>\s+|\\[,;:!>\s]|~)
@@ -33,6 +34,16 @@ SEPARATED = re.compile(r"(?<=\d)(?:\{,\}|,\s*\\!|\\[,!])\s*(?=\d{3}(?!\d))")
 UNION = re.compile(r"(?<=[)\]}])\s*U\s*(?=[(\[{\\])")
 NULL_DELIMITER = re.compile(r"\\(?:left|right|[bB]igg?[lr]?)\s*\.")
 BOXED = re.compile(r"\s*\\f?box(?:ed)?\s*\{(.*)\}\s*", re.DOTALL)
+CONDITION = re.compile(
+    r"([a-zA-Z])\s*(?:\\in\s*(?:\\math(?:bb|bf|rm)\s*)?(?:Z|\{\s*Z\s*\})|\\text\s*\{\s*is an(?:y)? integer\s*\}|is an(?:y)? integer)"
+    r"\s*(?:\\right\s*)?(\)?)[\s.]*$"
+)
+"""What an answer with a parameter ends in: `(k\\in\\mathbb{Z})`, `, k \\in \\mathbb Z`, `\\text{ where } k\\in\\mathbb{Z}`."""
+BEFORE_CONDITION = re.compile(
+    r"(?:[\s,;~]|\\[ ,;:!]|\\q?quad|\\left(?![A-Za-z]))*(\(?)\s*"
+    r"(?:\\(?:text|mbox|mathrm)\s*\{[\s,]{0,9}(?:where|for|with|for any|for all)?[\s,]{0,9}\}"
+    r"|where|for any|for all|for)?(?:\s|\\[ ,;:!])*$"
+)
 COLUMNS = re.compile(r"\s*\{[lcr|\s]{0,40}\}")
 MATHEMATICAL = re.compile(r"\\(?![ ,;:!])|[{}^_=<>+*/()\[\]|\d]")
 POWER = re.compile(r"\s*\^?\s*\d$")
@@ -93,8 +104,20 @@ def prepared(text: str) -> str:
     if boxed := BOXED.fullmatch(text):
         text = boxed[1]
     text = SEPARATED.sub("", NULL_DELIMITER.sub("", text))
-    text = REPEATING.sub(_repeating, text)
+    text = _with_condition(REPEATING.sub(_repeating, text))
     return UNION.sub(r" \\cup ", text).strip().rstrip(".,;: \t\n")
+
+
+def _with_condition(text: str) -> str:
+    """The text with the condition that its parameter is an integer, if it ends in one, after a comma."""
+    found = CONDITION.search(text, max(len(text) - MAX_CONDITION, 0))
+    if found is None:
+        return text
+    start = max(found.start() - MAX_CONDITION, 0)
+    before = BEFORE_CONDITION.search(text, start, found.start())
+    if before is None or bool(before[1]) != bool(found[2]) or not text[: before.start()].strip():
+        return text
+    return f"{text[: before.start()]}, {found[1]} \\in \\mathbb{{Z}}"
 
 
 def words_of(text: str) -> str:

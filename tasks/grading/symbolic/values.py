@@ -11,8 +11,8 @@ from typing import NamedTuple
 from r1bench.tasks.grading.symbolic.nodes import TooComplex
 
 MAX_FACTORIAL = 3_000
-MAX_WORK = 40_000
-"""In units of about one addition of 30 digits; this much takes a tenth of a second."""
+MAX_WORK = 80_000
+"""In units of about one addition of 30 digits; this much takes a fifth of a second."""
 
 
 class Undefined(Exception):

@@ -18,6 +18,7 @@ SYMBOL_COMMANDS = {name: name for name in GREEK} | {
     "triangle": "triangle", "angle": "angle", "square": "square", "odot": "odot", "oplus": "oplus", "star": "star", "perp": "perp",
     "parallel": "parallel",
 }  # fmt: skip
+SYMBOL_COMMANDS |= {"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "varrho": "rho"}
 SYMBOL_WORDS = {name: name for name in GREEK} | {
     "pi": "pi", "Pi": "pi", "infinity": "infinity", "Infinity": "infinity", "inf": "infinity", "infty": "infinity", "oo": "infinity",
 }  # fmt: skip
@@ -76,7 +77,10 @@ UNICODE = {
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
 SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
-NOT_UNITS = word_set("if is are not no when for where with such that for all any every only none either but unless except")
+NOT_UNITS = word_set(
+    "if is are not no when for where with such that for all any every only none either but unless except or and more less than least most "
+    "squared cubed half pi plus minus double triple twice etc wrong false prime th about approximately"
+)
 UNITS = word_set(
     "cm mm km dm nm ft feet foot inch inches in mile miles mi meter metre meters metres centimeter centimeters centimetre centimetres "
     "millimeter millimeters kilometer kilometers kilometre kilometres yard yards yd unit units square cubic sq cu degree degrees radian "
