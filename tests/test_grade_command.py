@@ -216,3 +216,8 @@ def test_a_run_that_is_not_whole_is_called_so(run: Path) -> None:
     lines = (run / "samples.jsonl").read_text().splitlines(keepends=True)
     (run / "samples.jsonl").write_text("".join(lines[:5]))
     assert "incomplete 5/8" in call("regrade", run).stdout
+
+
+def test_half_a_character_is_shown_as_an_escape() -> None:
+    result = call("grade", "integer", "-", "--json", text='{"response": "\\\\boxed{\\ud800 1}", "gold": "1"}\n')
+    assert (result.exit_code, "\\ud800" in result.stdout) == (0, True)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from r1bench.harness.sandbox import CallResult, Calls, Ended, Examined, Job, Limits, Script
-from r1bench.harness.sandbox.codec import shown
 from r1bench.tasks.grading.code_tests import is_encodable, literal, plain_calls
 from r1bench.tasks.grading.outputs import Conventions, difference_of_texts, difference_of_values
 
@@ -155,10 +154,25 @@ def run_beside_reference(source: str, tests: Mapping[str, Any], limits: Limits, 
 
 
 def distinct_parts(found: CallResult) -> CallResult:
-    """The distinct parts of a value in a fixed order, for functions whose result has none."""
+    """The distinct parts of a value in a fixed order, each written out whole, for functions whose result has none."""
     if not isinstance(found.value, list | tuple | set | frozenset):
         return found
-    return found._replace(value=sorted({shown(part, 1000) for part in found.value}))
+    return found._replace(value=sorted({written(part) for part in found.value}))
+
+
+def written(value: Any) -> str:
+    """A plain value as text, the same for what Python calls equal; lists and tuples are one. The sandbox bounds size and depth."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int):
+        return hex(value)  # of True too, which is 1; decimal digits would be refused from 4,300 on
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(written, value))}]"
+    if isinstance(value, set | frozenset):
+        return f"{{{','.join(sorted(map(written, value)))}}}"
+    if isinstance(value, dict):
+        return f"{{{','.join(sorted(f'{written(name)}:{written(part)}' for name, part in value.items()))}}}"
+    return repr(value)
 
 
 def truth(found: CallResult) -> CallResult:
