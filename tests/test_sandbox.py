@@ -183,11 +183,13 @@ def test_a_forked_copy_of_a_sandbox_refuses(sandbox: Sandbox) -> None:
 
 
 def test_an_interrupt_ends_what_runs_and_the_next_call_works() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     with opened() as found:
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             found.run([Script("import time; time.sleep(100)")])
         assert found.run([HELLO])[0].stdout == "hello you\n"
+    signal.signal(signal.SIGINT, before)
 
 
 # without isolation, and where there is none

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1bench.harness.sandbox import seccomp
-from r1bench.harness.sandbox.codec import CodecError, decode, encode, shown
+from r1bench.harness.sandbox.codec import CodecError, TooLargeError, decode, encode, shown
 from r1bench.harness.sandbox.frames import KINDS, FrameError, Parser, framed
 
 KEYS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.tuples(st.integers()))
@@ -70,6 +70,18 @@ def test_what_would_hurt_a_reader_is_refused(data: bytes) -> None:
         decode(data)
 
 
+@pytest.mark.parametrize("data", [b"[" * 101 + b'"' + b'\\"' * 4_000_000, b'"' * 8_000_000, b"[" * 101 + b'"\\' + b'\n"\\' * 2_000_000])
+def test_eight_megabytes_of_quotes_are_refused_in_one_pass(data: bytes) -> None:
+    with pytest.raises(CodecError):
+        decode(data)
+
+
+def test_the_parts_of_a_value_are_bounded_and_those_of_its_texts_are_none() -> None:
+    with pytest.raises(TooLargeError):
+        decode(encode([set()] * 600_000))
+    assert decode(encode(['[,\\"' * 600_000] * 2)) == ['[,\\"' * 600_000] * 2
+
+
 def test_keys_of_equal_hashes_are_refused_and_many_honest_ones_are_not() -> None:
     alike = {(2**61 - 1) * index for index in range(1, 300)}
     with pytest.raises(CodecError, match="equal hashes"):
@@ -124,7 +136,8 @@ def test_a_message_that_is_none_or_too_long_is_refused(data: bytes) -> None:
 
 def fate(machine: str, number: int, arguments: tuple[int, ...] = (), audit: int | None = None) -> int:
     """What the filter answers to a system call."""
-    words = {0: number, 4: audit or seccomp.ARCHITECTURES[machine].audit} | {16 + 8 * i: value for i, value in enumerate(arguments)}
+    words = {0: number, 4: audit or seccomp.ARCHITECTURES[machine].audit}
+    words |= {16 + 4 * half: arguments[half // 2] >> 32 * (half % 2) & 0xFFFFFFFF for half in range(2 * len(arguments))}
     lines, at, held = seccomp.rules(machine), 0, 0
     while lines[at].code != seccomp.RETURN:
         code, if_true, if_false, value = lines[at]
@@ -155,6 +168,13 @@ def test_the_filter_looks_at_arguments(machine: str) -> None:
     assert [fate(machine, numbers["socket"], (family,)) == refused for family in (1, 2, 10, 16, 40)] == [False, True, True, True, True]
     assert [fate(machine, numbers["prlimit64"], (pid,)) == refused for pid in (0, 1, 77)] == [False, True, True]
     assert [fate(machine, numbers["ioctl"], (0, what)) == refused for what in (0x5412, 0x541C, 0x5401)] == [True, True, False]
+    shared, private = 0x21, 0x22  # with MAP_ANONYMOUS; a shared file is no such thing
+    assert [fate(machine, numbers["mmap"], (0, 1, 3, flags)) == refused for flags in (shared, 0x23, private, 1, 2)] == [True, True] + [
+        False
+    ] * 3
+    setting = [(17, 1), (17, 0, 0), (17 | 1 << 32, 1), (17, 1 << 32), (14, 1)]  # the kernel reads half of the first and all of the second
+    halves = [fate(machine, numbers["rt_sigaction"], each) == refused for each in setting]
+    assert halves == [True, False, True, True, False]
     assert fate(machine, 1, audit=0x40000003) == fate(machine, 0x40000001) == seccomp.KILL_PROCESS
 
 

@@ -25,7 +25,8 @@ Verdicts come from CPU time, summed over all processes of a run, never from the 
 which no thread was running for 1 + wall_factor x cpu_seconds ends with `time_limit`, and so does any after ten times that.
 
 Kept apart: `sandbox_error` says that the sandbox failed (after one retry in a fresh container); it is never a verdict about the program.
-Left out: other languages than Python; programs that need a network, a terminal or other programs (there is no shell).
+Left out: other languages than Python; programs that need a network, a terminal or other programs (there is no shell), that handle SIGCHLD
+(so multiprocessing's forkserver) or map shared memory without a file (mmap.mmap(-1, n) without MAP_PRIVATE): both would go uncounted.
 """
 
 from collections.abc import Sequence
@@ -68,7 +69,8 @@ class Calls(NamedTuple):
 
     The arguments of a call arrive when the call before it has answered. A call that ends the process (time, memory, `os._exit`, a crash)
     has that as its status, and the calls after it are made in a fresh process; after the third such call the rest is not run and has the
-    status of the third. What is printed is thrown away.
+    status of the third. What is printed is thrown away. A value of more than a million parts, or more than about 256 MiB of values in all
+    calls together, is `output_limit`.
     """
 
     source: str

@@ -74,7 +74,7 @@ def mount_own(limits: dict[str, Any]) -> None:
     options = f"size={limits['file_bytes']},nr_inodes={limits['files'] + 2},mode=1777"  # 2: the folder and the program
     kernel.mount(b"tmpfs", b"/tmp", safe, options.encode())
     try:
-        kernel.mount(b"proc", b"/proc", safe, b"subset=pid,hidepid=2")
+        kernel.mount(b"proc", b"/proc", safe | kernel.READ_ONLY, b"subset=pid,hidepid=2")  # else oom_score_adj could be lowered again
     except OSError:  # before Linux 5.8, or where parts of the container's own /proc are covered
         kernel.mount(b"tmpfs", b"/proc", safe, b"size=0,nr_inodes=1,mode=555")
 

@@ -1,7 +1,7 @@
 """Start a worker's process: a bubblewrap container with Python and nothing else in it, or a plain process where that was asked for.
 
 Mounted, all read-only: the interpreter and its standard library under /python, the C libraries, the packages that were named, this
-folder. No shell, no /etc, no /home, no /sys; of devices null, zero, full, random. The environment is made, not inherited.
+folder. No shell, no /etc, no /home, no /sys; of devices null, full, random. The environment is made, not inherited.
 
 Where the harness is root, programs run as users of the host that own nothing: the user namespace maps two of them besides root. For
 ordinary users programs have the harness's own user, without capabilities; then the namespaces and the mounts hold them alone.
@@ -141,7 +141,7 @@ def mounts(packages: Sequence[str]) -> list[str]:
         if (source / "site-packages").is_dir():
             arguments += ["--tmpfs", f"{target}/site-packages", "--remount-ro", f"{target}/site-packages"]
     arguments += ["--tmpfs", "/dev"]
-    for name in ("null", "zero", "full", "random", "urandom"):
+    for name in ("null", "full", "random", "urandom"):
         arguments += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
         arguments += ["--symlink", f"/proc/self/fd{target}", f"/dev/{name}"]
@@ -194,9 +194,9 @@ def start_isolated(index: int, packages: Sequence[str], with_users: bool = True)
     info = block = (-1, -1)
     if users is not None:
         info, block = os.pipe(), os.pipe()
-        passed += [info[1], block[0]]
+        passed += [*info, block[0]]  # both ends: bubblewrap must be able to write even where this process is no more
         command += ["--info-fd", str(info[1]), "--userns-block-fd", str(block[0])]
-    options = {"is_isolated": True, "users": [1, 2] if users is not None else [], "own_processes": 0 if users is not None else 2}
+    options = {"is_isolated": True, "spare": info[0], "users": [1, 2] if users else [], "own_processes": 0 if users else 2}
     container = launch([*command, "/python/bin/python3"], options | {"paths": ["/packages"]}, "/runner", ours, theirs, passed, None)
     if users is not None:
         os.close(info[1])
@@ -223,7 +223,7 @@ def start_plain(index: int, packages: Sequence[str]) -> Container:
     (Path(folder.name) / "packages").mkdir()
     for source, target in package_mounts(packages):
         (Path(folder.name) / "packages" / Path(target).name).symlink_to(source)
-    options = {"is_isolated": False, "users": [], "own_processes": 0, "paths": [f"{folder.name}/packages"]}
+    options = {"is_isolated": False, "users": [], "own_processes": 0, "spare": -1, "paths": [f"{folder.name}/packages"]}
     executable = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
     return warmed(launch([executable], options, f"{folder.name}/runner", ours, theirs, [theirs.fileno()], folder))
 

@@ -163,7 +163,10 @@ def told(error: BaseException) -> str:
         if trace.tb_frame.f_code.co_filename == FILE:
             line = trace.tb_lineno
         trace = trace.tb_next
-    text = str(error)[:300]
+    try:
+        text = str(error)[:300]
+    except Exception:  # such as that of ValueError(10**5000)
+        text = ""
     return f"{type(error).__name__}{': ' if text else ''}{text} (line {line} of the tests)"
 
 

@@ -8,15 +8,17 @@ import socket
 from collections.abc import Callable, Generator
 
 from r1bench.harness.sandbox import CallResult, Calls, Ended, Examined, Job, Limits, Script, Status
-from r1bench.harness.sandbox.codec import CodecError, decode, encode
+from r1bench.harness.sandbox.codec import CodecError, TooLargeError, decode, encode, weight_of
 from r1bench.harness.sandbox.runs import Run
 
 Start = Callable[..., Run]
 Play = Generator[None, None, Ended]
 FATAL_CALLS = 3
-EPERM = 1
+EPERM, ENOMEM = 1, 12
 REASON = 2000
 """Letters of a program's own words in a reason."""
+KEPT_BYTES = 1 << 28
+"""Memory that all values of one job may take, about; see `weight_of`."""
 
 
 def play(job: Job, start: Start) -> Play:
@@ -35,10 +37,11 @@ def status_of_exception(body: bytes) -> tuple[Status, str]:
     """What an exception means that a program raised."""
     try:
         kind, number, text, near, _ = decode(body)
-        reason = told(str(kind)[:100], str(text)[:REASON])
+        name = kind if isinstance(kind, str) and kind.isidentifier() else "an exception"  # a name may hold any text, such as our own words
+        reason = told(name[:100], str(text)[:REASON])
     except (ValueError, TypeError):  # what says this is not trusted
         return "runtime_error", "raised something that cannot be described"
-    if near == "MemoryError":
+    if near == "MemoryError" or number == ENOMEM:
         return "memory_limit", reason
     if number == EPERM:
         return "forbidden", reason
@@ -115,13 +118,17 @@ def play_calls(job: Calls, start: Start) -> Play:
     packed = [encode((job.entry_point, "", True, True, arguments, {})) for arguments in job.arguments]
     results: list[CallResult] = []
     runs: list[Run] = []
+    room = KEPT_BYTES
     while len(results) < len(packed) and len(runs) < FATAL_CALLS:
         run = start("calls", job.limits, rounds=len(packed) + 1)
         runs.append(run)
         run.send("source", source_of(job.source))
         while run.end is None:
             if run.answers:
-                results.append(result_of(*run.answers.pop(0)))
+                answer = run.answers.pop(0)
+                weight = weight_of(answer[1])
+                results.append(result_of(*answer) if weight <= room else CallResult("output_limit", "gave too much in all calls together"))
+                room -= weight if results[-1].status == "finished" else 0
                 run.is_busy = False
             if run.has("served") and not run.is_busy:
                 if len(results) == len(packed):
@@ -170,6 +177,8 @@ def result_of(kind: str, body: bytes) -> CallResult:
         return CallResult(*status_of_exception(body))
     try:
         value = decode(body)
+    except TooLargeError as error:
+        return CallResult("output_limit", f"gave {error}")
     except CodecError as error:
         return CallResult("runtime_error", f"returned {error}")
     if kind == "opaque":

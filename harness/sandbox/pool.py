@@ -100,6 +100,8 @@ class Worker:
         if stdin is not None:
             readers, writers = zip(os.pipe(), os.pipe(), strict=True)
             os.close(files[0])
+            for writer in writers:
+                os.fchmod(writer, 0o622)  # /dev/stdout can be opened by the user that the program runs as
             files, pipes = [memory_file(stdin), *writers], dict(zip(readers, ("stdout", "stderr"), strict=True))
         run.open(ours, pipes)
         folder = "" if self.container.is_isolated else tempfile.mkdtemp(dir=self.container.folder.name)

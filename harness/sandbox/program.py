@@ -12,7 +12,9 @@ Messages to the harness are frames on file 3 (see frames.py), answers to tests o
 
 import atexit
 import builtins
+import contextlib
 import gc
+import io
 import os
 import sys
 import threading
@@ -107,6 +109,9 @@ def finish(main: ModuleType, status: int) -> None:
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that are no daemons
         atexit._run_exitfuncs()
+        status = flushed(status)  # while what a stream of the program's own needs is still there
+        flush_files()  # the collector may close a file before what is buffered above it
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         main.__dict__.clear()
         gc.collect()
     except BaseException:
@@ -114,14 +119,30 @@ def finish(main: ModuleType, status: int) -> None:
     leave(status)
 
 
-def leave(status: int) -> None:
-    """End now. Output that cannot be written any more makes status 120, as in Python."""
+def flushed(status: int) -> int:
+    """Flush standard output and error. What cannot be written any more makes status 120, as in Python; a closed stream does not."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
         except BaseException:
             status = status or 120
-    os._exit(status)
+    return status
+
+
+def flush_files() -> None:
+    """Flush what is still open and buffered, as closing it would: the first streams, which the collector does not list, and all others."""
+    kinds = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+    streams = [each for each in gc.get_objects() if issubclass(type(each), kinds)]
+    streams.sort(key=lambda stream: not issubclass(type(stream), io.TextIOWrapper))  # these first: they write into the others
+    for stream in [sys.__stdout__, sys.__stderr__, *streams]:
+        with contextlib.suppress(BaseException):
+            stream.flush()
+
+
+def leave(status: int) -> None:
+    """End now."""
+    os._exit(flushed(status))
 
 
 def serve_calls(channel: Channel) -> None:
@@ -189,7 +210,7 @@ class Server:
 
     def answer(self, request: bytes) -> tuple[str, bytes]:
         """Do what a request says: (target, attribute, whether to call it, whether only plain values will do, arguments, named ones)."""
-        target, name, is_call, is_plain, arguments, named = decode(request, self.kept.__getitem__, sys.maxsize)
+        target, name, is_call, is_plain, arguments, named = decode(request, self.kept.__getitem__, sys.maxsize, sys.maxsize)
         value = self.find(target, name)
         if is_call:
             value = value(*arguments, **named)

@@ -2,8 +2,8 @@
 
 What is listed fails with EPERM, which Python shows as PermissionError; calls of another architecture (32-bit entry points, x32) end
 the process. The list takes away what reaches other processes, changes or makes namespaces and mounts, opens the network, holds
-memory that no limit counts, or is a wide door into the kernel that no program of a benchmark needs. New calls that are not
-listed stay allowed: they meet a process without capabilities in namespaces of its own.
+memory that no limit counts, loses the CPU time of children, or is a wide door into the kernel that no program of a benchmark needs.
+New calls that are not listed stay allowed: they meet a process without capabilities in namespaces of its own.
 
 The filter is classic BPF, a list of (code, jump if true, jump if false, number); Linux, Documentation/userspace-api/seccomp_filter.rst.
 """
@@ -23,6 +23,8 @@ NEW_NAMESPACES = 0x7E020080
 """CLONE_NEW: TIME 0x80, NS 0x20000, CGROUP, UTS, IPC, USER, PID, NET."""
 TERMINAL_INPUT = (0x5412, 0x541C)
 """TIOCSTI, TIOCLINUX: typing into a terminal."""
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
+SIGCHLD = 17
 
 DENIED = (
     "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "pidfd_getfd", "kcmp", "mount",
@@ -36,6 +38,7 @@ DENIED = (
 )  # fmt: skip
 
 X86_64 = {
+    "mmap": 9, "rt_sigaction": 13,
     "ioctl": 16, "shmget": 29, "socket": 41, "socketpair": 53, "clone": 56, "semget": 64, "msgget": 68, "ptrace": 101, "syslog": 103,
     "personality": 135, "vhangup": 153, "modify_ldt": 154, "pivot_root": 155, "adjtimex": 159, "chroot": 161, "acct": 163,
     "settimeofday": 164, "mount": 165, "umount2": 166, "swapon": 167, "swapoff": 168, "reboot": 169, "sethostname": 170,
@@ -55,7 +58,7 @@ AARCH64 = {
     "migrate_pages": 238, "move_pages": 239, "perf_event_open": 241, "prlimit64": 261, "fanotify_init": 262, "fanotify_mark": 263,
     "name_to_handle_at": 264, "open_by_handle_at": 265, "clock_adjtime": 266, "setns": 268, "process_vm_readv": 270,
     "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "memfd_create": 279, "bpf": 280, "userfaultfd": 282,
-    "kexec_file_load": 294,
+    "kexec_file_load": 294, "rt_sigaction": 134, "mmap": 222,
 }  # fmt: skip
 EVERYWHERE = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429, "fsopen": 430,
@@ -107,6 +110,18 @@ def by_argument(argument: int, test: int, values: tuple[int, ...], is_denied: bo
     return [load(ARGUMENTS + 8 * argument), *tests, hit, miss]
 
 
+def without_shared_memory() -> list[Instruction]:
+    """mmap: EPERM for memory that is shared and no file's: what was touched and then dropped stays in use, and counts as no process's."""
+    tests = [Instruction(ANY_BIT, 0, 2, MAP_ANONYMOUS), Instruction(ANY_BIT, 0, 1, MAP_SHARED)]
+    return [load(ARGUMENTS + 8 * 3), *tests, fail_with(EPERM), ALLOWED]
+
+
+def without_reaping() -> list[Instruction]:
+    """sigaction: EPERM for setting what SIGCHLD does: the CPU time of children that nobody waits for would be lost."""
+    low = [load(ARGUMENTS), Instruction(EQUAL, 0, 4, SIGCHLD), load(ARGUMENTS + 8), Instruction(EQUAL, 0, 3, 0)]
+    return [*low, load(ARGUMENTS + 12), Instruction(EQUAL, 0, 1, 0), ALLOWED, fail_with(EPERM)]
+
+
 def search(bodies: dict[int, list[Instruction]]) -> list[Instruction]:
     """For each number its body, which returns; all others are allowed. Halved again and again: the kernel plays it for every number."""
     numbers = sorted(bodies)
@@ -130,6 +145,8 @@ def rules(machine: str) -> list[Instruction]:
         "socketpair": by_argument(0, EQUAL, (AF_UNIX,), False),
         "ioctl": by_argument(1, EQUAL, TERMINAL_INPUT, True),
         "prlimit64": by_argument(0, EQUAL, (0,), False),  # of the calling process only
+        "mmap": without_shared_memory(),
+        "rt_sigaction": without_reaping(),
     }
     return [
         load(ARCHITECTURE),

@@ -44,11 +44,22 @@ def processes() -> dict[int, Process]:
                 fields = file.read().rpartition(b")")[2].split()
         except OSError:
             continue
+        state, threads, size = fields[0].decode(), int(fields[17]), int(fields[21]) * PAGE
+        if state == "Z" and threads > 1:  # its first thread has ended, and with that what is said of its memory here
+            size = size_by_threads(int(name))
         own, waited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
-        found[int(name)] = Process(
-            int(name), int(fields[1]), fields[0].decode(), own / TICK, waited / TICK, int(fields[17]), int(fields[21]) * PAGE
-        )
+        found[int(name)] = Process(int(name), int(fields[1]), state, own / TICK, waited / TICK, threads, size)
     return found
+
+
+def size_by_threads(number: int) -> int:
+    """Resident bytes of a process, asked of each of its threads."""
+    size = 0
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{number}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{number}/task/{task}/statm", "rb") as file:
+                size = max(size, int(file.read().split()[1]) * PAGE)
+    return size
 
 
 def is_awake(process: Process) -> bool:

@@ -192,6 +192,8 @@ def main() -> None:
     """Start a worker; its options are the one argument, as JSON."""
     enlarge_stack(sys.argv)
     options = json.loads(sys.argv[1])
+    if options["spare"] >= 0:
+        os.close(options["spare"])
     sys.path[:] = [path for path in sys.path if path != options["runner"]] + options["paths"]
     sys.argv[1:] = []
     make_streams()
