@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1bench.harness.errors import DataError, StorageError, UnknownNameError, UsageError
-from r1bench.harness.records import Run, Sampling
+from r1bench.harness.records import Problem, Run, Sampling
 from r1bench.harness.store import check_writable, find_run, read_problems, read_run, run_folders
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ def sampling_of(task: "Task", *, samples: int | None, seed: int, **changes: Any)
     return replace(task.sampling, seed=seed, **given)
 
 
+def problems_of(chosen: list["Task"], data: Path | None, columns: dict[str, str] | None, limit: int | None) -> list[list[Problem]]:
+    """The problems of each task. Data are for the tasks that do not make their own, if there are any."""
+    from r1bench.tasks.loading import load_problems
+
+    is_mixed = any(task.generate is None for task in chosen)
+    return [load_problems(task, None if is_mixed and task.generate else data, columns)[:limit] for task in chosen]
+
+
 def evaluate_checkpoint(
     checkpoint: str,
     task_names: str,
@@ -70,7 +78,6 @@ def evaluate_checkpoint(
     from r1bench.harness.checkpoints import find_checkpoint
     from r1bench.harness.evaluate import check_sampling, evaluate
     from r1bench.harness.samplers import make_sampler
-    from r1bench.tasks.loading import load_problems
     from r1bench.tasks.templates import TEMPLATES
 
     chosen = chosen_tasks(task_names)
@@ -80,8 +87,7 @@ def evaluate_checkpoint(
     if template is not None and template not in TEMPLATES:
         raise UnknownNameError("template", template, TEMPLATES, "docs/tasks.md")
     found = find_checkpoint(checkpoint, allow_pickle=allow_pickle)
-    mixed = any(task.generate is None for task in chosen)  # data are for the tasks that do not make their own problems
-    problems = [load_problems(task, None if mixed and task.generate else data, columns)[:limit] for task in chosen]
+    problems = problems_of(chosen, data, columns, limit)
     check_writable(runs)
     sampler = make_sampler(sampler_name, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
     return [
