@@ -90,20 +90,9 @@ def evaluate_checkpoint(
     problems = problems_of(chosen, data, columns, limit)
     check_writable(runs)
     sampler = make_sampler(sampler_name, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
+    how: dict[str, Any] = {"name": name, "source": checkpoint, "grading_workers": workers, "sandbox": sandbox}
     return [
-        evaluate(
-            task,
-            questions,
-            found,
-            sampler,
-            sampling,
-            TEMPLATES[template or task.template],
-            runs,
-            name=name,
-            source=checkpoint,
-            grading_workers=workers,
-            sandbox=sandbox,
-        )
+        evaluate(task, questions, found, sampler, sampling, TEMPLATES[template or task.template], runs, **how)
         for task, questions, sampling in zip(chosen, problems, samplings, strict=True)
     ]
 

@@ -78,7 +78,7 @@ def run_script(channel: Channel) -> None:
     gc.enable()
     status = 0
     try:
-        exec(code, main.__dict__)
+        exec(code, main.__dict__)  # the point of it all: this process is the sandboxed one, never the harness
     except SystemExit as end:
         status = status_of(end)
     except BaseException as error:
