@@ -13,7 +13,7 @@ ENGINES := $(ENGINES_VENV)/.installed
 PYTHON_SCRIPTS = $(shell grep -slE '^\#!.*python' scripts/*)
 SHELL_SCRIPTS = $(shell grep -slE '^\#!.*bash' scripts/* .ci/run)
 
-.PHONY: help demo test slow sandbox engines lint types wheel
+.PHONY: help demo test slow sandbox browser engines lint types wheel
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -25,14 +25,17 @@ demo: $(USE)  ## evaluate the embedded base, train stage zero, evaluate again, p
 test slow: export OMP_NUM_THREADS ?= 1
 slow: export R1BENCH_REQUIRE_ENGINES ?= 1
 
-test: $(DEVELOP) sandbox  ## the tests, in under 15 minutes on two cores (PYTEST_ARGS=... is passed on)
+test: $(DEVELOP) sandbox browser  ## the tests, in under 15 minutes on two cores (PYTEST_ARGS=... is passed on)
 	$(VENV)/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-slow: $(DEVELOP) $(ENGINES) sandbox  ## the tests that make longer real runs
+slow: $(DEVELOP) $(ENGINES) sandbox browser  ## the tests that make longer real runs
 	$(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
 
 sandbox:  ## install bubblewrap, which isolates programs that a model wrote, where it is missing and you may
 	@scripts/install_sandbox
+
+browser:  ## install a headless Chromium, which the tests of the report's pages need, where it is missing and you may
+	@scripts/install_browser
 
 engines: $(ENGINES)  ## vLLM, TRL and OpenRLHF in .venv-engines, for the tests that need them (3 GB)
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness import __version__, cli_grading
-from r1bench.harness.errors import printable
+from r1bench.harness import __version__, cli_board, cli_compare, cli_gate, cli_grading, cli_report
 from r1bench.harness.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, RUNS, SANDBOX, WORKERS, OneLineErrors, example, show
 
 
@@ -174,75 +173,6 @@ def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
     show(as_json, {"checkpoint": str(checkpoint), "entries": board.to_json(entries)}, text)
 
 
-@main.command(short_help="Every run with score and interval.", epilog=example("r1bench leaderboard --task arithmetic"))
-@click.option("--task", "task_names", multiple=True, help="Only this task; may be given more than once.")
-@RUNS
-@JSON
-def leaderboard(task_names: tuple[str, ...], runs: Path, as_json: bool) -> None:
-    """Every run: score with interval, n, outcomes, tokens, protocol. Different protocols are never ranked together."""
-    from r1bench.harness.commands import all_runs
-    from r1bench.leaderboards import board
-    from r1bench.tasks import get_task
-
-    for name in task_names:
-        get_task(name)
-    found, broken = all_runs(runs)
-    for reason in broken:
-        click.echo(f"Left out: {printable(reason)}", err=True)
-    entries = board.entries(run for run in found if not task_names or run.manifest.task in task_names)
-    show(as_json, board.to_json(entries), board.render(entries))
-
-
-@main.command(short_help="The paired difference of two runs.", epilog=example("r1bench compare tiny-base tiny-base-zero"))
-@click.argument("run_a")
-@click.argument("run_b")
-@RUNS
-@JSON
-def compare(run_a: str, run_b: str, runs: Path, as_json: bool) -> None:
-    """The difference of two runs, B minus A, paired by problem. A run is a folder, an id, or a checkpoint's name."""
-    from r1bench.harness.store import find_run, read_run
-    from r1bench.leaderboards import compare as comparing
-
-    found = comparing.compare(read_run(find_run(runs, run_a)), read_run(find_run(runs, run_b)))
-    show(as_json, comparing.to_json(found), comparing.render(found))
-
-
-@main.command(
-    short_help="Worse than the baseline? By exit code.", epilog=example("r1bench gate tiny-base-zero --baseline tiny-base --margin 2.0")
-)
-@click.argument("checkpoint_or_run")
-@click.option("--baseline", required=True, help="The run to hold it against: a folder, an id, or a checkpoint's name.")
-@click.option("--margin", type=click.FloatRange(min=0), default=2.0, show_default=True, help="Points that may be lost.")
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=128,
-    show_default=True,
-    help="Sequences at once, where a checkpoint is evaluated.",
-)
-@DEVICE
-@PICKLE
-@WORKERS
-@SANDBOX
-@RUNS
-@JSON
-@click.pass_context
-def gate(ctx: click.Context, checkpoint_or_run: str, baseline: str, margin: float, runs: Path, as_json: bool, **options: Any) -> None:
-    """Has it become worse than the baseline? Exit code 0 PASS, 1 FAIL, 3 INSUFFICIENT EVIDENCE, 2 usage error.
-
-    A checkpoint is first evaluated as the baseline was: same problems, template, sampling.
-    """
-    from r1bench.harness.commands import run_for_gate
-    from r1bench.harness.store import find_run, read_run
-    from r1bench.leaderboards import gate as gating
-
-    reference = find_run(runs, baseline)
-    candidate = run_for_gate(checkpoint_or_run, reference, runs, **options)
-    verdict = gating.judge(candidate, read_run(reference), margin=margin)
-    show(as_json, gating.to_json(verdict), gating.render(verdict))
-    ctx.exit(verdict.exit_code)
-
-
 @main.command(short_help="What this machine has, and lacks.", epilog=example("r1bench doctor"))
 @RUNS
 @JSON
@@ -254,7 +184,7 @@ def doctor(runs: Path, as_json: bool) -> None:
     show(as_json, examining.to_json(findings), examining.render(findings))
 
 
-for command in cli_grading.COMMANDS:
+for command in (*cli_grading.COMMANDS, *cli_board.COMMANDS, *cli_compare.COMMANDS, *cli_gate.COMMANDS, *cli_report.COMMANDS):
     main.add_command(command)
 
 

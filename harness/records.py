@@ -266,6 +266,25 @@ class Checkpoint(Record):
 
 
 @dataclass(frozen=True)
+class Noise(Record):
+    """What a backend answers differently when it is asked the very same again: from re-running a slice of a run (`eval --repeat-check`)."""
+
+    num_problems: int
+    num_samples: int
+    """Samples that were drawn again, with their seeds."""
+    num_identical: int
+    """Of these, how many came out with the same text, letter by letter."""
+    num_flips: int
+    """Of these, how many came out with another score."""
+    mean_difference: float
+    """Mean score of the repetition minus that of the first time."""
+    error: float
+    """Standard error that this alone gives pass@1 of the whole run; 0 where every score came out the same."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Versions and device of the repetition."""
+
+
+@dataclass(frozen=True)
 class Run:
     """One evaluation: a checkpoint on a task. What the store reads back and what every statistic starts from."""
 
@@ -274,6 +293,8 @@ class Run:
     manifest: Manifest
     samples: tuple[Sample, ...]
     """Sorted by problem, then index; without repetitions."""
+    noise: Noise | None = None
+    """The backend's own nondeterminism, where it was measured."""
 
     @property
     def is_complete(self) -> bool:

@@ -20,9 +20,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from r1bench.harness.errors import StorageError, UnknownNameError
-from r1bench.harness.records import Manifest, Problem, Run, Sample, canonical_json, digest_of
+from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample, canonical_json, digest_of
 
-MANIFEST, PROBLEMS, SAMPLES, LOCK = "manifest.json", "problems.jsonl", "samples.jsonl", ".lock"
+MANIFEST, PROBLEMS, SAMPLES, NOISE, LOCK = "manifest.json", "problems.jsonl", "samples.jsonl", "noise.json", ".lock"
 
 
 def run_id(manifest: Manifest) -> str:
@@ -225,7 +225,20 @@ def read_run(folder: Path) -> Run:
         raise StorageError(f"{folder / PROBLEMS} is not what this run was asked; restore it from a copy of the run")
     order = {problem.id: number for number, problem in enumerate(problems)}
     ranked = sorted(samples.values(), key=lambda sample: (order.get(sample.problem_id, len(order)), sample.index))
-    return Run(folder.name, manifest, tuple(sample for sample in ranked if sample.index < manifest.n))
+    return Run(folder.name, manifest, tuple(sample for sample in ranked if sample.index < manifest.n), read_noise(folder))
+
+
+def read_noise(folder: Path) -> Noise | None:
+    """What `eval --repeat-check` measured of a run; None where it was not done."""
+    path = folder / NOISE
+    if not path.is_file():
+        return None
+    try:
+        return Noise.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise StorageError(
+            f"{path} cannot be read ({type(error).__name__}); delete it and repeat: r1bench eval ... --repeat-check"
+        ) from error
 
 
 def read_problems(folder: Path) -> list[Problem]:

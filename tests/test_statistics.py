@@ -9,6 +9,7 @@ import pytest
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
+from r1bench.harness.statistics import intervals
 
 MIXED = [[1, 0, 1], [0, 0], [1, 1, 1, 0], [1, 1]]
 
@@ -139,8 +140,8 @@ def test_bootstrap_is_the_same_every_time_and_in_any_order():
 
 
 def test_bootstrap_in_several_chunks_draws_as_many_means(monkeypatch):
-    monkeypatch.setattr(statistics, "CHUNK", 1000)
-    assert sum(statistics._chunks(10_000, 30)) == 10_000
+    monkeypatch.setattr(intervals, "CHUNK", 1000)
+    assert sum(intervals.chunks(10_000, 30)) == 10_000
     assert statistics.bootstrap_interval([0.0, 0.5, 1.0] * 10).method == "bootstrap"
 
 
