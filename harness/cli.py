@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness import __version__, cli_board, cli_compare, cli_gate, cli_grading, cli_report
+from r1bench.harness import __version__, cli_board, cli_compare, cli_gate, cli_grading, cli_metrics, cli_report
 from r1bench.harness.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, RUNS, SANDBOX, WORKERS, OneLineErrors, example, show
 
 
@@ -184,8 +184,9 @@ def doctor(runs: Path, as_json: bool) -> None:
     show(as_json, examining.to_json(findings), examining.render(findings))
 
 
-for command in (*cli_grading.COMMANDS, *cli_board.COMMANDS, *cli_compare.COMMANDS, *cli_gate.COMMANDS, *cli_report.COMMANDS):
-    main.add_command(command)
+for module in (cli_grading, cli_board, cli_compare, cli_gate, cli_metrics, cli_report):
+    for command in module.COMMANDS:
+        main.add_command(command)
 
 
 if __name__ == "__main__":
