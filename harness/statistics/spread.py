@@ -1,4 +1,4 @@
-"""Means of scores and their three standard errors.
+"""Means of scores, their three standard errors, and what their variance is made of.
 
 `scores` is always one row per problem holding the scores of its samples, each 0 ... 1; rows may differ in length. Values and errors are
 fractions, not points. None means "cannot be known from these samples", never 0.
@@ -12,10 +12,28 @@ that of the third, unless the question part would be negative and is set to 0:
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from r1bench.harness.errors import UsageError
 
 Scores = Sequence[Sequence[float]]
+
+
+class VarianceParts(NamedTuple):
+    """What the variance of one sample's score is made of; None where unknown (see `variance_parts`)."""
+
+    within: float | None
+    """Mean over problems of the variance of their samples: luck. Needs two samples of every problem."""
+    between: float | None
+    """Variance of the problems' true scores: some are harder. Needs two problems too; a negative estimate is 0."""
+    within_share: float | None
+    """Of within + between; None too where no score differs from another."""
+    between_share: float | None
+    """Intraclass correlation: how alike two samples of one problem are (Fisher 1925)."""
+    design_effect: float | None
+    """How much larger the variance of pass@1 is than if all samples were of different problems (Kish 1965)."""
+    effective_samples: float | None
+    """So many samples of different problems would say as much."""
 
 
 def question_means(scores: Scores) -> list[float]:
@@ -63,3 +81,26 @@ def question_error(scores: Scores) -> float | None:
     if total is None or resampling is None:
         return None
     return math.sqrt(max(0.0, total**2 - resampling**2))
+
+
+def variance_parts(scores: Scores) -> VarianceParts:
+    """One-way random effects: var(score) = within + between (Miller 2024, section 3; Searle, Casella and McCulloch 1992, chapter 3).
+
+    Problems weigh equally whatever their number of samples, as in pass@1 (the analysis of unweighted means), so that between = N *
+    question_error^2; with equally many samples this is the classical analysis of variance. Raises UsageError where there is nothing to
+    average.
+    """
+    means, num_samples = question_means(scores), sum(len(row) for row in scores)
+    if min(len(row) for row in scores) < 2:
+        return VarianceParts(None, None, None, None, None, None)
+    spreads = [variance(row) for row in scores]
+    within = math.fsum(spreads) / len(scores)
+    if len(scores) < 2:
+        return VarianceParts(within, None, None, None, None, None)
+    noise = math.fsum(spread / len(row) for spread, row in zip(spreads, scores, strict=True)) / len(scores)
+    between = max(0.0, variance(means) - noise)
+    whole = within + between
+    if whole == 0:
+        return VarianceParts(within, between, None, None, None, None)
+    effective = len(scores) * whole / (between + noise)
+    return VarianceParts(within, between, within / whole, between / whole, num_samples / effective, effective)
