@@ -1,20 +1,54 @@
-"""What a run says besides its score: format, length, languages, behaviour, and whether it is complete. Functions over one `Run`.
+"""What a run says besides its score: format, behaviour, mean length, and whether it is complete. Functions over one `Run`.
 
-Left out: standard errors (r1bench.harness.statistics) and tables. Tokens, words and counts are those that the run recorded when it was
-graded (`Sample.behaviour`, keys in tasks/grading/behaviour.py); what was not recorded is None or missing, never 0.
+Left out: several samples per problem (sampled.py), quantiles of the length (lengths.py), standard errors (r1bench.harness.statistics),
+tables. Languages are in languages.py and named here too. Tokens, words and counts are those that the run recorded when it was graded
+(`Sample.behaviour`, keys in tasks/grading/behaviour.py); what was not recorded is None or missing, never 0.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
-from r1bench.harness import statistics
 from r1bench.harness.records import OUTCOMES, Run, Sample
+from r1bench.leaderboards.languages import (
+    MIXED_SHARE,
+    MIXED_WORDS,
+    by_target,
+    chinese,
+    han_share,
+    is_mixed,
+    mixed_share,
+    mixing,
+    words_by_language,
+)
+from r1bench.leaderboards.measures import Mean, Measure, count_measure, mean_and_error, score_measure, share_measure
 
-MIXED_WORDS = 2
-"""Fewer words than this in other languages are a name or a quotation, not mixing."""
-MIXED_SHARE = 0.1
-"""The least share that words in other languages have of a mixed reasoning."""
+__all__ = [
+    "MIXED_SHARE",
+    "MIXED_WORDS",
+    "Mean",
+    "Measure",
+    "Strictness",
+    "asked_style",
+    "behaviours",
+    "by_target",
+    "chinese",
+    "han_share",
+    "is_mixed",
+    "length_unit",
+    "mean_tokens",
+    "mixed_share",
+    "mixing",
+    "outcome_counts",
+    "recorded",
+    "rows",
+    "rule_rates",
+    "shortfall",
+    "strictness",
+    "words_by_language",
+]
+
 STYLE, RULE, PER_1000 = "style:", "rule:", "_per_1000"
 ASKED_BY = {"boxed": "boxed"}
 """Template -> the style of format that it asks for; the others ask for, or are measured by, think-answer."""
@@ -23,22 +57,6 @@ SHARES = ("truncated", "empty_reasoning", "loop", "counting_loop", "repeated", "
 """What is recorded between 0 and 1; all else are counts."""
 NOT_AVERAGED = ("loop_period", "loop_repeats")
 """Of no meaning over completions most of which have no loop."""
-
-
-class Mean(NamedTuple):
-    """A mean per problem and its standard error over questions and samples; None where unknown."""
-
-    value: float | None
-    error: float | None
-
-
-class Measure(NamedTuple):
-    """A mean per problem with its standard error and interval, both over questions and samples; None where unknown."""
-
-    value: float | None
-    error: float | None
-    low: float | None
-    high: float | None
 
 
 class Strictness(NamedTuple):
@@ -79,49 +97,8 @@ def outcome_counts(run: Run) -> dict[str, int]:
 
 def mean_tokens(run: Run, tokens: Callable[[Sample], int]) -> Mean:
     """Mean over problems of a token count, over the samples whose completion has one (imported text has none)."""
-    counted = [
-        [float(tokens(sample)) for sample in samples if sample.completion.num_tokens > 0] for samples in run.samples_by_problem().values()
-    ]
-    known = [row for row in counted if row]
-    if not known:
-        return Mean(None, None)
-    return Mean(math.fsum(statistics.question_means(known)) / len(known), statistics.total_error(known))
-
-
-def words_by_language(sample: Sample) -> dict[str, int]:
-    """Language -> number of the reasoning's words.
-
-    Run folders of version 0.1 counted scripts: their Latin letters are one kind here, and their 'other' (mostly symbols) is left out.
-    """
-    found = sample.languages
-    if "latin" in found or "han" in found:
-        return {"latin": found.get("latin", 0), "zh": found.get("han", 0)}
-    return found
-
-
-def han_share(run: Run) -> float | None:
-    """Share of Chinese words among the words of all reasonings, each Han character being one; None without any word."""
-    counts = [words_by_language(sample) for sample in run.samples]
-    total = sum(sum(count.values()) for count in counts)
-    return sum(count.get("zh", 0) for count in counts) / total if total else None
-
-
-def is_mixed(sample: Sample) -> bool:
-    """Whether a reasoning mixes languages: those other than its most frequent one have 2 words or more and 10 % of all words or more.
-
-    The criterion is ours, and that of the language grader. DeepSeek-R1 names language mixing (arXiv 2501.12948) and rewards the share
-    of target-language words, without a threshold.
-    """
-    counts = words_by_language(sample).values()
-    foreign = sum(counts) - max(counts, default=0)
-    return foreign >= MIXED_WORDS and foreign >= MIXED_SHARE * sum(counts)
-
-
-def mixed_share(run: Run) -> float | None:
-    """Share of samples whose reasoning is mixed; None where no words were counted."""
-    if han_share(run) is None:
-        return None
-    return sum(is_mixed(sample) for sample in run.samples) / len(run.samples)
+    counted = [[tokens(sample) for sample in samples if sample.completion.num_tokens > 0] for samples in run.samples_by_problem().values()]
+    return Mean(*mean_and_error([sum(row) / len(row) for row in counted if row]))
 
 
 def asked_style(run: Run) -> str:
@@ -131,8 +108,29 @@ def asked_style(run: Run) -> str:
 
 def recorded(run: Run, prefix: str) -> list[str]:
     """What stands behind a prefix in the behaviour of every sample, in the order of the first."""
-    first = run.samples[0].behaviour if run.samples else {}
-    return [key.removeprefix(prefix) for key in first if key.startswith(prefix) and all(key in sample.behaviour for sample in run.samples)]
+    return [key.removeprefix(prefix) for key in _shared_keys(run) if key.startswith(prefix)]
+
+
+def _shared_keys(run: Run) -> list[str]:
+    """The keys that every sample's behaviour has, in the order of the first."""
+    if not run.samples:
+        return []
+    first = run.samples[0].behaviour.keys()
+    shared = set(first).intersection(*(sample.behaviour for sample in run.samples if sample.behaviour.keys() != first))
+    return [key for key in first if key in shared]
+
+
+def _behaviours(run: Run) -> list[list[dict[str, float]]]:
+    """What was recorded of each sample, by problem."""
+    return [[sample.behaviour for sample in samples] for samples in run.samples_by_problem().values()]
+
+
+def _means(problems: Sequence[Sequence[Mapping[str, float]]], key: str) -> list[float]:
+    """The mean of one recorded thing in each problem."""
+    if all(len(samples) == 1 for samples in problems):
+        return [float(samples[0][key]) for samples in problems]
+    value = itemgetter(key)
+    return [sum(map(value, samples)) / len(samples) for samples in problems]
 
 
 def strictness(run: Run, style: str, level: float = 0.95) -> Strictness | None:
@@ -141,106 +139,69 @@ def strictness(run: Run, style: str, level: float = 0.95) -> Strictness | None:
     strict counts a sample's score only if it keeps the format, the tax only if it does not: both are taken within each sample, so their
     intervals (`statistics.interval`) are of paired differences, and lenient = strict + tax exactly.
     """
-    if not run.samples or (style != "think-answer" and style not in recorded(run, STYLE)):
+    key = STYLE + style
+    if not run.samples or (style != "think-answer" and not all(key in sample.behaviour for sample in run.samples)):
         return None
-
-    def keeps(sample: Sample) -> float:
-        return sample.behaviour.get(STYLE + style, float(sample.format_ok))
-
-    kept = rows(run, lambda sample: sample.grade.score * keeps(sample))
-    lost = rows(run, lambda sample: sample.grade.score * (1 - keeps(sample)))
-    strict, tax = statistics.pass_at_1(kept), statistics.pass_at_1(lost)
-    (strict_low, strict_high, _), (tax_low, tax_high, _) = statistics.interval(kept, level), statistics.interval(lost, level)
-    strict_error, tax_error = statistics.total_error(kept), statistics.total_error(lost)
-    return Strictness(style, strict + tax, strict, strict_error, strict_low, strict_high, tax, tax_error, tax_low, tax_high)
+    kept, lost = [], []
+    for samples in run.samples_by_problem().values():
+        scores = [sample.grade.score for sample in samples]
+        keeps = [sample.behaviour.get(key, sample.format_ok) for sample in samples]
+        kept.append([score * keep for score, keep in zip(scores, keeps, strict=True)])
+        lost.append([score * (1 - keep) for score, keep in zip(scores, keeps, strict=True)])
+    strict, tax = score_measure(kept, level), score_measure(lost, level)
+    return Strictness(style, strict.value + tax.value, *strict, *tax)
 
 
-def mean_of(run: Run, key: str, level: float = 0.95) -> Measure:
-    """Mean over problems of something that every sample has in `Sample.behaviour`.
-
-    The interval of a share is Wilson's with one trial per problem (wide on purpose, and never of zero width), that of a count is t.
-    """
-    values = rows(run, lambda sample: sample.behaviour[key])
-    value, error = statistics.pass_at_1(values), statistics.total_error(values)
+def _measure(means: Sequence[float], key: str, level: float) -> Measure:
+    """A recorded thing from its mean in each problem: a share has `mean_interval`, a count `count_measure`."""
     if key in SHARES or key.startswith(RULE):
-        low, high, _ = statistics.wilson_interval(min(value, 1.0) * len(values), len(values), level)
-        return Measure(value, error, low, high)
-    return _with_t(value, error, len(values), level)
-
-
-def _with_t(value: float, error: float | None, size: int, level: float) -> Measure:
-    """A mean of something that is never negative, with its t interval."""
-    if error is None:
-        return Measure(value, None, None, None)
-    half = statistics.student_t(level, size - 1) * error
-    return Measure(value, error, max(0.0, value - half), value + half)
+        return share_measure(means, level)
+    return count_measure(*mean_and_error(means), len(means), level)
 
 
 def rule_rates(run: Run, level: float = 0.95) -> dict[str, Measure]:
     """Format rule -> the share of samples that keep it."""
-    return {rule: mean_of(run, RULE + rule, level) for rule in recorded(run, RULE)}
+    problems = _behaviours(run)
+    return {rule: _measure(_means(problems, RULE + rule), RULE + rule, level) for rule in recorded(run, RULE)}
 
 
 def length_unit(run: Run) -> str:
     """'tokens' if every sample's reasoning is counted in tokens, otherwise 'words'; '' where nothing was recorded."""
-    lengths = recorded(run, "reasoning_")
-    return "tokens" if "tokens" in lengths else "words" if "words" in lengths else ""
+    for unit in ("tokens", "words"):
+        if run.samples and all(f"reasoning_{unit}" in sample.behaviour for sample in run.samples):
+            return unit
+    return ""
 
 
-def per_1000(run: Run, key: str, length_key: str, level: float = 0.95) -> Measure:
+def _per_1000(counts: Sequence[float], lengths: Sequence[float], level: float) -> Measure:
     """A count per 1,000 of a length, all of one over all of the other: a long reasoning weighs more than a short one.
 
     Ratio of means over problems with its linearised standard error (Cochran 1977, section 6.4), without the finite-population factor.
     None without any length; the error is None for one problem.
     """
-    counts = statistics.question_means(rows(run, lambda sample: sample.behaviour[key]))
-    lengths = statistics.question_means(rows(run, lambda sample: sample.behaviour[length_key]))
     total, size = math.fsum(lengths), len(lengths)
     if not total:
         return Measure(None, None, None, None)
     share = math.fsum(counts) / total
+    if not share:
+        found = count_measure(0.0, 0.0 if size > 1 else None, size, level)
+        return found if found.high is None else found._replace(high=1000 * found.high * size / total)
     squares = math.fsum((count - share * length) ** 2 for count, length in zip(counts, lengths, strict=True))
-    return _with_t(1000 * share, 1000 * math.sqrt(squares * size / (size - 1)) / total if size > 1 else None, size, level)
+    return count_measure(1000 * share, 1000 * math.sqrt(squares * size / (size - 1)) / total if size > 1 else None, size, level)
 
 
 def behaviours(run: Run, level: float = 0.95) -> dict[str, Measure]:
     """Everything recorded about how the completions reason, averaged; counts of reflection also per 1,000 tokens of reasoning.
 
-    The two kinds of length (`reasoning_words`, `reasoning_tokens`) are among them, as more of anything may only be longer. Per 1,000
-    words where not all tokens are known (`length_unit`).
+    Means over problems. Shares have `statistics.mean_interval`, counts a t interval. The two kinds of length (`reasoning_words`,
+    `reasoning_tokens`) are among them, as more of anything may only be longer. Per 1,000 words where not all tokens are known
+    (`length_unit`).
     """
-    plain = [key for key in recorded(run, "") if ":" not in key and not key.endswith(PER_1000) and key not in NOT_AVERAGED]
-    found = {key: mean_of(run, key, level) for key in plain}
-    for key in REFLECTIONS:
-        if key in found:
-            found[key + PER_1000] = per_1000(run, key, f"reasoning_{length_unit(run)}", level)
-    return found
-
-
-def by_target(run: Run, level: float = 0.95) -> dict[str, dict[str, float | int | None]]:
-    """Language that was asked for -> how much of the reasoning is in it, for runs that the language grader judged; else nothing.
-
-    share is the mean over problems of the share of words in that language, with `statistics.interval`; mixed the share of samples whose
-    reasoning mixes languages; switches_per_1000_words the mean over samples that have words.
-    """
-    members: dict[str, dict[str, list[Sample]]] = {}
-    for sample in run.samples:
-        if "target" in sample.grade.details and "switches_per_1000_words" in sample.grade.details:
-            members.setdefault(str(sample.grade.details["target"]), {}).setdefault(sample.problem_id, []).append(sample)
-    found: dict[str, dict[str, float | int | None]] = {}
-    for target, problems in sorted(members.items()):
-        scores = [[sample.grade.score for sample in samples] for samples in problems.values()]
-        samples = [sample for group in problems.values() for sample in group]
-        switches = [sample.grade.details["switches_per_1000_words"] for sample in samples]
-        known = [float(value) for value in switches if value is not None]
-        low, high, _ = statistics.interval(scores, level)
-        found[target] = {
-            "num_problems": len(problems),
-            "num_samples": len(samples),
-            "share": statistics.pass_at_1(scores),
-            "low": low,
-            "high": high,
-            "mixed": sum(bool(sample.grade.details.get("mixed")) for sample in samples) / len(samples),
-            "switches_per_1000_words": math.fsum(known) / len(known) if known else None,
-        }
+    problems, keys = _behaviours(run), recorded(run, "")
+    plain = [key for key in keys if ":" not in key and not key.endswith(PER_1000) and key not in NOT_AVERAGED]
+    means = {key: _means(problems, key) for key in plain}
+    found = {key: _measure(each, key, level) for key, each in means.items()}
+    lengths = next((means[key] for key in ("reasoning_tokens", "reasoning_words") if key in means), None)
+    if lengths is not None:
+        found |= {key + PER_1000: _per_1000(means[key], lengths, level) for key in REFLECTIONS if key in means}
     return found

@@ -9,7 +9,7 @@ from fakes_runs import make_run, make_sample
 
 from r1bench.harness import statistics
 from r1bench.harness.records import Grade
-from r1bench.leaderboards import board, details, metrics, tables
+from r1bench.leaderboards import board, details, measures, metrics, tables
 from r1bench.tasks.grading.behaviour import measure
 from r1bench.tasks.grading.format import RULES, STYLES
 
@@ -74,7 +74,7 @@ def test_old_runs_have_a_tax_by_format_ok_and_none_for_other_styles():
 def test_every_rule_has_a_rate_with_its_error():
     rates = metrics.rule_rates(run_of([(GOOD, 1), (BARE, 1)], [(BARE, 1), (BARE, 1)]))
     assert list(rates) == list(RULES)
-    assert rates["think_open"] == (0.25, statistics.total_error([[1, 0], [0, 0]]), *statistics.wilson_interval(0.5, 2)[:2])
+    assert rates["think_open"] == (0.25, statistics.total_error([[1, 0], [0, 0]]), *statistics.mean_interval([0.5, 0])[:2])
     assert rates["box_closed"][:2] == (1.0, 0.0)
 
 
@@ -83,6 +83,28 @@ def test_means_are_over_problems_with_their_error():
     error = statistics.total_error([[2, 2], [0]])
     assert found["reflection_r1"] == (1.0, error, 0.0, pytest.approx(1 + statistics.student_t(0.95, 1) * error))
     assert "loop_period" not in found
+
+
+@pytest.mark.parametrize("values", [[0.0] * 7, [1.0] * 7, [1.0], [0.0], [0.5] * 7, [0.5, 1.0, 0.0], [-3.0, 0.5, 9.0]])
+def test_a_share_has_mean_error_and_interval_of_its_problems(values):
+    found, within = measures.share_measure(values), [min(max(value, 0.0), 1.0) for value in values]
+    assert found.value == pytest.approx(statistics.pass_at_1([within]))
+    assert found.error == pytest.approx(statistics.total_error([[value] for value in within]))
+    assert found[2:] == pytest.approx(statistics.mean_interval(within)[:2])
+
+
+def test_a_count_of_nothing_has_the_interval_of_a_poisson_count_with_one_trial_per_problem():
+    found = metrics.behaviours(run_of(*[[(GOOD, 1), (GOOD, 1)]] * 20))
+    assert found["code_blocks"][:3] == (0.0, 0.0, 0.0)
+    assert math.exp(-20 * found["code_blocks"].high) == pytest.approx(0.025)
+    per_token = found["reflection_dr_grpo_per_1000"].high * found["reasoning_tokens"].value / 1000
+    assert per_token == pytest.approx(found["code_blocks"].high)
+
+
+def test_what_some_samples_lack_is_not_averaged():
+    full, lacking = make_sample("p0000", 0, 1, behaviour={"loop": 0, "answers": 1}), make_sample("p0001", 0, 1, behaviour={"answers": 2})
+    for samples in ([full, lacking], [lacking, full]):
+        assert list(metrics.behaviours(make_run([[1], [1]], samples=samples))) == ["answers"]
 
 
 def test_a_share_of_nothing_has_an_interval_of_more_than_nothing():
@@ -135,7 +157,7 @@ def test_the_style_is_the_one_that_the_template_asks_for():
 def test_the_block_shows_strict_score_tax_and_length_beside_reflection():
     text = board.render([board.entry(run_of(*[[(GOOD, 1), (BARE, 1)]] * 10))])
     block = text[text.index("form: think-answer") :].splitlines()
-    assert block[3].split()[:3] == ["tiny", "50.0±26.3", "50.0±26.3"]
+    assert block[3].split()[:3] == ["tiny", "50.0±20.1", "50.0±20.1"]
     assert block[4].split()[0] == "8.2±0.0"
     assert "tax: what the score loses" in " ".join(text.split())
 

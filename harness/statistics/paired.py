@@ -1,4 +1,4 @@
-"""Two runs over the same problems: the difference, its error, its interval, a test. Left out: decisions (gate)."""
+"""Two runs over the same problems: the difference, its error, its interval, tests. Left out: decisions (gate)."""
 
 import math
 from collections import Counter
@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.statistics.distributions import student_t
+from r1bench.harness.statistics.evidence import Evidence, Questions, Side, can_fix_questions, evidence, tail_p, tally
 from r1bench.harness.statistics.intervals import chunks
-from r1bench.harness.statistics.spread import Scores, question_means, resampling_error, variance
+from r1bench.harness.statistics.spread import Scores, resampling_error, variance
+from r1bench.harness.statistics.student import t_quantile
 
 if TYPE_CHECKING:
     import numpy
 
-FEW_DIFFERENCES = 10
-"""When fewer problems than this stand out from the rest, the spread of paired differences is not to be trusted."""
 MAX_EXACT_FLIPS = 12
 """Up to this many differences all 2^n signs are tried; beyond, a seeded draw of them."""
 
@@ -26,7 +25,7 @@ class PairedDifference(NamedTuple):
     low: float
     high: float
     method: str
-    """'t', or 'adjusted' (see `paired_difference`)."""
+    """'satterthwaite': from the spread of samples within problems. 't': from the spread of the differences over problems."""
     total_error: float | None
     """Over questions and samples: what an interval about other questions of this kind needs. None for one problem."""
     resampling_error: float | None
@@ -40,6 +39,26 @@ class PairedDifference(NamedTuple):
     """Problems that B answers better than A."""
     losses: int
     ties: int
+    degrees: float
+    """Degrees of freedom behind interval_error; 0 where nothing can be concluded."""
+    questions: Questions
+    """What the interval is about: these very questions ('fixed'), or questions like these ('random')."""
+
+
+def _signed_sums(values: "numpy.ndarray", num_resamples: int, seed: int) -> "numpy.ndarray":
+    """Sums of the values under random signs. Of m equal values, m - 2 x Binomial(m, 1/2) count: no sign is drawn twice."""
+    import numpy as np
+
+    sizes, counts = np.unique(np.round(np.abs(values), 12), return_counts=True)
+    generator = np.random.default_rng(seed)
+    if len(sizes) > len(values) / 4:
+        sizes, counts = np.abs(values), np.ones(len(values), dtype=int)
+    draw = (lambda shape: generator.integers(0, 2, shape, dtype=np.int8)) if len(sizes) == len(values) else None
+    drawn = [
+        (counts - 2.0 * (draw((rows, len(sizes))) if draw else generator.binomial(counts, 0.5, (rows, len(sizes))))) @ sizes
+        for rows in chunks(num_resamples, len(sizes))
+    ]
+    return np.concatenate(drawn)
 
 
 def sign_flip_p_value(differences: Sequence[float], *, num_resamples: int = 10_000, seed: int = 0) -> float:
@@ -53,15 +72,10 @@ def sign_flip_p_value(differences: Sequence[float], *, num_resamples: int = 10_0
     if nonzero.size == 0:
         return 1.0
     threshold = abs(nonzero.sum()) - 1e-9
-
-    def hits(flips: "numpy.ndarray") -> int:
-        return int(np.count_nonzero(np.abs(nonzero.sum() - 2 * (flips @ nonzero)) >= threshold))
-
     if nonzero.size <= MAX_EXACT_FLIPS:
-        patterns = np.arange(2**nonzero.size)[:, None] >> np.arange(nonzero.size) & 1
-        return hits(patterns) / len(patterns)
-    generator = np.random.default_rng(seed)
-    found = sum(hits(generator.integers(0, 2, (rows, nonzero.size))) for rows in chunks(num_resamples, nonzero.size))
+        patterns = 1 - 2 * (np.arange(2**nonzero.size)[:, None] >> np.arange(nonzero.size) & 1)
+        return int(np.count_nonzero(np.abs(patterns @ nonzero) >= threshold)) / len(patterns)
+    found = int(np.count_nonzero(np.abs(_signed_sums(nonzero, num_resamples, seed)) >= threshold))
     return (found + 1) / (num_resamples + 1)
 
 
@@ -74,39 +88,47 @@ def adjusted_error(squares: float, total: float, num_problems: int) -> float:
     return math.sqrt((squares + 2 - total**2 / size) / (size - 1) / size)
 
 
-def paired_difference(scores_a: Scores, scores_b: Scores, level: float = 0.95) -> PairedDifference:
+def paired_difference(
+    scores_a: Scores, scores_b: Scores, level: float = 0.95, *, questions: Questions = "random", noise_error: float = 0.0
+) -> PairedDifference:
     """B - A, problem by problem; row i of both is one problem. Pairing removes shared difficulty (Miller 2024).
 
-    The interval is 't' on the differences. Where fewer than 10 problems depart from the commonest difference (two
-    saturated checkpoints, a handful of problems) their spread is an accident, 0 at worst: 'adjusted' then adds two
-    imaginary problems, one won and one lost (Bonett and Price 2012), so that the interval never has zero width.
-    Raises UsageError without problems.
+    The interval is mean -+ t x error with the error and the degrees of freedom of `evidence`, for 'random' or 'fixed' questions,
+    and never of zero width; `noise_error` is the least error it may rest on. Both errors are reported whichever is used. Raises
+    UsageError without problems.
     """
     if len(scores_a) != len(scores_b):
         raise UsageError(f"{len(scores_a)} and {len(scores_b)} problems cannot be paired; keep those that both answered")
-    means = zip(question_means(scores_a), question_means(scores_b), strict=True)
-    differences = [round(mean_b - mean_a, 12) for mean_a, mean_b in means]
-    count, total = len(differences), math.fsum(differences)
-    mean = total / count
-    is_few = count - Counter(differences).most_common(1)[0][1] < FEW_DIFFERENCES
-    plain_error = math.sqrt(variance(differences) / count) if count > 1 else None
-    if is_few or plain_error is None:
-        error = adjusted_error(math.fsum(value**2 for value in differences), total, count)
-        center, reach = total / (count + 2), student_t(level, count + 1) * error
-    else:
-        error, center, reach = plain_error, mean, student_t(level, count - 1) * plain_error
+    a, b = tally(scores_a), tally(scores_b)
+    mean, error, degrees = (float(value) for value in evidence(a, b, questions=questions, noise_error=noise_error))
+    reach = t_quantile((1 + level) / 2, degrees) * error if degrees else 2.0
+    differences = [round(value, 12) for value in (b.mean - a.mean).tolist()]
+    count, signs = len(differences), Counter((value > 0) - (value < 0) for value in differences)
     parts = resampling_error(scores_a), resampling_error(scores_b)
     return PairedDifference(
         mean=mean,
-        low=max(-1.0, min(center - reach, mean)),
-        high=min(1.0, max(center + reach, mean)),
-        method="adjusted" if is_few else "t",
-        total_error=plain_error,
+        low=max(-1.0, mean - reach),
+        high=min(1.0, mean + reach),
+        method="satterthwaite" if questions == "fixed" and can_fix_questions(a, b) else "t",
+        total_error=math.sqrt(variance(differences) / count) if count > 1 else None,
         resampling_error=None if parts[0] is None or parts[1] is None else math.hypot(parts[0], parts[1]),
         interval_error=error,
         p_value=sign_flip_p_value(differences),
         num_problems=count,
-        wins=sum(value > 0 for value in differences),
-        losses=sum(value < 0 for value in differences),
-        ties=sum(value == 0 for value in differences),
+        wins=signs[1],
+        losses=signs[-1],
+        ties=signs[0],
+        degrees=degrees,
+        questions=questions,
     )
+
+
+def one_sided_p(difference: PairedDifference, threshold: float, *, side: Side) -> float:
+    """How surprising this would be if the true difference were just `threshold`: small where it is shown to be above (below) it.
+
+    Below alpha exactly where the one-sided 1 - alpha bound, the end of the two-sided interval of level 1 - 2 alpha, is beyond it.
+    1 where nothing can be concluded (no degrees of freedom). Two identical evaluations (method 'identical') differ by exactly 0.
+    """
+    if difference.method == "identical":
+        return 0.0 if (threshold < 0 if side == "above" else threshold > 0) else 1.0
+    return float(tail_p(Evidence(difference.mean, difference.interval_error, difference.degrees), threshold, side=side))

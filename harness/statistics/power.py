@@ -1,6 +1,24 @@
-"""What a comparison of a given size could show, before anything is spent. Left out: what was shown (paired.py)."""
+"""What a comparison of a given size could show, before anything is spent. Left out: what was shown (paired.py).
 
+    plan(0.13, 30, 16).detectable          # AIME24, 16 samples each: 5.8 points with 80 % power at one-sided 5 %
+    samples_needed(0.13, 30, 0.02)         # samples per problem that make it 2 points
+
+A difference is 'shown' when the one-sided 1 - alpha bound of `evidence` lies beyond a threshold. Its error is foreseen from the variance
+within problems, imaginary samples included; the chance of showing it as for the noncentral t distribution, approximated as in Abramowitz
+and Stegun 26.7.10.
+"""
+
+import math
 from typing import NamedTuple
+
+from r1bench.harness.errors import UsageError
+from r1bench.harness.statistics.distributions import normal_probability, normal_quantile
+from r1bench.harness.statistics.student import t_quantile
+
+MOST_SAMPLES = 1_000_000
+"""Samples per problem beyond which advice is no advice."""
+OPEN_VARIANCE = 1 / 6
+"""Mean of p (1 - p) over problems whose chance p may be anything from 0 to 1."""
 
 
 class Plan(NamedTuple):
@@ -17,6 +35,32 @@ class Plan(NamedTuple):
     """The least true difference that is shown with `power` at one-sided `alpha`; also the least margin that an equal candidate passes."""
     alpha: float
     power: float
+    degrees: float
+    """Degrees of freedom that are to be expected behind the error."""
+    spread: float
+    """Standard deviation of the difference itself: the error without its imaginary samples."""
+
+
+def _degrees(variance: float, num_problems: int, samples_a: int, samples_b: int, question_variance: float) -> float:
+    """Degrees of freedom to expect: problems that are sometimes right and sometimes wrong count, the others say nothing of spread.
+
+    Their share is taken as variance / (1/6), as if each problem were either open, with any chance, or settled.
+    """
+    if question_variance > 0 or min(samples_a, samples_b) < 2:
+        return num_problems - 1.0
+    open_problems = num_problems * variance / OPEN_VARIANCE
+    parts = [(1 / samples**2, samples - 1) for samples in (samples_a, samples_b)]
+    share = (1 / samples_a + 1 / samples_b) ** 2 / sum(squared / degrees for squared, degrees in parts)
+    return max(4.0, open_problems * share)
+
+
+def _bound(spread: float, error: float, alpha: float, degrees: float) -> tuple[float, float]:
+    """Mean and standard deviation of how far the 1 - alpha bound lies below the true difference (Abramowitz and Stegun 26.7.10).
+
+    There the estimate is divided by its error; here the error, with its imaginary samples, is larger than the estimate's spread.
+    """
+    limit = t_quantile(1 - alpha, degrees) * error
+    return limit * (1 - 1 / (4 * degrees)), math.hypot(spread, limit / math.sqrt(2 * degrees))
 
 
 def plan(
@@ -29,18 +73,40 @@ def plan(
     alpha: float = 0.05,
     power: float = 0.8,
 ) -> Plan:
-    """What `num_problems` with so many samples each can show.
+    """What `num_problems` with so many samples each can show; `samples_b` is `samples_a` where it is not given.
 
     Args:
         variance: mean over problems of the variance of one sample's score within its problem (p (1 - p) for right or wrong).
         question_variance: variance over problems of the true difference; 0 where the questions are fixed.
+
+    Raises UsageError for sizes below 1 (problems: 2), a variance below 0, alpha outside 0 ... 0.5 or power outside alpha ... 1.
     """
-    raise NotImplementedError
+    samples_b = samples_a if samples_b is None else samples_b
+    if num_problems < 2 or min(samples_a, samples_b) < 1:
+        given = f"{num_problems} problems with {samples_a} and {samples_b} samples"
+        raise UsageError(f"{given} show nothing; plan at least 2 problems with a sample each")
+    if min(variance, question_variance) < 0:
+        raise UsageError(f"variances {variance:g} and {question_variance:g} cannot be negative; a score of 0 ... 1 has 0 ... 0.25")
+    if not (0 < alpha < 0.5 and alpha < power < 1):
+        raise UsageError(
+            f"alpha {alpha:g} with power {power:g} is no test; give 0 < alpha < 0.5 and alpha < power < 1, such as 0.05 and 0.8"
+        )
+    squared = (variance * (1 / samples_a + 1 / samples_b) + question_variance) / num_problems
+    imaginary = (1 / samples_a**2 + 1 / samples_b**2) / num_problems**2
+    spread, error = math.sqrt(squared), math.sqrt(squared + imaginary)
+    degrees = _degrees(variance, num_problems, samples_a, samples_b, question_variance)
+    reach, deviation = _bound(spread, error, alpha, degrees)
+    detectable = reach + normal_quantile(power) * deviation
+    return Plan(num_problems, samples_a, samples_b, error, detectable, alpha, power, degrees, spread)
 
 
 def power_of(plan: Plan, difference: float, threshold: float) -> float:
-    """Chance that a one-sided test at plan.alpha shows the true `difference` to lie above `threshold` (both fractions)."""
-    raise NotImplementedError
+    """Chance that a one-sided test at plan.alpha shows the true `difference` to lie above `threshold` (both fractions).
+
+    For 'below', give both with the other sign.
+    """
+    reach, deviation = _bound(plan.spread, plan.error, plan.alpha, plan.degrees)
+    return normal_probability((difference - threshold - reach) / deviation)
 
 
 def samples_needed(
@@ -53,5 +119,22 @@ def samples_needed(
     alpha: float = 0.05,
     power: float = 0.8,
 ) -> int | None:
-    """Samples per problem (of both runs, or of the candidate where the baseline's are given) that detect `margin`; None if none do."""
-    raise NotImplementedError
+    """Samples per problem (of both runs, or of the candidate where the baseline's are given) that detect `margin`; None if none do.
+
+    None too where it would take more than 1,000,000.
+    """
+
+    def is_enough(samples: int) -> bool:
+        first = samples if samples_a is None else samples_a
+        sizes = {"question_variance": question_variance, "alpha": alpha, "power": power}
+        return plan(variance, num_problems, first, samples, **sizes).detectable <= margin
+
+    if not is_enough(MOST_SAMPLES):
+        return None
+    low, high = 0, 1
+    while not is_enough(high):
+        low, high = high, min(2 * high, MOST_SAMPLES)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high

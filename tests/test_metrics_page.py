@@ -1,0 +1,98 @@
+"""`r1bench metrics`: the page of one run as text and JSON, its refusals, hostile names."""
+
+import json
+import random
+
+import pytest
+from click.testing import CliRunner
+from fakes_runs import make_run, make_sample
+
+from r1bench.harness import cli_metrics, store
+from r1bench.harness.errors import UsageError
+from r1bench.harness.records import Completion, Grade, Problem, digest_of
+from r1bench.leaderboards import metrics_page, tables
+from r1bench.tasks.grading.behaviour import measure
+
+
+def long_run(num_problems=30, n=8, **changes):
+    """Mixed outcomes, large token counts, behaviour of real texts."""
+    draw, samples = random.Random(0), []
+    for number in range(num_problems):
+        for index in range(n):
+            tokens, outcome = draw.randrange(1, 32_769), draw.choice(["correct", "wrong", "unparsed", "truncated", "failed"])
+            text = "<think>wait, but 你好 再见</think><answer>4</answer>"
+            score = float(outcome == "correct")
+            grade = Grade(outcome, score, str(draw.randrange(5)), "", "integer", "1")
+            done = Completion(text, "length" if outcome == "truncated" else "stop", tokens)
+            behaviour = measure(text, "", done.finish_reason, tokens)
+            languages = {"en": 2, "zh": 4}
+            fields = {"grade": grade, "completion": done, "behaviour": behaviour, "languages": languages, "reasoning_tokens": tokens}
+            samples.append(make_sample(f"p{number:04d}", index, score, **fields))
+    return make_run([[0.0] * n] * num_problems, samples=samples, sampling={"max_tokens": 32_768}, **changes)
+
+
+def test_the_page_fits_80_columns_with_long_names_and_large_numbers():
+    runs = [long_run(name="小模型" * 20), make_run([[1.0] * 4] * 5000), make_run([[0.25, 1.0]] * 3, grader="language", name="x" * 200)]
+    for run in runs:
+        text = metrics_page.render(metrics_page.measure(run))
+        assert max(map(tables.display_width, text.splitlines())) <= 80
+
+
+def test_the_page_says_every_number_with_interval_and_n():
+    text = metrics_page.render(metrics_page.measure(make_run([[1, 1, 0, 0], [1, 0, 0, 0]] * 10)))
+    assert "20 problems x 4" in text
+    lines = text.splitlines()
+    assert next(line for line in lines if line.startswith("   4 ")).split()[:3] == ["4", "100", "[83.9,"]
+    assert next(line for line in lines if line.startswith("correct")).split()[-3:] == ["30", "of", "80"]
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal():
+    text = metrics_page.render(metrics_page.measure(long_run(2, 2, name="a\x1b[31mb", task="t\n")))
+    assert "\x1b" not in text
+    assert "a?[31mb on t?" in text
+
+
+def test_json_is_plain_and_has_what_the_text_has():
+    found = metrics_page.measure(long_run())
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert {"several", "outcomes", "lengths", "format", "strictness", "format_rules", "languages", "behaviour"} <= set(found)
+    assert metrics_page.render(json.loads(json.dumps(found))) == metrics_page.render(found)
+
+
+def test_a_run_of_one_problem_and_one_sample_has_a_page_without_nan():
+    text = metrics_page.render(metrics_page.measure(make_run([[1]])))
+    assert "nan" not in text
+    assert "pass@k" in text
+
+
+def test_an_incomplete_run_has_no_page():
+    with pytest.raises(UsageError, match="incomplete 3/4"):
+        metrics_page.measure(make_run([[1, 0], [1]]))
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A run on disk, and a way to call the command on it."""
+    problems = [Problem(f"p{number:04d}", f"question {number}", ("1",)) for number in range(6)]
+    run = make_run([[1, 0, 1, 1]] * 6, problems_digest=digest_of([problem.digest() for problem in problems]))
+    with store.open_run(tmp_path, run.manifest, problems) as writer:
+        for sample in run.samples:
+            writer.append(sample)
+    return lambda *options: CliRunner().invoke(cli_metrics.metrics, ["tiny", "--runs", str(tmp_path), *options])
+
+
+def test_the_command_prints_what_was_asked_for(stored):
+    found = json.loads(stored("--k", "1,3", "--budget", "8,12", "--json").output)["several"]
+    assert [name for name in found if name.startswith("pass@")] == ["pass@1", "pass@3"]
+    assert [point["tokens"] for point in found["budgets"]] == [8, 12]
+    assert "pass@k" in stored().output
+
+
+def test_the_command_refuses_more_than_there_is(stored):
+    assert "draw at least 16 samples: r1bench eval ... --samples 16" in str(stored("--k", "16").exception)
+    assert "it had at most 512" in str(stored("--budget", "1024").exception)
+
+
+@pytest.mark.parametrize("wrong", ["0", "1,x", "", "1,,2", "-1", "²"])
+def test_the_command_refuses_what_is_no_list_of_numbers(stored, wrong):
+    assert "give whole numbers above 0" in stored("--k", wrong).output
