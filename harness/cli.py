@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from r1bench.harness import __version__, cli_board, cli_compare, cli_gate, cli_grading, cli_metrics, cli_report
+from r1bench.harness.errors import printable
 from r1bench.harness.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, RUNS, SANDBOX, WORKERS, OneLineErrors, example, show
 
 
@@ -71,7 +72,8 @@ def tasks_check(ctx: click.Context, name: str, data: tuple[Path, ...], columns: 
     short_help="Sample a checkpoint and grade it.",
     epilog=example(
         "r1bench eval tiny-base --tasks arithmetic\n"
-        "r1bench eval ckpt/ --tasks gsm8k,math500 --data problems/ --samples 4 --limit 100 --max-tokens 2048"
+        "r1bench eval ckpt/ --tasks gsm8k,math500 --data problems/ --samples 4 --limit 100 --max-tokens 2048\n"
+        "r1bench eval tiny-base --tasks arithmetic --repeat-check 32 --repeat-batch-size 16"
     ),
 )
 @click.argument("checkpoint")
@@ -91,6 +93,16 @@ def tasks_check(ctx: click.Context, name: str, data: tuple[Path, ...], columns: 
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Sequences at once.")
 @DEVICE
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@click.option(
+    "--repeat-check",
+    type=click.IntRange(min=0),
+    is_flag=False,
+    flag_value=0,
+    default=None,
+    metavar="[N]",
+    help="Then ask N problems again, same seeds and batches, and store what comes out differently [N: 32, fewer beyond 512 samples].",
+)
+@click.option("--repeat-batch-size", type=click.IntRange(min=1), default=None, help="Sequences at once in that [default: the same].")
 @PICKLE
 @WORKERS
 @SANDBOX
@@ -101,11 +113,16 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
 
     The same command again goes on where it was interrupted; with more --samples it draws only the new ones.
     """
+    from r1bench.harness import repeat
     from r1bench.harness.commands import evaluate_checkpoint
-    from r1bench.leaderboards import board
+    from r1bench.leaderboards import board, tables
 
-    entries = board.entries(evaluate_checkpoint(runs=runs, **options))
+    finished = evaluate_checkpoint(runs=runs, **options)
+    entries = board.entries(finished)
     show(as_json, board.to_json(entries), board.render(entries))
+    if options["repeat_check"] is not None:
+        for run in finished:
+            click.echo(tables.paragraph(printable(repeat.render(run))), err=as_json)
 
 
 @main.command(

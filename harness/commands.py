@@ -72,14 +72,24 @@ def evaluate_checkpoint(
     sandbox: str = "auto",
     samples: int | None = None,
     seed: int = 0,
+    repeat_check: int | None = None,
+    repeat_batch_size: int | None = None,
     **changes: Any,
 ) -> list[Run]:
-    """Evaluate a checkpoint on tasks, all of which are loaded and checked before the model is."""
+    """Evaluate a checkpoint on tasks, all of which are loaded and checked before the model is.
+
+    Args:
+        repeat_check: problems that are asked again when a run is complete, to measure the backend's nondeterminism (`repeat.py`); 0 for
+            its default number, None for no repetition.
+    """
+    from r1bench.harness import repeat
     from r1bench.harness.checkpoints import find_checkpoint
     from r1bench.harness.evaluate import check_sampling, evaluate
     from r1bench.harness.samplers import make_sampler
     from r1bench.tasks.templates import TEMPLATES
 
+    if repeat_batch_size is not None and repeat_check is None:
+        raise UsageError("--repeat-batch-size is about asking again; give --repeat-check too")
     chosen = chosen_tasks(task_names)
     samplings = [sampling_of(task, samples=samples, seed=seed, **changes) for task in chosen]
     for sampling in samplings:
@@ -90,11 +100,16 @@ def evaluate_checkpoint(
     problems = problems_of(chosen, data, columns, limit)
     check_writable(runs)
     sampler = make_sampler(sampler_name, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
-    how: dict[str, Any] = {"name": name, "source": checkpoint, "grading_workers": workers, "sandbox": sandbox}
-    return [
-        evaluate(task, questions, found, sampler, sampling, TEMPLATES[template or task.template], runs, **how)
-        for task, questions, sampling in zip(chosen, problems, samplings, strict=True)
-    ]
+    grading: dict[str, Any] = {"grading_workers": workers, "sandbox": sandbox}
+    finished = []
+    for task, questions, sampling in zip(chosen, problems, samplings, strict=True):
+        filled = TEMPLATES[template or task.template]
+        run = evaluate(task, questions, found, sampler, sampling, filled, runs, name=name, source=checkpoint, **grading)
+        if repeat_check is not None:
+            again = repeat.Again(repeat_check or None, repeat_batch_size)
+            run = replace(run, noise=repeat.repeat_check(run, runs / run.id, questions, sampler, filled, again, **grading))
+        finished.append(run)
+    return finished
 
 
 def import_responses(

@@ -5,9 +5,11 @@ import json
 
 import pytest
 from fakes_runs import make_run, make_sample
+from scipy import stats
 
 from r1bench.harness.errors import ProtocolError, UsageError
-from r1bench.leaderboards import compare
+from r1bench.harness.records import Noise
+from r1bench.leaderboards import board, compare
 from r1bench.leaderboards.tables import display_width
 
 LOW, HIGH = [[0, 1, 0, 0]] * 200 + [[1, 1, 0, 0]] * 50, [[1, 1, 1, 0]] * 150 + [[0, 1, 0, 0]] * 100
@@ -41,7 +43,7 @@ def test_problems_are_paired_by_id_and_not_by_their_order_in_the_run():
         ({"sampling": {"max_tokens": 64}}, "max_tokens 512 / 64"),
         ({"sampling": {"stop": ("User:",)}}, r"stop \(\) / \('User:',\)"),
         ({"grader": "mathematics"}, "grader 'integer' / 'mathematics', grade both with one grader"),
-        ({"grader_version": "2"}, "grader version '1' / '2', grade the older run again"),
+        ({"grader_version": "2"}, "grader version '1' / '2', grade the older run again; .*run: r1bench regrade run-tiny --write$"),
     ],
 )
 def test_a_difference_of_protocol_is_refused_with_both_values_and_a_cure(changes, named):
@@ -117,13 +119,13 @@ def test_the_same_evaluation_twice_is_called_identical():
 
 def test_another_checkpoint_with_equal_scores_is_not_identical():
     found = compared([[1]] * 30, [[1]] * 30)
-    assert found.difference.method == "adjusted"
+    assert found.difference.method == "t"
     assert found.difference.low < 0 < found.difference.high
 
 
 def test_one_checkpoint_sampled_twice_is_noise_and_says_so():
     found = compare.compare(make_run([[1], [0]]), make_run([[0], [1]]))
-    assert found.difference.method == "adjusted"
+    assert found.difference.method == "t"
     assert found.notes == ("A and B are one checkpoint: the difference is noise",)
 
 
@@ -154,3 +156,107 @@ def test_json_holds_plain_values_and_names_the_parts_of_the_difference():
     assert again["difference"]["mean"] == -1.0
     assert again["difference"]["resampling_error"] is None
     assert again["a"]["score"] == 1.0
+
+
+def test_every_measure_has_a_paired_difference_with_an_interval_around_it():
+    found = compared(LOW[:60], HIGH[:60]).measures
+    assert list(found) == ["score", "format", "truncated", "mixed", "tokens", "reasoning_tokens"]
+    assert all(each.low <= each.mean <= each.high for each in found.values())
+    assert found["score"].mean == pytest.approx(found["score"].b - found["score"].a)
+
+
+def test_the_measure_of_the_score_is_the_difference_itself():
+    found = compared()
+    score = found.measures["score"]
+    assert (score.mean, score.low, score.high) == found.difference[:3]
+    assert (score.a, score.b) == (found.a.score, found.b.score)
+
+
+def runs_with(values_a, values_b, field):
+    """Two runs whose samples have these values of one field, a row per problem."""
+
+    def made(rows, name):
+        samples = [make_sample(f"p{i:04d}", j, 1, **{field: value}) for i, row in enumerate(rows) for j, value in enumerate(row)]
+        return make_run([[1] * len(row) for row in rows], samples=samples, name=name)
+
+    return made(values_a, "base"), made(values_b, "zero")
+
+
+def test_the_interval_of_tokens_is_the_paired_t_interval():
+    a, b = [[10, 14], [20, 22], [31, 29], [8, 12]], [[15, 15], [30, 20], [40, 36], [9, 13]]
+    found = compare.compare(*runs_with(a, b, "num_tokens")).measures["tokens"]
+    differences = [sum(y) / 2 - sum(x) / 2 for x, y in zip(a, b, strict=True)]
+    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert (found.mean, found.low, found.high) == pytest.approx((sum(differences) / 4, low, high))
+
+
+def test_tokens_over_fixed_questions_vary_only_within_problems():
+    pair = runs_with([[10, 12], [1000, 1002]], [[20, 22], [2000, 2002]], "num_tokens")
+    fixed, random = (compare.compare(*pair, questions=questions).measures["tokens"] for questions in ("fixed", "random"))
+    assert fixed.error == pytest.approx((4 * (2 / 2) / 4) ** 0.5)
+    assert random.error > 100 * fixed.error
+
+
+def test_tokens_that_nobody_counted_have_no_difference():
+    found = compare.compare(*runs_with([[0], [0]], [[5], [0]], "num_tokens")).measures["tokens"]
+    assert (found.mean, found.low, found.num_problems) == (None, None, 0)
+
+
+def test_languages_that_nobody_counted_have_no_difference():
+    found = compare.compare(*runs_with([[{}], [{}]], [[{"en": 4}], [{}]], "languages"))
+    assert found.measures["mixed"].mean is None
+    assert compare.render(found)
+
+
+def test_truncation_is_compared_too():
+    found = compare.compare(*runs_with([["correct"] * 2] * 9, [["truncated"] * 2] * 9, "outcome")).measures["truncated"]
+    assert (found.a, found.b, found.mean) == (0, 1, 1)
+    assert found.low > 0.5
+
+
+def test_problems_come_with_both_means_and_the_largest_wins_first():
+    found = compared([[0, 0], [1, 1], [0, 1], [1, 0]], [[0, 1], [0, 0], [1, 0], [1, 1]])
+    assert [problem.id for problem in found.problems] == ["p0000", "p0003", "p0002", "p0001"]
+    assert [problem.id for problem in found.wins] == ["p0000", "p0003"]
+    assert found.losses[0] == ("p0001", 1.0, 0.0, 2, 2)
+
+
+def test_an_interval_about_these_very_questions_leaves_their_choice_out():
+    scores_a, scores_b = [[1, 1, 1, 0]] * 20 + [[0, 0, 0, 1]] * 20, [[0, 0, 1, 0]] * 20 + [[1, 1, 0, 1]] * 20
+    fixed, random = (compared(scores_a, scores_b, questions=questions) for questions in ("fixed", "random"))
+    assert fixed.difference.high - fixed.difference.low < 0.7 * (random.difference.high - random.difference.low)
+    assert "paired over these very 40 problems" in compare.verdict(fixed)
+
+
+@pytest.mark.parametrize("questions", ["fixed", "random"])
+def test_the_p_value_is_small_where_the_interval_shows_a_difference(questions):
+    shown, open_ = compared(questions=questions), compared([[0, 1]] * 20, [[1, 1]] + [[0, 1]] * 19, questions=questions)
+    assert shown.p_value < 0.05 < open_.p_value
+
+
+def test_the_noise_of_a_backend_widens_the_interval_where_it_is_larger():
+    noise = Noise(32, 128, 90, 20, 0.0, 0.2)
+    noisy = compare.compare(dataclasses.replace(make_run(LOW), noise=noise), make_run(HIGH, name="zero"))
+    assert noisy.difference.interval_error == pytest.approx(0.2)
+    assert compared().difference.interval_error < 0.05
+
+
+def test_one_sample_per_problem_says_how_to_learn_the_spread_within():
+    note = compared([[1], [0]], [[0], [1]], questions="fixed").notes[-1]
+    assert "r1bench eval checkpoints/base --tasks arithmetic --samples 4" in note
+    assert not compared([[1], [0]], [[0], [1]]).notes
+
+
+def test_rows_that_are_known_are_not_computed_again():
+    a, b = make_run(LOW, name="base"), make_run(HIGH, name="zero")
+    row_a, row_b = board.entry(a), board.entry(b)
+    found = compare.compare(a, b, entry_a=row_a, entry_b=row_b)
+    assert found.a is row_a
+    assert found.b is row_b
+
+
+def test_the_p_value_about_these_very_questions_is_one_minus_the_level_whose_interval_ends_at_nothing():
+    scores_a, scores_b = [[0, 1, 0, 0]] * 30, [[0, 1, 0, 1]] * 15 + [[0, 1, 0, 0]] * 15
+    p_value = compared(scores_a, scores_b, questions="fixed").p_value
+    assert 0.001 < p_value < 0.2
+    assert compared(scores_a, scores_b, questions="fixed", level=1 - p_value).difference.low == pytest.approx(0, abs=1e-6)
