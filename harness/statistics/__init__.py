@@ -29,7 +29,7 @@ from r1bench.harness.statistics.intervals import (
     wilson_interval,
 )
 from r1bench.harness.statistics.multiplicity import holm, intersection_union
-from r1bench.harness.statistics.paired import PairedDifference, adjusted_error, one_sided_p, paired_difference, sign_flip_p_value
+from r1bench.harness.statistics.paired import PairedDifference, one_sided_p, paired_difference, sign_flip_p_value
 from r1bench.harness.statistics.power import Plan, plan, power_of, samples_needed
 from r1bench.harness.statistics.ratios import ratio_interval
 from r1bench.harness.statistics.sequential import Design, Foreseen, Look, Standing, design, foresee, standing
@@ -58,7 +58,6 @@ __all__ = [
     "Standing",
     "Tally",
     "VarianceParts",
-    "adjusted_error",
     "best_of_k",
     "binomial_tail",
     "bootstrap_interval",

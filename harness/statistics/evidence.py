@@ -86,7 +86,7 @@ def evidence(a: Tally, b: Tally, *, questions: Questions, noise_error: float = 0
         raise UsageError(f"questions {questions!r} can be 'random' or 'fixed'; choose one")
     differences = b.mean - a.mean
     num_problems, mean = differences.shape[-1], differences.mean(axis=-1)
-    imaginary = [0 / run.count.sum(axis=-1) ** 2 for run in (a, b)]
+    imaginary = [1 / run.count.sum(axis=-1) ** 2 for run in (a, b)]
     if questions == "fixed" and can_fix_questions(a, b):
         parts = [(run.variance / run.count / num_problems**2, run.count + 1) for run in (a, b)]
         most_degrees = np.inf

@@ -46,19 +46,20 @@ class PairedDifference(NamedTuple):
 
 
 def _signed_sums(values: "numpy.ndarray", num_resamples: int, seed: int) -> "numpy.ndarray":
-    """Sums of the values under random signs. Of m equal values, m - 2 x Binomial(m, 1/2) count: no sign is drawn twice."""
+    """Sums of the values under random signs, by drawing what turns negative: of m equal values Binomial(m, 1/2)."""
     import numpy as np
 
-    sizes, counts = np.unique(np.round(np.abs(values), 12), return_counts=True)
-    generator = np.random.default_rng(seed)
-    if len(sizes) > len(values) / 4:
-        sizes, counts = np.abs(values), np.ones(len(values), dtype=int)
-    draw = (lambda shape: generator.integers(0, 2, shape, dtype=np.int8)) if len(sizes) == len(values) else None
-    drawn = [
-        (counts - 2.0 * (draw((rows, len(sizes))) if draw else generator.binomial(counts, 0.5, (rows, len(sizes))))) @ sizes
-        for rows in chunks(num_resamples, len(sizes))
-    ]
-    return np.concatenate(drawn)
+    generator, sizes = np.random.default_rng(seed), np.abs(values)
+    levels, counts = np.unique(np.round(sizes, 12), return_counts=True)
+    is_distinct = len(levels) > len(sizes) / 4
+
+    def flipped(rows: int) -> "numpy.ndarray":
+        if is_distinct:  # single signs are drawn faster than binomials of one
+            return generator.integers(0, 2, (rows, len(sizes)), dtype=np.int8) @ sizes
+        return generator.binomial(counts, 0.5, (rows, len(levels))) @ levels
+
+    rows = chunks(num_resamples, len(sizes) if is_distinct else len(levels))
+    return sizes.sum() - 2 * np.concatenate([flipped(count) for count in rows])
 
 
 def sign_flip_p_value(differences: Sequence[float], *, num_resamples: int = 10_000, seed: int = 0) -> float:
@@ -77,15 +78,6 @@ def sign_flip_p_value(differences: Sequence[float], *, num_resamples: int = 10_0
         return int(np.count_nonzero(np.abs(patterns @ nonzero) >= threshold)) / len(patterns)
     found = int(np.count_nonzero(np.abs(_signed_sums(nonzero, num_resamples, seed)) >= threshold))
     return (found + 1) / (num_resamples + 1)
-
-
-def adjusted_error(squares: float, total: float, num_problems: int) -> float:
-    """Standard error of a mean difference with two imaginary problems, one won and one lost (Bonett and Price 2012).
-
-    `squares` and `total` are the sums of the squared and the plain differences. Ours divides by N + 1, theirs by N + 2.
-    """
-    size = num_problems + 2
-    return math.sqrt((squares + 2 - total**2 / size) / (size - 1) / size)
 
 
 def paired_difference(

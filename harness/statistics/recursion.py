@@ -45,13 +45,13 @@ def crossing(information: Sequence[float], half_widths: Sequence[float], *, drif
     places, masses, before = np.zeros(1), np.ones(1), 0.0
     found = Crossing([], [])
     for look, (now, width) in enumerate(zip(information, half_widths, strict=True)):
-        is_split = last is not None and look == len(information) - 1
-        upper, lower = (last, last) if is_split else (width, -width)
+        split = last if look == len(information) - 1 else None
+        upper, lower = (width, -width) if split is None else (split, split)
         step = math.sqrt(now - before)
         means = places + drift * (now - before)
         found.up.append(float(masses @ _tail((upper - means) / step)))
         found.down.append(float(masses @ _tail((means - lower) / step)))
-        if is_split or width <= 0:
+        if split is not None or width <= 0:
             break
         after = width * nodes
         density = np.exp(-0.5 * ((after[:, None] - means) / step) ** 2) / (step * math.sqrt(2 * math.pi))

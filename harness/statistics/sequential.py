@@ -14,26 +14,22 @@ The last term makes up for looks that are not continuous (Siegmund 1985; Whitehe
 show, not what was planned; t statistics become normal ones of the same tail probability (Jennison and Turnbull 2000, chapter 11).
 
 Our departures: the lines fall less steeply, by 0.15 x (alternative - threshold) instead of 0.25, and the intercept that keeps the error
-rates is found by numerical integration (recursion.py). At alpha = 0.05 and 20 looks that spends 54 % of the fixed design's samples at
+rates is found by numerical integration (boundaries.py). At alpha = 0.05 and 20 looks that spends 54 % of the fixed design's samples at
 threshold and alternative (Whitehead's lines 56 %, the sequential probability ratio test, which has no end, 49 %), and no more half-way
 (74 %); the largest number of samples is 2.1 times that of the fixed design instead of 1.5 times.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import power
-from r1bench.harness.statistics.recursion import Crossing, crossing
+from r1bench.harness.statistics.boundaries import SLOPE, even, half_widths, halve, intercept_for, unit_test
+from r1bench.harness.statistics.recursion import crossing
 from r1bench.harness.statistics.student import normal_equivalent
 
 Stop = Literal["above", "below", "go on"]
-SLOPE = 0.15
-"""Of the boundaries, in units of alternative - threshold; 0.25 is Whitehead's, 0 the sequential probability ratio test."""
-OVERSHOOT = 0.583
-"""Mean overshoot of a boundary by a random walk, in standard deviations of a step (Siegmund 1985)."""
 SLACK = 1.5
 """Rounds go on to this multiple of the planned information, should the samples vary more than was planned."""
 FARTHEST = 8
@@ -95,52 +91,8 @@ class Foreseen(NamedTuple):
     below: float
     mean_samples: float
     """Per problem."""
-
-
-def half_widths(information: Any, intercept: float, slope: float) -> Any:
-    """How far from 0 the score may be at each look; 0 or less: the test ends. Looks along the last axis, rising information."""
-    import numpy as np
-
-    steps = np.diff(information, axis=-1, prepend=0.0)
-    return intercept - slope * information - OVERSHOOT * np.sqrt(np.maximum(steps, 0.0))
-
-
-def _halve(low: float, high: float, is_low: Callable[[float], bool]) -> float:
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_low(middle) else (low, middle)
-    return high
-
-
-def _chance(information: Sequence[float], intercept: float, drift: float) -> Crossing:
-    """With everything in units of alternative - threshold."""
-    import numpy as np
-
-    widths = np.maximum(half_widths(np.asarray(information), intercept, SLOPE), 0.0)
-    return crossing(information, widths.tolist(), drift=drift)
-
-
-@lru_cache(maxsize=64)
-def _intercept(information: tuple[float, ...], alpha: float) -> float:
-    """The intercept for which threshold -1/2 against alternative +1/2 has both error rates alpha at these looks."""
-    return _halve(0.2, 20.0, lambda value: sum(_chance(information, value, -0.5).up) > alpha)
-
-
-@lru_cache(maxsize=64)
-def _unit_test(alpha_above: float, alpha_below: float, num_looks: int) -> tuple[float, float]:
-    """(information at the end, ratio) of a test with error rate alpha_above on both sides, in units of its own distance.
-
-    ratio: the true difference over threshold, in those units, at which 'below' has chance alpha_below; 1 for equal rates.
-    """
-    intercept = _halve(0.5, 20.0, lambda value: sum(_chance(_even(value / SLOPE, num_looks), value, -0.5).up) > alpha_above)
-    end = intercept / SLOPE
-    if alpha_below == alpha_above:
-        return end, 1.0
-    return end, _halve(0.0, 5.0, lambda value: sum(_chance(_even(end, num_looks), intercept, value - 0.5).down) > alpha_below)
-
-
-def _even(end: float, num_looks: int) -> tuple[float, ...]:
-    return tuple(end * look / num_looks for look in range(1, num_looks + 1))
+    most_samples: int
+    """Per problem, by when it has ended; rounds go on beyond that only where samples vary more than was planned."""
 
 
 def _rounds(informed: Any, goals: Sequence[float], most_samples: int) -> list[int]:
@@ -192,12 +144,12 @@ def design(
     def informed(samples: int) -> float:
         return power.plan(variance, num_problems, samples_baseline or samples, samples).error ** -2
 
-    end, ratio = _unit_test(alpha_above, alpha_below, num_looks)
+    end, ratio = unit_test(alpha_above, alpha_below, num_looks)
     unit = distance / ratio
-    goals = _even(SLACK * end / unit**2, round(SLACK * num_looks))
+    goals = even(SLACK * end / unit**2, round(SLACK * num_looks))
     rounds = _rounds(informed, goals, min(most_samples or power.MOST_SAMPLES, FARTHEST * max(2, fixed)))
     planned = tuple(informed(samples) for samples in rounds)
-    intercept = _intercept(tuple(value * unit**2 for value in planned), alpha_above)
+    intercept = intercept_for(tuple(value * unit**2 for value in planned), alpha_above)
     middle = threshold + unit / 2
     return Design(threshold, alternative, alpha_above, alpha_below, tuple(rounds), fixed, planned, middle, intercept / unit, SLOPE * unit)
 
@@ -276,7 +228,7 @@ def standing(design: Design, looks: Sequence[Look]) -> Standing:
         def is_low(reach: float) -> bool:
             return _ranked(design, information, last, center + reach * error) < chance
 
-        return center + error * _halve(-20.0, 20.0, is_low)
+        return center + error * halve(-20.0, 20.0, is_low)
 
     stop: Stop = "above" if direction > 0 else "below" if direction < 0 else "go on"
     lower, upper = bound(design.alpha_above), bound(1 - design.alpha_below)
@@ -298,4 +250,5 @@ def foresee(design: Design, difference: float) -> Foreseen:
     found = crossing(design.information, widths.tolist(), drift=difference - design.middle)
     ended = [up + down for up, down in zip(found.up, found.down, strict=True)]
     mean = math.fsum(chance * samples for chance, samples in zip(ended, design.rounds, strict=False))
-    return Foreseen(sum(found.up), sum(found.down), mean + (1 - sum(ended)) * design.rounds[-1])
+    mean += (1 - sum(ended)) * design.rounds[-1]
+    return Foreseen(sum(found.up), sum(found.down), mean, design.rounds[len(ended) - 1])

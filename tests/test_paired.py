@@ -1,0 +1,228 @@
+"""The paired difference, its tests and Holm: against closed forms, brute force, scipy and simulation."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from r1bench.harness import statistics
+from r1bench.harness.errors import UsageError
+from r1bench.harness.statistics.evidence import evidence, tail_p
+from r1bench.harness.statistics.student import normal_equivalent, t_quantile, upper_tail
+
+
+def simulate(num_problems: int, n: int, seed: int, *, easy: float = 0.3, hard: float = 0.7) -> list[list[float]]:
+    generator = np.random.default_rng(seed)
+    chances = generator.beta(easy, hard, num_problems)
+    return (generator.random((num_problems, n)) < chances[:, None]).astype(float).tolist()
+
+
+def draw_pair(num_problems: int, n: int, num_gates: int, *, loss: float = 0.0, is_fixed: bool = True, seed: int = 0):
+    """Tallies of A and B over the same problems; B's chances are a share `loss` lower."""
+    generator = np.random.default_rng(seed)
+    chances = generator.beta(0.5, 0.5, num_problems if is_fixed else (num_gates, num_problems))
+    counts = [generator.binomial(n, share * chances, (num_gates, num_problems)) for share in (1, 1 - loss)]
+    return *(statistics.tally_of_counts(count, n) for count in counts), -loss * (chances.mean() if is_fixed else 0.5)
+
+
+def test_students_tail_and_quantile_agree_with_scipy():
+    for degrees in (3, 4.5, 7.3, 30, 1e5):
+        t = np.array([-4.0, -1.0, 0.0, 0.5, 2.0, 5.0])
+        assert upper_tail(t, degrees) == pytest.approx(stats.t.sf(t, degrees), rel=2e-3)
+        for probability in (0.05, 0.9, 0.975, 0.999):
+            assert t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=2e-3)
+
+
+def test_students_quantile_takes_arrays_and_turns_the_normal_equivalent_around():
+    degrees = np.array([2.5, 10.0, 400.0])
+    z = normal_equivalent(t_quantile(0.95, degrees), degrees)
+    assert z == pytest.approx([1.644854] * 3, abs=1e-6)
+    assert normal_equivalent(-2.0, 5.0) == -normal_equivalent(2.0, 5.0)
+
+
+def test_tallies_of_counts_are_those_of_the_rows():
+    scores = [[1, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]]
+    rows, counts = statistics.tally(scores), statistics.tally_of_counts([3, 0, 4], 4)
+    for one, other in zip(rows, counts, strict=True):
+        assert one == pytest.approx(other)
+    assert np.isnan(statistics.tally_of_counts([1], 1).variance).all()
+
+
+def test_random_questions_have_the_t_interval_but_for_the_imaginary_samples():
+    scores_a, scores_b = simulate(50, 4, seed=6), simulate(50, 4, seed=7)
+    differences = np.mean(scores_b, axis=1) - np.mean(scores_a, axis=1)
+    found = statistics.paired_difference(scores_a, scores_b)
+    plain = differences.std(ddof=1) / math.sqrt(50)
+    assert (found.method, found.questions) == ("t", "random")
+    assert (found.mean, found.total_error) == pytest.approx((differences.mean(), plain))
+    assert found.interval_error == pytest.approx(math.sqrt(plain**2 + 2 / 200**2))
+    assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, found.degrees) * found.interval_error)
+
+
+def test_fixed_questions_have_the_spread_of_samples_within_problems():
+    scores_a, scores_b = simulate(50, 4, seed=6), simulate(50, 8, seed=6)
+    found = statistics.paired_difference(scores_a, scores_b, questions="fixed")
+    within = math.hypot(statistics.resampling_error(scores_a), statistics.resampling_error(scores_b))
+    assert (found.method, found.resampling_error) == ("satterthwaite", pytest.approx(within))
+    assert found.interval_error == pytest.approx(math.sqrt(within**2 + 1 / 200**2 + 1 / 400**2))
+
+
+def test_fixed_questions_do_not_pay_for_the_choice_of_questions():
+    scores_a = [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]] * 20
+    scores_b = [[0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]] * 20
+    fixed, drawn = (statistics.paired_difference(scores_a, scores_b, questions=kind) for kind in ("fixed", "random"))
+    assert fixed.interval_error < 0.4 * drawn.interval_error
+    assert fixed.total_error == drawn.total_error
+    assert fixed.resampling_error == drawn.resampling_error
+
+
+def test_fixed_questions_with_a_single_sample_fall_back_to_the_differences_over_problems():
+    scores = [[1.0, 0.0], [1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0], [0.0, 1.0]]
+    fixed, drawn = (statistics.paired_difference(*scores, questions=kind) for kind in ("fixed", "random"))
+    assert fixed == drawn._replace(questions="fixed")
+    assert fixed.method == "t"
+
+
+def test_the_error_is_never_below_the_noise_of_the_backend():
+    scores = [[1.0, 1.0]] * 200
+    assert statistics.paired_difference(scores, scores, questions="fixed").interval_error < 0.004
+    assert statistics.paired_difference(scores, scores, questions="fixed", noise_error=0.01).interval_error == 0.01
+
+
+@pytest.mark.parametrize("questions", ["random", "fixed"])
+@pytest.mark.parametrize("scores", [([[0]] * 30, [[1]] * 30), ([[1, 0]] * 30, [[1, 0]] * 30), ([[1] * 4] * 500, [[1] * 4] * 500)])
+def test_saturated_runs_never_have_an_interval_of_zero_width(scores, questions):
+    found = statistics.paired_difference(*scores, questions=questions)
+    assert -1 <= found.low <= found.mean <= found.high <= 1
+    assert found.high - found.low > 0.003
+
+
+def test_two_saturated_runs_are_judged_by_the_rule_of_three():
+    found = statistics.paired_difference([[1] * 4] * 500, [[1] * 4] * 500, level=0.9, questions="fixed")
+    assert -found.low == pytest.approx(3 / 2000, rel=0.01)
+
+
+def test_one_problem_that_was_drawn_says_nothing_of_others():
+    found = statistics.paired_difference([[0, 1]], [[1, 1]])
+    assert (found.low, found.high, found.degrees, found.total_error) == (-1, 1, 0, None)
+    assert statistics.one_sided_p(found, -0.9, side="above") == 1
+
+
+def test_paired_difference_counts_wins_losses_and_ties_of_b():
+    found = statistics.paired_difference([[0, 0], [1, 1], [1, 0], [1, 0]], [[1, 0], [0, 0], [0, 1], [1, 1]])
+    assert (found.wins, found.losses, found.ties, found.num_problems) == (2, 1, 1, 4)
+
+
+def test_pairing_narrows_the_interval_when_problems_share_their_difficulty():
+    scores_a = [[1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]] * 20
+    scores_b = [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]] * 10
+    errors = [statistics.total_error(scores) for scores in (scores_a, scores_b)]
+    assert statistics.paired_difference(scores_a, scores_b).interval_error < math.hypot(*errors) / 2
+
+
+@pytest.mark.parametrize("questions", ["random", "fixed"])
+def test_reversing_a_paired_difference_reverses_its_interval(questions):
+    for scores in ((simulate(50, 4, 8), simulate(50, 4, 9)), ([[1], [0], [1]], [[1], [1], [1]])):
+        forth, back = (statistics.paired_difference(*pair, questions=questions) for pair in (scores, scores[::-1]))
+        assert (back.mean, back.low, back.high) == pytest.approx((-forth.mean, -forth.high, -forth.low))
+        assert back.p_value == forth.p_value
+
+
+def test_resampling_error_of_a_difference_needs_two_samples_in_both():
+    assert statistics.paired_difference([[1, 0]], [[1]]).resampling_error is None
+    assert statistics.paired_difference([[1, 0]], [[1, 0]]).resampling_error == pytest.approx(math.sqrt(0.5))
+
+
+@pytest.mark.parametrize("questions", ["random", "fixed"])
+def test_one_sided_p_values_are_alpha_just_at_the_bounds(questions):
+    found = statistics.paired_difference(simulate(30, 4, 1), simulate(30, 4, 2), level=0.9, questions=questions)
+    assert statistics.one_sided_p(found, found.low, side="above") == pytest.approx(0.05)
+    assert statistics.one_sided_p(found, found.high, side="below") == pytest.approx(0.05)
+    assert statistics.one_sided_p(found, 0.1, side="above") + statistics.one_sided_p(found, 0.1, side="below") == pytest.approx(1)
+
+
+def test_identical_evaluations_differ_by_exactly_nothing():
+    same = statistics.paired_difference([[1, 0]] * 9, [[1, 0]] * 9)._replace(method="identical")
+    assert [statistics.one_sided_p(same, at, side="above") for at in (-0.01, 0.0)] == [0, 1]
+    assert [statistics.one_sided_p(same, at, side="below") for at in (0.01, 0.0)] == [0, 1]
+
+
+@pytest.mark.parametrize(("num_problems", "n", "most"), [(30, 2, 0.975), (30, 16, 0.96), (400, 4, 0.96)])
+@pytest.mark.parametrize("loss", [0.0, 0.1])
+def test_intervals_over_fixed_questions_hold_the_truth_as_often_as_they_say(num_problems, n, most, loss):
+    a, b, truth = draw_pair(num_problems, n, 4000, loss=loss)
+    found = evidence(a, b, questions="fixed")
+    sides = np.minimum(*(tail_p(found, truth, side=side) for side in ("above", "below")))
+    assert 0.94 <= np.mean(sides >= 0.025) <= most
+
+
+@pytest.mark.parametrize(("num_problems", "n", "most"), [(30, 1, 0.985), (30, 4, 0.97), (400, 1, 0.962)])
+def test_intervals_over_random_questions_hold_the_truth_as_often_as_they_say(num_problems, n, most):
+    a, b, truth = draw_pair(num_problems, n, 4000, loss=0.1, is_fixed=False)
+    found = evidence(a, b, questions="random")
+    sides = np.minimum(*(tail_p(found, truth, side=side) for side in ("above", "below")))
+    assert 0.94 <= np.mean(sides >= 0.025) <= most
+
+
+def test_false_alarms_stay_at_alpha_without_a_difference():
+    for seed, (num_problems, n) in enumerate([(30, 16), (400, 4)]):
+        found = evidence(*draw_pair(num_problems, n, 6000, seed=seed)[:2], questions="fixed")
+        assert 0.035 < np.mean(tail_p(found, 0.0, side="below") < 0.05) < 0.06
+
+
+def test_sign_flip_p_value_agrees_with_trying_every_sign():
+    differences = [0.5, -0.25, 0.75, 0.25, 0.0, 1.0]
+    sums = [sum(s * d for s, d in zip(signs, differences, strict=True)) for signs in itertools.product((1, -1), repeat=6)]
+    assert statistics.sign_flip_p_value(differences) == pytest.approx(np.mean(np.abs(sums) >= 2.25 - 1e-9))
+
+
+def test_sign_flip_p_value_by_draws_agrees_with_the_sign_test():
+    tail = sum(math.comb(20, k) for k in range(15, 21)) / 2**20
+    assert statistics.sign_flip_p_value([1.0] * 15 + [-1.0] * 5) == pytest.approx(2 * tail, abs=0.005)
+
+
+def test_sign_flip_p_value_agrees_with_scipy_on_equal_and_on_unequal_sizes():
+    generator = np.random.default_rng(3)
+    for values in (generator.choice([-0.5, -0.25, 0.25, 0.5], 40, p=[0.1, 0.25, 0.35, 0.3]), generator.normal(0.25, 1, 40)):
+        expected = stats.permutation_test((values,), np.sum, permutation_type="samples", n_resamples=20_000, rng=generator).pvalue
+        assert statistics.sign_flip_p_value(values.tolist()) == pytest.approx(expected, abs=0.015)
+
+
+def test_sign_flip_p_value_is_one_without_differences_and_never_zero():
+    assert statistics.sign_flip_p_value([0.0] * 5) == 1.0
+    assert statistics.sign_flip_p_value([1.0] * 300) == pytest.approx(1 / 10_001)
+
+
+def test_problems_that_do_not_match_are_refused():
+    with pytest.raises(UsageError, match="2 and 1 problems"):
+        statistics.paired_difference([[1], [0]], [[1]])
+    with pytest.raises(UsageError, match="nothing to average"):
+        statistics.paired_difference([], [])
+
+
+def test_unknown_kinds_of_questions_and_sides_are_refused():
+    with pytest.raises(UsageError, match="'random' or 'fixed'"):
+        statistics.paired_difference([[1, 0]], [[1, 0]], questions="some")
+    with pytest.raises(UsageError, match="'above' or 'below'"):
+        statistics.one_sided_p(statistics.paired_difference([[1, 0]] * 3, [[1, 0]] * 3), 0.0, side="up")
+
+
+def test_holm_agrees_with_stepping_down_by_hand():
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert statistics.holm([0.6, 0.9]) == [1.0, 1.0]
+    assert statistics.holm([]) == []
+
+
+def test_holm_keeps_the_chance_of_any_false_alarm():
+    p_values = np.random.default_rng(0).random((5000, 4))
+    alarms = np.mean([min(statistics.holm(row)) <= 0.1 for row in p_values.tolist()])
+    assert alarms == pytest.approx(1 - (1 - 0.1 / 4) ** 4, abs=0.015)
+
+
+def test_everything_holds_only_as_surely_as_its_weakest_part():
+    assert statistics.intersection_union([0.01, 0.2, 0.0]) == 0.2
+    for wrong in ([], [0.5, 1.5]):
+        with pytest.raises(UsageError):
+            statistics.intersection_union(wrong)
