@@ -208,7 +208,8 @@ def adaptive(spread: Spread, num_problems: int, margin: float, alpha: float) -> 
         found = sequential.design(-margin, 0.0, variance=spread.within, num_problems=num_problems, alpha_above=alpha, alpha_below=alpha)
     except UsageError:
         return None
-    return Adaptive(sequential.foresee(found, 0.0).mean_samples, found.rounds[-1], found.fixed_samples)
+    foreseen = sequential.foresee(found, 0.0)
+    return Adaptive(foreseen.mean_samples, foreseen.most_samples, found.fixed_samples)
 
 
 def to_json(found: Forecast) -> dict[str, Any]:

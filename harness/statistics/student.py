@@ -3,7 +3,7 @@
     normal_equivalent(2.1, 7.3)      # the z with the same tail probability
     t_quantile(0.95, 7.3)            # the t with P(T < t) = 0.95
 
-Left out: whole degrees of freedom by their exact series (distributions.py).
+Left out: the exact values for single numbers (distributions.py), which these approximate for arrays.
 """
 
 import math
