@@ -1,52 +1,118 @@
-"""The gate for CI: may this checkpoint replace that one, or did it lose more than a margin?
+"""The gate for CI: may this checkpoint replace that one, or did it lose more than a margin on one of several tasks?
 
-    verdict = gate.judge(candidate, baseline, margin=2.0)
-    print(gate.render(verdict)); sys.exit(verdict.exit_code)
+    verdict = gate.judge(candidate, baseline, margin=2.0)                        # two runs of one task
+    verdict = gate.judge_tasks([(candidate, baseline), ...], Rules(...))         # ledgers of several tasks
+    print(gate_text.render(verdict)); sys.exit(verdict.exit_code)
 
-A non-inferiority test on the paired difference (candidate - baseline): PASS when its lower one-sided 95 % bound lies
-above -margin, FAIL when its upper one-sided bound lies below -margin, otherwise INSUFFICIENT_EVIDENCE with what would
-be needed. A refused comparison raises ProtocolError. Left out: several tasks at once, JUnit.
+One task, non-inferiority: PASS when the one-sided 1 - alpha bound of candidate - baseline lies above -margin; otherwise FAIL when a loss
+is shown (the other bound below 0); otherwise INSUFFICIENT_EVIDENCE. So the chance of a PASS for a candidate that lost the margin or more is
+at most alpha, and so is the chance of a FAIL for one that lost nothing. Improvement (`at_least`): PASS above +g, FAIL below +g.
+Several: PASS needs every task to pass (intersection-union, Berger 1982: no correction); the FAILs of all tasks and guards together are
+Holm-adjusted. Guards only ever fail. Left out: which runs (harness/gating.py), rounds (gate_rounds.py), words (gate_text.py).
 """
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Run
-from r1bench.harness.statistics import PairedDifference
-from r1bench.leaderboards import compare, tables
-from r1bench.leaderboards.compare import Comparison
+from r1bench.harness.statistics.evidence import Questions
+from r1bench.harness.statistics.multiplicity import holm
+from r1bench.leaderboards import gate_guards, gate_needs
+from r1bench.leaderboards.gate_estimate import Estimate, estimate
+from r1bench.leaderboards.gate_guards import DEFAULTS, Guard, GuardVerdict
+from r1bench.leaderboards.gate_ledger import Ledger, check_pair, of_run
+from r1bench.leaderboards.gate_needs import Needs
+from r1bench.leaderboards.gate_rounds import GUARDS_SHARE, Course
 
 Decision = Literal["PASS", "FAIL", "INSUFFICIENT_EVIDENCE"]
 EXIT_CODES: dict[Decision, int] = {"PASS": 0, "FAIL": 1, "INSUFFICIENT_EVIDENCE": 3}
 """2 is taken: an error of the user's (R1benchError)."""
-POWER = 0.8
-"""Chance of a PASS for an equally good candidate that the advice on sizes aims at."""
-MOST_PROBLEMS = 10_000_000
-"""Advice beyond this is no advice."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one task must show, in points."""
+
+    margin: float = 2.0
+    """The loss that is still accepted."""
+    at_least: float | None = None
+    """The gain that must be shown instead; None where not losing is enough."""
+
+    @property
+    def threshold(self) -> float:
+        """What the lower bound must lie above, a fraction."""
+        return -self.margin / 100 if self.at_least is None else self.at_least / 100
+
+    @property
+    def failing(self) -> float:
+        """What the upper bound must lie below for a FAIL, a fraction."""
+        return 0.0 if self.at_least is None else self.at_least / 100
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What all tasks must show."""
+
+    rule: Rule = Rule()
+    tasks: Mapping[str, Rule] = field(default_factory=dict)
+    """Task -> its own rule."""
+    alpha: float = 0.05
+    questions: Questions = "fixed"
+    guards: tuple[Guard, ...] = DEFAULTS
+
+    def of(self, task: str) -> Rule:
+        return self.tasks.get(task, self.rule)
+
+    def check(self) -> None:
+        """Raises UsageError for a margin, gain or alpha that cannot be."""
+        if not 0 < self.alpha < 0.5:
+            raise UsageError(f"alpha {self.alpha:g} is no error rate of a one-sided test; give one between 0 and 0.5, such as 0.05")
+        for rule in (self.rule, *self.tasks.values()):
+            if not 0 <= rule.margin <= 100:
+                raise UsageError(f"margin {rule.margin:g} is no loss in points; give one between 0 and 100, such as 2")
+            if rule.at_least is not None and not 0 <= rule.at_least <= 100:
+                raise UsageError(f"at least {rule.at_least:g} is no gain in points; give one between 0 and 100, such as 3")
+
+
+@dataclass(frozen=True)
+class TaskVerdict:
+    """A decision about one task and the numbers behind it. Fractions, except those of the rule."""
+
+    task: str
+    decision: Decision
+    rule: Rule
+    candidate: Ledger
+    baseline: Ledger
+    estimate: Estimate
+    lower: float
+    """One-sided 1 - alpha bounds of candidate - baseline; in an adaptive gate valid at the round at which it stopped."""
+    upper: float
+    p_value: float | None
+    """Of the claim behind a FAIL; None in an adaptive gate, whose bounds decide."""
+    adjusted_p: float | None
+    """The same among all claims of the gate (Holm)."""
+    floor_decides: bool
+    """Whether the verdict would be another one if the backend answered the same thing each time."""
+    needs: Needs
+    course: Course | None = None
+    """The rounds of an adaptive gate."""
+
+    @property
+    def is_improvement(self) -> bool:
+        """Whether the lower bound is above 0: better, not merely not worse."""
+        return self.lower > 0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision and the numbers behind it. Fractions, except `margin`."""
+    """The decision over all tasks and guards."""
 
     decision: Decision
-    margin: float
-    """The loss, in points, that is still accepted."""
-    level: float
-    """Of each one-sided bound."""
-    comparison: Comparison
-    """A is the baseline, B the candidate; two-sided at 2 x level - 1, so that its ends are the one-sided bounds."""
-    is_improvement: bool
-    """Whether the lower bound is above 0: better, not merely not worse."""
-    detectable: float
-    """The least margin that an equally good candidate passes with 80 % chance at this size; 0 for identical runs."""
-    problems_needed: int | None
-    """Problems for that at this margin and n; None where no size is enough or none is needed."""
-    samples_needed: int | None
-    """Samples per problem for that over these problems; None where they alone cannot do it or nothing is known."""
+    tasks: tuple[TaskVerdict, ...]
+    guards: tuple[GuardVerdict, ...]
+    rules: Rules
 
     @property
     def exit_code(self) -> int:
@@ -54,139 +120,173 @@ class Verdict:
         return EXIT_CODES[self.decision]
 
 
-def _decide(low: float, high: float, margin: float) -> Decision:
-    """Bounds and margin in fractions."""
-    if low > -margin:
+def decide(found: Estimate, rule: Rule, alpha: float, adjusted_p: float) -> Decision:
+    """One task. `adjusted_p`: of the claim that the difference is below `rule.failing`, among all claims of the gate."""
+    if found.lower(alpha) > rule.threshold:
         return "PASS"
-    return "FAIL" if high < -margin else "INSUFFICIENT_EVIDENCE"
+    return "FAIL" if adjusted_p <= alpha else "INSUFFICIENT_EVIDENCE"
 
 
-def _problems_needed(difference: PairedDifference, target: float) -> int | None:
-    """The least number of problems, as varied as these, whose standard error is at most `target` (a fraction)."""
-    count = difference.num_problems
-
-    def error(num_problems: int) -> float:
-        if difference.method != "adjusted":
-            return difference.interval_error * math.sqrt(count / num_problems)
-        variance = count * (difference.total_error or 0.0) ** 2
-        return statistics.adjusted_error(variance * num_problems, 0.0, num_problems)
-
-    if target <= 0 or error(MOST_PROBLEMS) > target:
-        return None
-    low, high = 0, MOST_PROBLEMS
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if error(middle) <= target else (middle, high)
-    return high
+def decide_course(course: Course, rule: Rule) -> Decision:
+    """One task of an adaptive gate. Where a gain is asked for, 'below' says less than gain and margin; a FAIL needs less than the gain."""
+    if course.stop == "above":
+        return "PASS"
+    is_short = rule.at_least is None or course.upper < rule.failing
+    return "FAIL" if course.stop == "below" and is_short else "INSUFFICIENT_EVIDENCE"
 
 
-def _samples_needed(difference: PairedDifference, target: float, n: int) -> int | None:
-    """Samples per problem that bring the standard error over these problems down to `target` (a fraction)."""
-    resampling = difference.resampling_error
-    if resampling is None or difference.method != "t":
-        return None
-    rest = target**2 - max(0.0, difference.interval_error**2 - resampling**2)
-    return math.ceil(n * resampling**2 / rest - 1e-9) if rest > 0 else None
+def overall(tasks: Sequence[TaskVerdict], guards: Sequence[GuardVerdict]) -> Decision:
+    """FAIL if anything failed, else INSUFFICIENT_EVIDENCE if a task has too little; guards that show nothing do not block."""
+    decisions = [each.decision for each in tasks]
+    if "FAIL" in decisions or any(guard.decision == "FAIL" for guard in guards):
+        return "FAIL"
+    return "INSUFFICIENT_EVIDENCE" if "INSUFFICIENT_EVIDENCE" in decisions else "PASS"
 
 
-def judge(candidate: Run, baseline: Run, *, margin: float = 2.0, level: float = 0.95) -> Verdict:
-    """Whether the candidate is at most `margin` points worse than the baseline, at one-sided `level`.
+def judge(
+    candidate: Run,
+    baseline: Run,
+    *,
+    margin: float = 2.0,
+    at_least: float | None = None,
+    alpha: float = 0.05,
+    questions: Questions = "fixed",
+    guards: Sequence[Guard] = DEFAULTS,
+) -> Verdict:
+    """Whether the candidate is at most `margin` points worse than the baseline, or `at_least` so many points better, on one task.
 
-    Identical evaluations of one checkpoint differ by exactly 0. Two checkpoints that tie everywhere still have bounds
-    as wide as the number of problems asks for. Raises ProtocolError where the runs cannot be compared, UsageError for a
-    margin below 0 or above 100, or a level outside 0.5 ... 1.
+    Identical evaluations of one checkpoint differ by exactly 0. Two checkpoints that tie everywhere still have bounds as wide as the
+    number of samples asks for. Raises ProtocolError where the runs cannot be compared, UsageError for impossible options.
     """
-    if not 0 <= margin <= 100:
-        raise UsageError(f"margin {margin:g} is no loss in points; give one between 0 and 100, such as 2")
-    if not 0.5 < level < 1:
-        raise UsageError(f"level {level:g} is no level of a one-sided bound; give one between 0.5 and 1, such as 0.95")
-    comparison = compare.compare(baseline, candidate, level=2 * level - 1)
-    difference = comparison.difference
-    is_identical = difference.method == "identical"
-    decision = _decide(difference.low, difference.high, margin / 100)
-    factor = statistics.normal_quantile(level) + statistics.normal_quantile(POWER)
-    target = margin / 100 / factor
-    n = min(comparison.a.n, comparison.b.n)
-    is_open = decision == "INSUFFICIENT_EVIDENCE" and not is_identical
-    return Verdict(
+    names = gate_guards.recorded_names(guards)
+    pair = of_run(candidate, also=names), of_run(baseline, also=names)
+    return judge_tasks([pair], Rules(Rule(margin, at_least), alpha=alpha, questions=questions, guards=tuple(guards)))
+
+
+def judge_tasks(pairs: Sequence[tuple[Ledger, Ledger]], rules: Rules, courses: Mapping[str, Course] | None = None) -> Verdict:
+    """The verdict over (candidate, baseline) pairs, one per task. `courses`: task -> its rounds, for an adaptive gate.
+
+    Raises:
+        ProtocolError: a pair cannot be compared.
+        UsageError: impossible options, no task besides the guards, a guard that cannot be measured.
+    """
+    rules.check()
+    judged = _to_judge(pairs, rules)
+    watched = [guard for pair in pairs for guard in _watched(pair, rules)]
+    found = [estimate(*pair, "score", questions=rules.questions, floor=_floor(*pair)) for pair in judged]
+    claims = [each.p_below(rules.of(pair[1].manifest.task).failing) for each, pair in zip(found, judged, strict=True)]
+    known = [guard.p_value for guard in watched if guard.p_value is not None]
+    adjusted = [None] * len(claims) + holm(known) if courses else holm([*claims, *known])
+    tasks = []
+    for pair, each, claim, adjusted_p in zip(judged, found, claims, adjusted, strict=False):
+        course = courses[pair[1].manifest.task] if courses else None
+        tasks.append(_task_verdict(pair, each, rules, (claim, adjusted_p), course))
+    improved = [each.task for each in tasks if each.is_improvement]
+    of_guards, alpha = iter(adjusted[len(claims) :]), rules.alpha * (GUARDS_SHARE if courses else 1)
+    guards = tuple(
+        each if each.p_value is None else gate_guards.decided(each, next(of_guards) or 0.0, alpha, improved=improved) for each in watched
+    )
+    return Verdict(overall(tasks, guards), tuple(tasks), guards, rules)
+
+
+def check_tasks(names: Sequence[str], rules: Rules) -> list[str]:
+    """The tasks that are no guards. Raises UsageError where none is left, or a rule or guard is about a task that is not among them."""
+    guarding = gate_guards.guarded_tasks(rules.guards)
+    if missing := [name for name in guarding if name not in names]:
+        raise UsageError(f"guard task:{missing[0]} is about a task that is not among {', '.join(names)}; evaluate it, or drop the guard")
+    if missing := [name for name in rules.tasks if name not in names or name in guarding]:
+        raise UsageError(f"a margin or gain is given for {missing[0]!r}, and the tasks judged are {', '.join(names)}; name one of these")
+    judged = [name for name in names if name not in guarding]
+    if not judged:
+        raise UsageError("no task is left to be judged: every one is a guard; name another with --tasks")
+    return judged
+
+
+def _to_judge(pairs: Sequence[tuple[Ledger, Ledger]], rules: Rules) -> list[tuple[Ledger, Ledger]]:
+    """The pairs that are no guards, once all are known to be comparable."""
+    for candidate, baseline in pairs:
+        check_pair(candidate, baseline)
+    judged = check_tasks([baseline.manifest.task for _, baseline in pairs], rules)
+    return [pair for pair in pairs if pair[1].manifest.task in judged]
+
+
+def _watched(pair: tuple[Ledger, Ledger], rules: Rules) -> list[GuardVerdict]:
+    return gate_guards.watch(*pair, rules.guards, alpha=rules.alpha, questions=rules.questions, floor=_floor(*pair))
+
+
+def _floor(candidate: Ledger, baseline: Ledger) -> float:
+    """The least standard error of a difference, by what the backends answered differently to the same question."""
+    return (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5
+
+
+def _task_verdict(
+    pair: tuple[Ledger, Ledger], found: Estimate, rules: Rules, p_values: tuple[float, float | None], course: Course | None
+) -> TaskVerdict:
+    candidate, baseline = pair
+    rule, (p_value, adjusted_p) = rules.of(baseline.manifest.task), p_values
+    if course:
+        decision, lower, upper = decide_course(course, rule), course.lower, course.upper
+    else:
+        decision, lower, upper = decide(found, rule, rules.alpha, adjusted_p or 0.0), found.lower(rules.alpha), found.upper(rules.alpha)
+    return TaskVerdict(
+        task=baseline.manifest.task,
         decision=decision,
-        margin=margin,
-        level=level,
-        comparison=comparison,
-        is_improvement=difference.low > 0,
-        detectable=0.0 if is_identical else factor * difference.interval_error,
-        problems_needed=_problems_needed(difference, target) if is_open else None,
-        samples_needed=_samples_needed(difference, target, n) if is_open else None,
+        rule=rule,
+        candidate=candidate,
+        baseline=baseline,
+        estimate=found,
+        lower=max(-1.0, lower),
+        upper=min(1.0, upper),
+        p_value=None if course else p_value,
+        adjusted_p=adjusted_p,
+        floor_decides=not course and _bare_decision(found, rule, rules.alpha, p_value, adjusted_p or 0.0) != decision,
+        needs=gate_needs.needs(candidate, baseline, found, rule.margin, rules, is_open=decision == "INSUFFICIENT_EVIDENCE"),
+        course=course,
     )
 
 
-def needs(verdict: Verdict) -> str:
-    """What more evidence would take, in words; empty for a decided verdict."""
-    if verdict.decision != "INSUFFICIENT_EVIDENCE":
-        return ""
-    if verdict.margin == 0:
-        return "With margin 0 an equally good candidate is never shown to be good enough; choose a margin above 0."
-    size, n = verdict.comparison.a.num_problems, min(verdict.comparison.a.n, verdict.comparison.b.n)
-    margin = f"{tables.points(verdict.detectable)} points or more"
-    least = f"At this size an equally good candidate passes with 80 % chance only at a margin of {margin}."
-    ways = []
-    if verdict.problems_needed is not None:
-        ways.append(f"about {verdict.problems_needed} problems with {n} sample{'s' * (n > 1)} each (now {size})")
-    if verdict.samples_needed is not None:
-        ways.append(f"about {verdict.samples_needed} samples for each of these problems (now {n})")
-    if not ways:
-        return f"{least} No size within reach brings it down to {verdict.margin:g}."
-    return f"{least} A margin of {verdict.margin:g} needs {', or '.join(ways)}."
-
-
-def shown(verdict: Verdict) -> str:
-    """The decision as people read it."""
-    return verdict.decision.replace("_", " ")
-
-
-def sentence(verdict: Verdict) -> str:
-    """The decision and its reason."""
-    difference, percent = verdict.comparison.difference, f"{100 * verdict.level:g} %"
-    if difference.method == "identical":
-        return f"{shown(verdict)}: candidate and baseline are the same evaluation of one checkpoint."
-    low, high = tables.signed_points(difference.low), tables.signed_points(difference.high)
-    change = f"candidate - baseline is {tables.signed_points(difference.mean)} points"
-    over = f"one-sided {percent}, paired over {difference.num_problems} problem{'s' * (difference.num_problems != 1)}"
-    reasons: dict[Decision, str] = {
-        "PASS": f"at least {low}, above the accepted -{verdict.margin:.1f}",
-        "FAIL": f"at most {high}, below the accepted -{verdict.margin:.1f}",
-        "INSUFFICIENT_EVIDENCE": f"between {low} and {high}, on both sides of the accepted -{verdict.margin:.1f}",
-    }
-    return f"{shown(verdict)}: {change}, {reasons[verdict.decision]} ({over})."
-
-
-def improvement(verdict: Verdict) -> str:
-    """Whether the candidate is better, which a PASS does not say."""
-    if verdict.is_improvement:
-        return "Improvement: shown; the lower bound is above 0."
-    return "Improvement: not shown; the lower bound is not above 0."
+def _bare_decision(found: Estimate, rule: Rule, alpha: float, p_value: float, adjusted_p: float) -> Decision:
+    """The decision without the noise floor, at the same correction for other claims."""
+    bare = found.without_floor()
+    factor = adjusted_p / p_value if p_value else 1.0
+    return decide(bare, rule, alpha, min(1.0, factor * bare.p_below(rule.failing)))
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
-    """Plain JSON values: fractions, except margin in points."""
+    """Plain JSON values: fractions, except margins and limits in points."""
+    from r1bench.leaderboards import gate_text
+
     return {
         "decision": verdict.decision,
         "exit_code": verdict.exit_code,
-        "margin_points": verdict.margin,
-        "level": verdict.level,
-        "lower_bound": verdict.comparison.difference.low,
-        "upper_bound": verdict.comparison.difference.high,
-        "is_improvement": verdict.is_improvement,
-        "detectable": verdict.detectable,
-        "problems_needed": verdict.problems_needed,
-        "samples_needed": verdict.samples_needed,
-        "sentence": sentence(verdict),
-        "comparison": compare.to_json(verdict.comparison),
+        "alpha": verdict.rules.alpha,
+        "questions": verdict.rules.questions,
+        "is_adaptive": any(each.course for each in verdict.tasks),
+        "tasks": [_task_json(each) | gate_text.to_json(each, verdict.rules) for each in verdict.tasks],
+        "guards": [guard.to_json() for guard in verdict.guards],
     }
 
 
-def render(verdict: Verdict) -> str:
-    """The comparison (A baseline, B candidate) and below it the decision, in at most 80 columns."""
-    texts = [sentence(verdict), improvement(verdict), needs(verdict)]
-    decision = "\n".join(tables.paragraph(text) for text in texts if text)
-    return compare.render_measures(verdict.comparison) + "\n\n" + decision
+def _task_json(verdict: TaskVerdict) -> dict[str, Any]:
+    return {
+        "task": verdict.task,
+        "decision": verdict.decision,
+        "margin_points": verdict.rule.margin,
+        "at_least_points": verdict.rule.at_least,
+        "difference": verdict.estimate.mean,
+        "lower_bound": verdict.lower,
+        "upper_bound": verdict.upper,
+        "standard_error": verdict.estimate.error,
+        "degrees": None if verdict.estimate.degrees == float("inf") else verdict.estimate.degrees,
+        "method": verdict.estimate.method,
+        "noise_floor": verdict.estimate.floor,
+        "noise_floor_decides": verdict.floor_decides,
+        "p_value": verdict.p_value,
+        "adjusted_p": verdict.adjusted_p,
+        "is_improvement": verdict.is_improvement,
+        "num_problems": len(verdict.baseline.problems),
+        "candidate": verdict.candidate.to_json(),
+        "baseline": verdict.baseline.to_json(),
+        **verdict.needs._asdict(),
+        "adaptive": verdict.course.to_json() if verdict.course else None,
+    }

@@ -1,0 +1,126 @@
+"""The adaptive gate: rounds of samples for one task until its verdict is certain. Prints nothing; `report` is told each round.
+
+Runs that exist are topped up: the candidate's, and the baseline's where its checkpoint is at hand. The same command goes on with what is
+stored and sees the same looks. Left out: the test (leaderboards/gate_rounds.py, harness/statistics/sequential.py).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from r1bench.harness.errors import CheckpointError, UsageError
+from r1bench.harness.gating import IMPORTED, Drawing
+from r1bench.harness.gating_names import Reference
+from r1bench.harness.records import Manifest, Run
+from r1bench.harness.store import read_problems, read_run
+
+if TYPE_CHECKING:
+    from r1bench.leaderboards.gate import Rules
+    from r1bench.leaderboards.gate_ledger import Ledger
+    from r1bench.leaderboards.gate_rounds import Course
+
+
+def check_adaptive(held: Manifest, rules: "Rules") -> None:
+    """Raises UsageError for what cannot be sampled in rounds, saying why."""
+    what = f"{held.name} on {held.task}"
+    if rules.questions == "random":
+        raise UsageError("--adaptive draws more samples of the same questions, and says nothing of others; drop --questions random")
+    if held.sampler == IMPORTED:
+        raise UsageError(f"--adaptive draws samples, and {what} was imported: nothing can be drawn in its way; leave --adaptive out")
+    if held.sampling.get("temperature") == 0:
+        raise UsageError(f"--adaptive draws more samples, and {what} is greedy: all of them would be the same; leave --adaptive out")
+
+
+def can_draw(drawing: Drawing, run: Run) -> bool:
+    """Whether a run lies where runs are written, and the checkpoint that it was made of is still at hand, unchanged."""
+    if not (drawing.runs / run.id).is_dir():
+        return False
+    try:
+        return drawing.find(run.manifest.checkpoint).digest == run.manifest.checkpoint_digest
+    except CheckpointError:
+        return False
+
+
+def top_up(drawing: Drawing, run: Run, n: int) -> Run:
+    """The run with n samples of each problem; the one that is stored if it has them."""
+    held = run.manifest
+    if run.is_complete and held.n >= n:
+        return run
+    problems = read_problems(drawing.runs / run.id)
+    on_processor = drawing.device == "auto" and held.environment.get("device", "").startswith("cpu")
+    as_held = replace(drawing, batch_size=None)  # samples of another batch size would be another run
+    return as_held.draw(held.checkpoint, held, problems, n=n, name=held.name, device="cpu" if on_processor else "")
+
+
+def first_look(run: Run) -> int:
+    """Samples of the first round that has two or more: what a design is planned with, however much was drawn since."""
+    return next((n for n in run.manifest.rounds if n >= 2), run.manifest.n)
+
+
+def follow(
+    reference: Reference,
+    name: str,
+    stored: Run | None,
+    rules: "Rules",
+    drawing: Drawing,
+    num_tasks: int,
+    most_samples: int | None,
+    report: Callable[[str], None],
+) -> tuple[tuple["Ledger", "Ledger"], "Course"]:
+    """Look after look at one task. Returns the (candidate, baseline) ledgers of the last one, and the course of all.
+
+    Raises:
+        UsageError: samples cannot be drawn, or not as many as the first round needs.
+    """
+    from r1bench.leaderboards import gate_rounds, gate_text
+    from r1bench.leaderboards.gate_guards import recorded_names
+    from r1bench.leaderboards.gate_ledger import of_run
+
+    held = reference.ledger.manifest
+    for manifest in (held, *([stored.manifest] if stored else [])):
+        check_adaptive(manifest, rules)
+    baseline = read_run(reference.folder) if reference.folder else None
+    is_fixed = baseline is None or not can_draw(drawing, baseline)
+    also, rule = recorded_names(rules.guards), rules.of(reference.task)
+    planned = of_run(baseline, first=first_look(baseline)) if baseline and not is_fixed else reference.ledger
+    below = gate_rounds.alpha_below(rules.alpha, num_tasks, has_guards=bool(rules.guards))
+    design = gate_rounds.design(planned, rule, alpha=rules.alpha, alpha_below=below, is_baseline_fixed=is_fixed)
+    allowed = [n for n in design.rounds if most_samples is None or n <= most_samples]
+    if not allowed:
+        raise UsageError(f"--max-samples {most_samples} ends before the first round of {design.rounds[0]} samples on {reference.task}")
+    drawn = draws(reference, baseline, name, stored, drawing, allowed, is_fixed=is_fixed)
+    course = gate_rounds.Course(design, (), is_fixed)
+    for n, candidate, second in drawn:
+        pair = of_run(candidate, first=n, also=also), of_run(second, first=n, also=also) if second else reference.ledger
+        course = gate_rounds.look(course, *pair)
+        report(f"{reference.task}: {gate_text.round_line(course.rounds[-1], design.fixed_samples)}")
+        if course.stop != "go on":
+            break
+    if not course.rounds:
+        assert stored is not None
+        raise UsageError(
+            f"--adaptive begins with {design.rounds[0]} samples of each problem on {reference.task}; run {stored.id} has"
+            f" {stored.manifest.n}, and its checkpoint {stored.manifest.checkpoint} is not at hand; give the checkpoint"
+        )
+    return pair, course
+
+
+def draws(
+    reference: Reference, baseline: Run | None, name: str, stored: Run | None, drawing: Drawing, rounds: Sequence[int], *, is_fixed: bool
+) -> Iterator[tuple[int, Run, Run | None]]:
+    """Round by round: its samples per problem, the candidate's run with them, and the baseline's where it is topped up.
+
+    Ends early where a stored candidate has too few and its checkpoint is not at hand.
+    """
+    candidate, second = stored, None if is_fixed else baseline
+    can_top_up = stored is None or can_draw(drawing, stored)
+    for n in rounds:
+        if candidate is None:
+            candidate = drawing.draw(name, reference.ledger.manifest, drawing.problems(reference), n=n)
+        elif can_top_up:
+            candidate = top_up(drawing, candidate, n)
+        elif candidate.manifest.n < n:
+            return
+        if second is not None:
+            second = top_up(drawing, second, n)
+        yield n, candidate, second
