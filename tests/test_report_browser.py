@@ -1,0 +1,279 @@
+"""The report in a headless Chromium, opened from a file with the network off: it opens, sorts, filters, finds, and shows text as text.
+
+Skipped where there is no browser; R1BENCH_REQUIRE_BROWSER=1 makes that a failure. Left out: what the data hold (test_report.py).
+"""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed; pip install -e .[dev]")
+
+from browser_support import HOSTILE, PHRASE, Site, Visit, browser, make_site, visit
+from playwright.sync_api import Browser, expect
+
+pytestmark = pytest.mark.browser
+ROUTES = ("#/", "#/stages", "#/training", "#/compare", "#/run/{zero}", "#/samples/{zero}", "#/sample/{zero}/p0000/0", "#/no-such-view")
+CONTRAST = """names => {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const parts = name => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color.match(/[\\d.]+/g).map(Number); };
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const against = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  return Object.fromEntries(names.map(name => [name, against(light(parts(name)), light(parts("paper")))]));
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests here."""
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """One report for all tests here."""
+    return make_site(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture
+def board(chromium: Browser, site: Site) -> Iterator[Visit]:
+    """The board, freshly opened; a test fails if the page's console says anything."""
+    with visit(chromium, site.url()) as seen:
+        yield seen
+    assert seen.said == []
+
+
+@pytest.fixture
+def samples(chromium: Browser, site: Site) -> Iterator[Visit]:
+    """The samples of the trained checkpoint, half of them wrong."""
+    with visit(chromium, site.url(f"#/samples/{site.zero}")) as seen:
+        yield seen
+    assert seen.said == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_view_opens_from_a_file_without_network_or_console_message(chromium: Browser, site: Site, theme: str) -> None:
+    for route in ROUTES:
+        started = time.monotonic()
+        with visit(chromium, site.url(route.format(zero=site.zero)), theme=theme) as seen:
+            seen.page.wait_for_selector("main:not([aria-busy])")
+            print(f"{route} opened in {time.monotonic() - started:.2f} s")
+            seen.page.wait_for_timeout(60)  # charts are drawn when their box has a width
+        assert seen.said == []
+        assert all(url.startswith(("file:", "data:")) for url in seen.requested)
+
+
+def test_a_score_stands_with_its_interval_and_n(board: Visit) -> None:
+    row = board.page.locator("tr", has_text="tiny-zero")
+    expect(row.locator("td.score")).to_have_text(re.compile(r"49\.2 \[\d\d\.\d, \d\d\.\d\]"))
+    expect(row.locator("td.number").first).to_have_text("30 × 4")
+    expect(row.locator("svg.track")).to_have_attribute("aria-label", re.compile("30 problems, 120 samples"))
+
+
+def test_an_unfinished_run_has_a_note_and_no_score(board: Visit) -> None:
+    row = board.page.locator("tr.incomplete")
+    expect(row).to_contain_text("incomplete 2/3")
+    expect(row.locator("td.score")).to_have_text("no score yet")
+
+
+def test_a_click_on_a_column_sorts_and_says_so(board: Visit) -> None:
+    table = board.page.locator("table.board").first
+    names = table.locator("tbody .who .name")
+    assert names.all_inner_texts() == ["tiny-base", "tiny-zero"]
+    table.locator("th.score button").click()
+    assert names.all_inner_texts() == ["tiny-zero", "tiny-base"]
+    expect(table.locator("th.score")).to_have_attribute("aria-sort", "ascending")
+
+
+def test_a_filter_stays_in_the_address(board: Visit) -> None:
+    rows = board.page.locator("table.board tbody tr:visible")
+    board.page.fill("input.search", "zero")
+    expect(rows).to_have_count(1)
+    board.page.reload()
+    expect(rows).to_have_count(1)
+    expect(board.page.locator("#live")).to_have_text("1 of 3 runs")
+
+
+def test_ranks_do_not_change_under_a_filter(board: Visit) -> None:
+    board.page.fill("input.search", "zero")
+    expect(board.page.locator("table.board tbody tr:visible td.rank")).to_have_text("2")
+
+
+def test_samples_are_filtered_by_outcome(samples: Visit) -> None:
+    samples.page.click("button.chip:has-text('unparsed')")
+    expect(samples.page.locator(".result")).to_have_text("1 sample of 120")
+    expect(samples.page.locator("table.samples tbody tr")).to_contain_text("p0002 #1")
+    samples.page.click("button.chip:has-text('wrong')")
+    expect(samples.page.locator(".result")).to_have_text("60 samples of 120")
+    samples.page.click("button.chip:has-text('not correct')")
+    expect(samples.page.locator(".result")).to_have_text("61 samples of 120")
+
+
+def test_a_sample_is_found_by_its_answer_and_by_its_problem(samples: Visit) -> None:
+    samples.page.fill("input.search", "1103")
+    expect(samples.page.locator(".result")).to_have_text("1 sample of 120")
+    expect(samples.page.locator("table.samples .row-link")).to_have_text("p0025 #3")
+    samples.page.fill("input.search", "p0004")
+    expect(samples.page.locator("table.samples tbody tr")).to_have_count(4)
+
+
+def test_a_search_reads_the_texts(samples: Visit) -> None:
+    samples.page.fill("input.search", PHRASE)
+    expect(samples.page.locator(".empty")).to_have_text("No sample matches.")
+    samples.page.click("button.in-text")
+    expect(samples.page.locator(".result")).to_have_text("1 sample of 120 in the texts")
+    expect(samples.page.locator("table.samples .row-link")).to_have_text("p0001 #3")
+    assert "in=text" in samples.page.url
+
+
+def test_pages_of_samples_go_on_where_the_last_ended(samples: Visit) -> None:
+    samples.page.click("nav.pager button:has-text('Next')")
+    expect(samples.page.locator("table.samples .row-link").first).to_have_text("p0012 #2")
+    expect(samples.page.locator(".pager span")).to_have_text("page 2 of 3")
+
+
+@pytest.mark.parametrize("hint", ["", "?at=7", "?at=90", "?at=nonsense"])
+def test_a_permalink_opens_its_sample_folded_with_the_answer_marked(chromium: Browser, site: Site, hint: str) -> None:
+    with visit(chromium, site.url(f"#/sample/{site.zero}/p0001/3{hint}")) as seen:
+        expect(seen.page.locator("h1")).to_have_text("p0001 #3")
+        expect(seen.page.locator("mark")).to_have_text("1007")
+        expect(seen.page.locator("details.reasoning pre")).to_be_hidden()
+        seen.page.keyboard.press("r")
+        expect(seen.page.locator("details.reasoning pre")).to_contain_text(PHRASE)
+        assert seen.said == []
+
+
+def test_keys_walk_from_sample_to_sample(chromium: Browser, site: Site) -> None:
+    with visit(chromium, site.url(f"#/sample/{site.base}/p0000/1")) as seen:
+        for key, title in (("j", "p0000 #2"), ("k", "p0000 #1"), ("n", "p0001 #0"), ("p", "p0000 #0")):
+            expect(seen.page.locator("nav.steps")).to_be_visible()
+            seen.page.keyboard.press(key)
+            expect(seen.page.locator("h1")).to_have_text(title)
+        seen.page.keyboard.press("u")
+        expect(seen.page.locator("h1")).to_contain_text("Samples of")
+
+
+def test_a_sample_is_reached_without_a_mouse(board: Visit, site: Site) -> None:
+    keys = board.page.keyboard
+    for key in ("Tab", "Enter", "/"):  # the first stop is the skip link
+        keys.press(key)
+    keys.type("zero")
+    for key in ("ArrowDown", "Enter"):
+        keys.press(key)
+    expect(board.page.locator("h1")).to_contain_text("tiny-zero on arithmetic")
+    board.page.goto(site.url(f"#/samples/{site.zero}"))
+    expect(board.page.locator("table.samples")).to_be_visible()
+    for key in ("j", "ArrowDown", "ArrowDown", "k", "Enter"):
+        keys.press(key)
+    expect(board.page.locator("h1")).to_have_text("p0000 #1")
+
+
+def test_a_step_back_returns_to_the_same_page_and_place_of_the_list(samples: Visit) -> None:
+    samples.page.click("nav.pager button:has-text('Next')")
+    expect(samples.page.locator("table.samples .row-link").first).to_have_text("p0012 #2")
+    samples.page.locator("table.samples .row-link").nth(40).click()
+    expect(samples.page.locator("h1")).to_have_text("p0022 #2")
+    samples.page.go_back()
+    expect(samples.page.locator("table.samples .row-link").first).to_have_text("p0012 #2")
+    samples.page.wait_for_function("window.scrollY > 200")
+
+
+def test_escape_clears_the_search(board: Visit) -> None:
+    board.page.keyboard.press("/")
+    board.page.keyboard.type("nothing like it")
+    expect(board.page.locator(".empty")).to_be_visible()
+    board.page.keyboard.press("Escape")
+    expect(board.page.locator("table.board tbody tr:visible")).to_have_count(3)
+
+
+def test_focus_can_be_seen(board: Visit) -> None:
+    board.page.keyboard.press("Tab")
+    board.page.keyboard.press("Tab")
+    assert board.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_no_view_scrolls_sideways_on_a_phone(chromium: Browser, site: Site) -> None:
+    with visit(chromium, site.url(), width=375) as seen:
+        for route in [*ROUTES, _first_comparison(seen)]:
+            seen.page.goto(site.url(route.format(zero=site.zero)))
+            seen.page.wait_for_selector("main:not([aria-busy])")
+            seen.page.wait_for_timeout(60)
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= 375, route
+
+
+def test_a_choice_of_theme_is_kept(board: Visit) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = board.page.evaluate(paper)
+    board.page.click("#theme-button")
+    board.page.click("#theme-button")
+    board.page.reload()
+    expect(board.page.locator("#theme-button")).to_have_text("Theme: dark")
+    assert board.page.evaluate(paper) != light
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_and_drawings_have_enough_contrast(chromium: Browser, site: Site, theme: str) -> None:
+    words, drawings = ["ink", "soft", "accent", "lost", "added"], ["correct", "wrong", "unparsed", "truncated", "failed", "second", "third"]
+    with visit(chromium, site.url(), theme=theme) as seen:
+        found = seen.page.evaluate(CONTRAST, words + drawings)
+    assert {name: ratio for name, ratio in found.items() if ratio < (4.5 if name in words else 3)} == {}
+
+
+def test_hostile_text_stays_text(chromium: Browser, site: Site) -> None:
+    for route in (
+        "#/",
+        f"#/sample/{site.zero}/p0000/0",
+        f"#/samples/{site.zero}",
+        f"#/run/{site.unfinished}",
+        f"#/samples/{site.unfinished}",
+    ):
+        with visit(chromium, site.url(route)) as seen:
+            seen.page.wait_for_selector("main:not([aria-busy])")
+            assert seen.page.evaluate("window.hacked") is None
+            assert seen.page.locator("main img, main script").count() == 0
+            assert HOSTILE in seen.page.locator("main").text_content()  # type: ignore[operator]
+
+
+def test_a_comparison_leads_to_the_samples_of_both_sides(board: Visit) -> None:
+    board.page.goto(board.page.url.split("#")[0] + _first_comparison(board))
+    expect(board.page.locator("p.verdict")).to_contain_text("points [")
+    board.page.locator("table.narrow a").first.click()
+    expect(board.page.locator(".result").last).to_have_text("4 samples of 120")
+
+
+def test_stages_show_each_difference_with_its_interval(board: Visit) -> None:
+    board.page.click("nav >> text=Stages")
+    cell = board.page.locator("table.stages td.delta").first
+    expect(cell.locator("b")).to_have_text("−25.0")
+    expect(cell.locator(".interval")).to_have_text(re.compile(r"\[−\d+\.\d, −\d+\.\d\]"))
+    expect(cell.locator(".verdict-sign")).to_have_attribute("aria-label", "worse")
+
+
+def test_training_curves_follow_the_pointer(board: Visit) -> None:
+    board.page.click("nav >> text=Training")
+    charts = board.page.locator("figure.small")
+    expect(charts.locator("svg").first).to_be_visible()
+    charts.locator("svg").first.hover()
+    expect(charts.locator(".now").last).to_contain_text("step ")
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "is missing"), ("r1bench.receive(", "is damaged")])
+def test_a_data_file_that_cannot_be_read_is_named(chromium: Browser, site: Site, tmp_path: Path, content: str | None, message: str) -> None:
+    folder = tmp_path / "site"
+    shutil.copytree(site.folder, folder)
+    for path in folder.glob("data/run/*/index-0.js"):
+        path.write_text(content) if content else path.unlink()
+    with visit(chromium, site._replace(folder=folder).url(f"#/samples/{site.zero}")) as seen:
+        expect(seen.page.locator(".problem")).to_contain_text(message)
+        expect(seen.page.locator(".problem")).to_contain_text("index-0.js")
+
+
+def _first_comparison(seen: Visit) -> str:
+    """The route of the first comparison of the report."""
+    return "#/compare/" + str(seen.page.evaluate("r1bench.boot.comparisons[0].id"))
