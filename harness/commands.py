@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from r1bench.harness.errors import DataError, StorageError, UnknownNameError, UsageError
 from r1bench.harness.records import Problem, Run, Sampling
-from r1bench.harness.store import check_writable, find_run, read_problems, read_run, run_folders
+from r1bench.harness.store import check_writable, read_run, run_folders
 
 if TYPE_CHECKING:
     from r1bench.tasks.task import Task
@@ -166,40 +166,3 @@ def base_name(place: str) -> str:
     from r1bench.harness.checkpoints import EMBEDDED, find_checkpoint
 
     return EMBEDDED if Path(place).resolve() == Path(find_checkpoint(EMBEDDED).path).resolve() else place
-
-
-def run_for_gate(
-    name: str, baseline: Path, runs: Path, *, device: str, batch_size: int, allow_pickle: bool, workers: int = 1, sandbox: str = "auto"
-) -> Run:
-    """The run that was named, or a new one of the named checkpoint, made as the baseline was."""
-    from r1bench.harness.checkpoints import find_checkpoint
-    from r1bench.harness.evaluate import evaluate
-    from r1bench.harness.samplers import make_sampler
-    from r1bench.tasks import get_task
-    from r1bench.tasks.templates import TEMPLATES
-
-    if not (Path(name) / "config.json").is_file():  # a checkpoint's folder is what stands there now, not an old run of its name
-        try:
-            return read_run(find_run(runs, name))
-        except UnknownNameError:
-            if not Path(name).exists() and "/" not in name and name != "tiny-base":
-                raise
-    held = read_run(baseline).manifest
-    if held.template not in TEMPLATES:
-        raise UsageError(f"baseline {baseline.name} was imported: how it was sampled is not known; give a run instead of a checkpoint")
-    found = find_checkpoint(name, allow_pickle=allow_pickle)
-    dtype = held.environment.get("dtype", "auto")
-    sampler = make_sampler(held.sampler, found, device=device, dtype=dtype, batch_size=batch_size, allow_pickle=allow_pickle)
-    sampling = replace(Sampling.from_json(held.sampling), n=held.n)
-    return evaluate(
-        get_task(held.task),
-        read_problems(baseline),
-        found,
-        sampler,
-        sampling,
-        TEMPLATES[held.template],
-        runs,
-        source=name,
-        grading_workers=workers,
-        sandbox=sandbox,
-    )

@@ -67,7 +67,7 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("score", "score", "points", lambda sample: sample.grade.score),
     Kind("format", "format %", "points", lambda sample: float(sample.format_ok)),
-    Kind("truncated", "truncated %", "points", lambda sample: float(sample.grade.outcome == "truncated")),
+    Kind("truncated", "cut %", "points", lambda sample: float(sample.completion.finish_reason == "length")),
     Kind("mixed", "mixed %", "points", lambda sample: float(metrics.is_mixed(sample))),
     Kind("tokens", "tokens", "tokens", lambda sample: float(sample.completion.num_tokens)),
     Kind("reasoning_tokens", "reasoning", "tokens", lambda sample: float(sample.reasoning_tokens)),

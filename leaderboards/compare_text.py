@@ -87,7 +87,7 @@ def render_measures(comparison: "Comparison") -> str:
             f" {tables.points(difference.total_error)} over questions,"
             f" {tables.points(difference.resampling_error)} resampling the same questions only. Intervals of B - A:"
             f" {100 * comparison.level:g} %, about {about}, {difference.method}. c/w/u/t/f: samples correct, wrong, unparsed,"
-            " truncated, failed. tokens, reasoning: mean ± half of its 95 % interval."
+            " truncated, failed. cut: completions that ran out of tokens. tokens, reasoning: mean ± half of its 95 % interval."
         )
     )
     lines += [tables.paragraph(tables.plain(f"Note: {note}.")) for note in comparison.notes]

@@ -257,8 +257,9 @@ def test_a_checkpoint_at_the_gate_is_evaluated_as_the_baseline_was(tmp_path: Pat
     evaluate(tmp_path, "tiny-base", "--samples", 2, "--temperature", 0.5, "--dtype", "bfloat16")
     done = call("gate", folder, "--baseline", "tiny-base", "--runs", tmp_path / "runs", "--device", "cpu", "--json")
     verdict = json.loads(done.stdout)
-    assert verdict["comparison"]["a"]["sampling"] == verdict["comparison"]["b"]["sampling"]
-    assert verdict["comparison"]["b"]["versions"]["dtype"] == "bfloat16"
+    task = verdict["tasks"][0]
+    assert task["candidate"]["sampling"] == task["baseline"]["sampling"]
+    assert task["candidate"]["versions"]["dtype"] == "bfloat16"
     assert done.exit_code in (0, 3)
 
 

@@ -8,7 +8,7 @@ from fakes_runs import make_run, make_sample
 from scipy import stats
 
 from r1bench.harness.errors import ProtocolError, UsageError
-from r1bench.harness.records import Noise
+from r1bench.harness.records import Completion, Noise
 from r1bench.leaderboards import board, compare
 from r1bench.leaderboards.tables import display_width
 
@@ -208,8 +208,9 @@ def test_languages_that_nobody_counted_have_no_difference():
     assert compare.render(found)
 
 
-def test_truncation_is_compared_too():
-    found = compare.compare(*runs_with([["correct"] * 2] * 9, [["truncated"] * 2] * 9, "outcome")).measures["truncated"]
+def test_truncation_is_compared_too_also_where_the_answer_stood_before_the_cut():
+    whole, cut = Completion("so 4", "stop", 12), Completion("so 4", "length", 12)
+    found = compare.compare(*runs_with([[whole] * 2] * 9, [[cut] * 2] * 9, "completion")).measures["truncated"]
     assert (found.a, found.b, found.mean) == (0, 1, 1)
     assert found.low > 0.5
 
