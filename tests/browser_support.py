@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from r1bench.harness.records import Problem, Run, Sample, digest_of
 from r1bench.harness.store import open_run
-from r1bench.leaderboards.report import build
+from r1bench.leaderboards.report import compose
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 HOSTILE = "<script>hacked=1</script><img src=x onerror=hacked=1>"
@@ -90,7 +90,7 @@ def make_site(folder: Path) -> Site:
     training = folder / "training"
     training.mkdir()
     (training / "events.jsonl").write_text("\n".join(_event(step) for step in range(1, 41)) + "\n")
-    build.build(runs, folder / "site", build.Options(trainings=(training,), workers=1))
+    compose.build(runs, folder / "site", compose.Options(trainings=(training,), workers=1))
     return Site(folder / "site", parent, child, unfinished)
 
 

@@ -1,0 +1,239 @@
+"""`r1bench report`: run folders become a page with its data beside it, which opens from a file, offline, without a server.
+
+    result = compose.build(Path("runs"), Path("site"), compose.Options())
+
+In order: the rows of the board, the data of each run (in processes, one run in memory each), comparisons, trainings, the page itself last.
+What is there already from the very same input is left as it is, so that the command can be repeated, or go on after `kill -9`.
+Left out: parsing the command line (r1bench.harness.cli_report), the look of the page (assets/).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from r1bench.harness import __version__
+from r1bench.harness.errors import ProtocolError
+from r1bench.harness.progress import Progress
+from r1bench.leaderboards import board, tables
+from r1bench.leaderboards.indexing import in_processes
+from r1bench.leaderboards.report import escape, output, page, pairs, payload, rollouts, sources, training
+from r1bench.leaderboards.report.pairs import Source
+from r1bench.leaderboards.report.payload import Limits
+from r1bench.leaderboards.report.sources import Choice
+
+HEAVY = ("format_rules", "targets", "behaviour", "versions")
+"""Fields of an entry that only the page of its run shows: they lie in that run's data."""
+FEW_JOBS = 4
+"""Up to so many jobs, other processes are not worth their start."""
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What goes into a report."""
+
+    choice: Choice = field(default_factory=Choice)
+    limits: Limits = field(default_factory=Limits)
+    trainings: tuple[Path, ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()
+    """Pairs of run ids to compare besides the usual ones."""
+    title: str = "r1bench report"
+    level: float = 0.95
+    workers: int = 2
+    count: rollouts.Count | None = None
+    """Number of reflection words of a text; without it their curve is left out."""
+
+
+class Result(NamedTuple):
+    """What was written."""
+
+    page: Path
+    num_runs: int
+    num_written: int
+    """Runs whose data were not there yet."""
+    num_samples: int
+    num_comparisons: int
+    num_trainings: int
+    left_out: list[str]
+    page_bytes: int
+    data_bytes: int
+    """Written now."""
+    removed: int
+    """Files of runs that are gone."""
+    seconds: float
+
+
+def build(runs: Path, out: Path, options: Options, *, assets: Path = page.ASSETS) -> Result:
+    """Write the report of a folder of runs into `out`.
+
+    Raises:
+        StorageError: `out` holds foreign files, cannot be written, or another process writes it; `runs` is not there.
+        ProtocolError: two runs of `options.asked` must not be compared.
+    """
+    started = time.monotonic()
+    with output.open_site(out):
+        found = sources.collect(runs, options.choice, num_workers=options.workers)
+        written = write_runs(found, out, options)
+        left_out = [*found.left_out, *written.left_out]
+        rows, stages = compare_runs(written.sources, found, out, options, left_out)
+        trainings = write_trainings(written.sources, runs, out, options, left_out)
+        boot = {
+            "version": __version__,
+            "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "level": options.level,
+            "title": options.title,
+            "entries": [light(source.entry) for source in written.sources],
+            "left_out": left_out,
+            "published": found.published,
+            "imported": found.imported,
+            "stages": stages,
+            "trainings": trainings,
+            "comparisons": rows,
+            "runs": {source.entry.run: written.facts[source.entry.run] for source in written.sources},
+        }
+        if not written.sources:
+            boot["empty_reason"] = sources.why_empty(runs, options.choice)
+        size = output.write(out / output.PAGE, page.render(boot, options.title, assets))
+        removed = clean(out, [source.directory for source in written.sources], rows, trainings)
+    num_samples = sum(facts["num_samples"] for facts in written.facts.values())
+    counts = len(written.sources), written.num_written, num_samples, len(rows), len(trainings), left_out
+    return Result(out / output.PAGE, *counts, size, written.size, removed, time.monotonic() - started)
+
+
+def light(entry: board.Entry) -> dict[str, Any]:
+    """An entry without what only the page of its run shows."""
+    value = {key: item for key, item in entry.to_json().items() if key not in HEAVY}
+    value["strictness"] = {style: each for style, each in entry.strictness.items() if style == entry.style}
+    measured = {key: each for key, each in entry.several.items() if key != "budgets" and not key.startswith("outcome:")}
+    value["several"] = {key: {end: each.get(end) for end in ("value", "low", "high")} for key, each in measured.items()}
+    return escape.rounded(value)
+
+
+class WrittenRuns(NamedTuple):
+    """The runs that are on the page."""
+
+    sources: list[Source]
+    facts: dict[str, dict[str, Any]]
+    left_out: list[str]
+    num_written: int
+    size: int
+
+
+def write_runs(found: sources.Sources, out: Path, options: Options) -> WrittenRuns:
+    """Every run's data; a run that cannot be read is left out and named."""
+    jobs = [payload.Job(row.folder, out, row.directory, options.limits) for row in found.rows]
+    made = list(worked_through("runs", payload.write_run, jobs, options.workers))
+    done = {written.facts["dir"]: written for written in made if not written.fault}
+    facts, chosen, size = dict[str, dict[str, Any]](), list[Source](), 0
+    for row in found.rows:
+        written = done.get(row.directory)
+        if written is None:
+            continue
+        size += written.size + output.write_data(out, f"run/{row.directory}/entry", sources.whole(row))
+        facts[row.entry.run] = written.facts
+        chosen.append(Source(row.entry, row.directory, written.fingerprint, row.age))
+    faults = [written.fault for written in made if written.fault]
+    return WrittenRuns(chosen, facts, faults, sum(written.size > 0 for written in made), size)
+
+
+def worked_through(label: str, function: Callable[[Given], Made], jobs: Sequence[Given], num_workers: int) -> Iterator[Made]:
+    """What a function makes of each job, with progress on stderr; in this process where there are few."""
+    with Progress(label, len(jobs)) if len(jobs) > FEW_JOBS else nullcontext() as progress:
+        for made in in_processes(function, jobs, num_workers=num_workers if len(jobs) > FEW_JOBS else 1):
+            yield made
+            if progress:
+                progress.advance()
+
+
+def compare_runs(
+    chosen: list[Source], found: sources.Sources, out: Path, options: Options, left_out: list[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The comparisons of the page and the stage table. An asked one that means nothing is an error, any other is left out and named."""
+    selected = pairs.choose(chosen, found.lineage, options.asked)
+    jobs = [pairs.Job(pair, out, options.level) for pair in selected]
+    done = {row["id"]: row for row in worked_through("comparisons", pairs.work_out, jobs, options.workers)}
+    rows, stages = [], []
+    for pair in selected:
+        row = done[pair.id]
+        if "refused" in row:
+            if pair.is_asked:
+                raise ProtocolError(row["refused"])
+            left_out.append(f"not compared: {row['refused']}")
+            continue
+        if pair.is_stage:
+            stages.append(pairs.stage(pair, row))
+        rows.append({key: value for key, value in row.items() if key != "measures"})
+    pairs.adjust(rows, options.level)
+    return rows, stages
+
+
+def write_trainings(chosen: list[Source], runs: Path, out: Path, options: Options, left_out: list[str]) -> list[dict[str, Any]]:
+    """The curves of every training that was named or that a run's checkpoint came from."""
+    checkpoints = [(source.entry.run, source.entry.checkpoint) for source in chosen]
+    described = []
+    for found in training.find(options.trainings, checkpoints, runs.parent):
+        try:
+            described.append(write_training(found, out, options.count))
+        except OSError as error:
+            left_out.append(f"training {found.folder}: {error.strerror or error}")
+    return described
+
+
+def write_training(found: training.Found, out: Path, count: Callable[[str], int] | None) -> dict[str, Any]:
+    """One training's data; remembered by its files."""
+    name = f"training/{found.id}"
+    mark = f"{output.code_digest()}:{count is not None}:{rollouts.state(found.folder)}"
+    held = output.remembered(out, name, mark)
+    if held is None or output.missing(out, "training", [f"{found.id}.js"]):
+        output.forget(out, name)
+        curves = training.read(found.folder)
+        story = rollouts.read(found.folder, count) if count else None
+        value = {"columns": curves.columns, "rows_of": curves.rows_of, "reflection": story.rows if story else None}
+        output.write_data(out, name, value | {"rollouts_read": story.share if story else None, "notes": []})
+        held = training.describe(found, curves)
+        output.remember(out, name, mark, held)
+    return held | {"runs": list(found.runs)}
+
+
+def clean(out: Path, directories: list[str], rows: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> int:
+    """Remove the data of what is not on the page any more; returns the number of files."""
+    kinds: list[tuple[str, Iterable[str]]] = [
+        ("run", directories),
+        ("comparison", [row["id"] for row in rows]),
+        ("training", [each["id"] for each in trainings]),
+    ]
+    removed = 0
+    for kind, names in kinds:
+        kept = set(names)
+        files = {f"{name}.js" for name in kept}
+        removed += output.keep_only(out / output.DATA / kind, kept | files)
+        endings = {f"{name}{ending}" for name in kept for ending in (".json", ".samples.json")}
+        output.keep_only(out / output.CACHE / kind, endings, ".json")
+    return removed
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """Plain JSON values."""
+    return {**result._asdict(), "page": str(result.page)}
+
+
+def render(result: Result) -> str:
+    """What was written, and how to open it."""
+    lines = [f"Left out: {tables.plain(reason)}" for reason in result.left_out]
+    lines.append(
+        f"{result.page}: {counted(result.num_runs, 'run')} ({result.num_written} written now), {counted(result.num_samples, 'sample')},"
+        f" {counted(result.num_comparisons, 'comparison')}, {counted(result.num_trainings, 'training')}, {result.seconds:.1f} s"
+    )
+    lines.append(f"Open it in a browser: {result.page.resolve().as_uri()}")
+    return "\n".join(lines)
+
+
+def counted(count: int, noun: str) -> str:
+    """'1 run', '2,000 runs'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

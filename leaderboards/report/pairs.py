@@ -1,0 +1,178 @@
+"""Which runs stand against each other on the page, and what comes out.
+
+    chosen = pairs.choose(sources, lineage, asked)
+    rows = [pairs.work_out(Job(pair, site_folder, level)) for pair in chosen]      # in any process; remembers what it did
+
+In a group of one protocol with up to 8 complete runs every run meets every other; in a larger one its parent and the best. Left out: the
+statistics (leaderboards/compare.py).
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import combinations, groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from r1bench.harness.errors import ProtocolError
+from r1bench.harness.records import Run
+from r1bench.harness.statistics.multiplicity import holm
+from r1bench.leaderboards import compare
+from r1bench.leaderboards.board import Entry
+from r1bench.leaderboards.indexing import code_digest
+from r1bench.leaderboards.report import escape, output, skeleton
+
+MOST_FOR_ALL = 8
+"""Runs of one protocol up to which every pair is compared."""
+
+
+class Source(NamedTuple):
+    """A run on the page."""
+
+    entry: Entry
+    directory: str
+    """Of its data."""
+    fingerprint: str
+    age: int
+    """Its place among the runs, oldest first."""
+
+
+class Pair(NamedTuple):
+    """B against A."""
+
+    a: Source
+    b: Source
+    is_stage: bool
+    is_asked: bool
+
+    @property
+    def id(self) -> str:
+        """Stays the same from report to report, so that links do."""
+        return hashlib.sha256(f"{self.a.entry.run}\n{self.b.entry.run}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class Job(NamedTuple):
+    """What a process needs to work out a pair."""
+
+    pair: Pair
+    site: Path
+    level: float
+
+
+def choose(sources: Sequence[Source], lineage: Iterable[tuple[str, str]], asked: Iterable[tuple[str, str]] = ()) -> list[Pair]:
+    """The pairs to compare, A the parent or the older one. `lineage` and `asked` are pairs of run ids, those of parents first."""
+    by_id = {source.entry.run: source for source in sources}
+    stages = {pair for pair in lineage if pair[0] in by_id and pair[1] in by_id}
+    wanted = dict.fromkeys([*asked, *sorted(stages)])
+    complete = sorted((source for source in sources if source.entry.is_complete), key=lambda source: (_group(source), source.age))
+    for _, members in groupby(complete, key=_group):
+        for a, b in _within(list(members)):
+            ids = a.entry.run, b.entry.run
+            if ids not in wanted and ids[::-1] not in wanted:
+                wanted[ids] = None
+    given = set(asked)
+    return [Pair(by_id[a], by_id[b], (a, b) in stages, (a, b) in given) for a, b in wanted]
+
+
+def _group(source: Source) -> tuple[str, str, str]:
+    return source.entry.task, source.entry.task_version, source.entry.protocol
+
+
+def _within(members: list[Source]) -> list[tuple[Source, Source]]:
+    """Every pair of a small group; in a large one each run against the best."""
+    if len(members) <= MOST_FOR_ALL:
+        return list(combinations(members, 2))
+    best = max(members, key=lambda source: (source.entry.score or 0.0, -source.age))
+    return [(member, best) for member in members if member is not best]
+
+
+def work_out(job: Job) -> dict[str, Any]:
+    """A row of the page, its problems written as a data file; {'id', 'refused': sentence} where the two must not be compared."""
+    pair, site_folder, level = job
+    name = f"comparison/{pair.id}"
+    mark = ":".join((code_digest(), pair.a.fingerprint, pair.b.fingerprint, str(level)))
+    held = output.remembered(site_folder, name, mark)
+    if held is None or output.missing(site_folder, "comparison", [f"{pair.id}.js"]):
+        output.forget(site_folder, name)
+        runs = [_read(site_folder, source.directory, source.fingerprint) for source in (pair.a, pair.b)]
+        try:
+            found = compare.compare(*runs, level=level, entry_a=pair.a.entry, entry_b=pair.b.entry)
+        except ProtocolError as error:
+            return {"id": pair.id, "refused": str(error)}
+        measures = [measure(each) for each in found.measures.values() if each.mean is not None]
+        problems = [{"id": each.id, "a": each.mean_a, "b": each.mean_b, "n_a": each.n_a, "n_b": each.n_b} for each in found.problems]
+        value = escape.rounded({"problems": problems[::-1], "measures": measures, "notes": list(found.notes)})
+        output.write_data(site_folder, name, value)
+        held = {"row": _row(found), "measures": value["measures"]}
+        output.remember(site_folder, name, mark, held)
+    return {"id": pair.id, "asked": pair.is_asked, **held["row"], "measures": held["measures"]}
+
+
+@lru_cache(maxsize=4)
+def _read(site_folder: Path, directory: str, fingerprint: str) -> Run:
+    """A run without texts; the few that were last used stay in memory, known by what they were made from."""
+    return skeleton.read(site_folder, directory)
+
+
+def measure(found: compare.MeasureDifference) -> dict[str, Any]:
+    """One measure of a pair as the page shows it."""
+    label = found.title.removesuffix(" %")
+    fields = {"key": found.key, "label": label, "unit": found.unit, "a": found.a, "b": found.b}
+    return fields | {"mean": found.mean, "low": found.low, "high": found.high}
+
+
+def _row(found: compare.Comparison) -> dict[str, Any]:
+    """The comparison in one row, p_adjusted still to come."""
+    difference, a, b = found.difference, found.a, found.b
+    better = "" if difference.method == "identical" else "b" if difference.low > 0 else "a" if difference.high < 0 else ""
+    row = {
+        "run_a": a.run,
+        "run_b": b.run,
+        "name_a": a.name,
+        "name_b": b.name,
+        "task": a.task,
+        "protocol": a.protocol,
+        "mean": difference.mean,
+        "low": difference.low,
+        "high": difference.high,
+        "method": difference.method,
+        "level": found.level,
+        "p_value": difference.p_value,
+        "wins": difference.wins,
+        "losses": difference.losses,
+        "ties": difference.ties,
+        "num_problems": difference.num_problems,
+        "better": better,
+        "verdict": compare.verdict(found),
+    }
+    return escape.rounded(row)
+
+
+def adjust(rows: list[dict[str, Any]], level: float) -> None:
+    """Add to every row its p value adjusted for all comparisons of the page (Holm 1979), and whether a difference is then shown."""
+    known = [row for row in rows if row["p_value"] is not None]
+    for row, p_value in zip(known, holm([row["p_value"] for row in known]), strict=True):
+        row["p_adjusted"] = escape.rounded(p_value)
+    for row in rows:
+        row.setdefault("p_adjusted", None)
+        row["shown"] = row["p_adjusted"] is not None and row["p_adjusted"] <= round(1 - level, 12)
+
+
+def stage(pair: Pair, row: dict[str, Any]) -> dict[str, Any]:
+    """A comparison with the parent as a row of the stage table."""
+    a, b = pair.a.entry, pair.b.entry
+    return {
+        "task": b.task,
+        "protocol": b.protocol,
+        "parent_run": a.run,
+        "run": b.run,
+        "parent_name": a.name,
+        "name": b.name,
+        "parent_stage": a.stage,
+        "stage": b.stage,
+        "measures": row["measures"],
+        "num_problems": row["num_problems"],
+        "n_a": a.n,
+        "n_b": b.n,
+        "comparison": pair.id,
+    }
