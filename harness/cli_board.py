@@ -1,30 +1,119 @@
 """The commands about the board: leaderboard, and importing rows of other harnesses. cli.py adds them to the command line."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from r1bench.harness.errors import printable
-from r1bench.harness.options import JSON, RUNS, example, show
+from r1bench.harness.errors import UsageError, printable
+from r1bench.harness.options import JSON, RUNS, example, runs_option, show
+
+if TYPE_CHECKING:
+    from r1bench.leaderboards.index import Index
+
+READERS = click.option(
+    "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes that read runs which changed."
+)
+SORT_KEYS = ("score", "name", "tokens", "seconds", "format", "date")
 
 
-@click.command(short_help="Every run with score and interval.", epilog=example("r1bench leaderboard --task arithmetic"))
-@click.option("--task", "task_names", multiple=True, help="Only this task; may be given more than once.")
+def check_tasks(names: tuple[str, ...], index: "Index") -> None:
+    """Refuse a task that neither has a run nor exists."""
+    if unknown := set(names) - index.tasks():
+        from r1bench.tasks import get_task
+
+        for name in sorted(unknown):
+            get_task(name)
+
+
+def tell(notes: Iterable[str], left_out: Iterable[str]) -> None:
+    """What became of the index, and what the board does not show, on stderr."""
+    for note in notes:
+        click.echo(f"Note: {printable(note)}", err=True)
+    for fault in left_out:
+        click.echo(f"Left out: {printable(fault)}", err=True)
+
+
+@click.group(
+    short_help="Every run with score and interval.",
+    invoke_without_command=True,
+    epilog=example(
+        "r1bench leaderboard --task arithmetic\n"
+        "r1bench leaderboard --name 'tiny-*' --sort tokens --cost --lineage\n"
+        "r1bench leaderboard --published --export board.csv"
+    ),
+)
+@click.option("--task", "tasks", multiple=True, help="Only this task; may be given more than once.")
+@click.option("--name", default="", help="Only checkpoints of this name; * and ? stand for any letters.")
+@click.option("--stage", default="", help="Only checkpoints of this stage.")
+@click.option("--sort", type=click.Choice(SORT_KEYS), default="score", show_default=True, help="Order within each protocol; ranks stay.")
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option("--lineage", "with_lineage", is_flag=True, help="Each checkpoint below its parent, with what it added or lost.")
+@click.option("--published", "with_published", is_flag=True, help="Numbers that papers printed, below; never ranked.")
+@click.option("--cost", "with_cost", is_flag=True, help="Tokens, seconds and the backend's noise of each run.")
+@click.option("--export", "target", type=click.Path(path_type=Path), default=None, help="Write one flat table: .md, .csv, .json, .parquet.")
+@click.option("--no-refresh", is_flag=True, help="The index as it is, without looking at the run folders.")
+@READERS
 @RUNS
 @JSON
-def leaderboard(task_names: tuple[str, ...], runs: Path, as_json: bool) -> None:
+@click.pass_context
+def leaderboard(ctx: click.Context, runs: Path, as_json: bool, target: Path | None, no_refresh: bool, workers: int, **choice: Any) -> None:
     """Every run: score with interval, n, outcomes, tokens, protocol. Different protocols are never ranked together."""
-    from r1bench.harness.commands import all_runs
-    from r1bench.leaderboards import board
-    from r1bench.tasks import get_task
+    if ctx.invoked_subcommand is not None:
+        return
+    from r1bench.leaderboards import index, overview
 
-    for name in task_names:
-        get_task(name)
-    found, broken = all_runs(runs)
-    for reason in broken:
-        click.echo(f"Left out: {printable(reason)}", err=True)
-    entries = board.entries(run for run in found if not task_names or run.manifest.task in task_names)
-    show(as_json, board.to_json(entries), board.render(entries))
+    if target is not None:
+        from r1bench.leaderboards import exports
+
+        exports.check_target(target)
+    with index.as_it_is(runs) if no_refresh else index.refresh(runs, num_workers=workers) as found:
+        check_tasks(choice["tasks"], found)
+        shown = overview.gather(found, overview.Choice(**choice), num_workers=workers)
+        tell(found.notes(), shown.left_out)
+    if target is not None:
+        exports.write(target, shown.entries, imported=shown.imported, printed=shown.printed, ranked=shown.ranked)
+    show(as_json, overview.to_json(shown) if as_json else None, "" if as_json else overview.render(shown))
 
 
-COMMANDS: tuple[click.Command, ...] = (leaderboard,)
+@leaderboard.command("rebuild", epilog=example("r1bench leaderboard rebuild"))
+@READERS
+@runs_option("--runs", text="Folder of runs [default: that of the leaderboard].")
+@click.pass_context
+def rebuild(ctx: click.Context, runs: Path, workers: int) -> None:
+    """Throw the index (leaderboard.sqlite) away and make it again from the run folders, which are the truth."""
+    from r1bench.leaderboards import index
+
+    if ctx.get_parameter_source("runs") is click.core.ParameterSource.DEFAULT and ctx.parent is not None:
+        runs = ctx.parent.params["runs"]
+    with index.rebuild(runs, num_workers=workers) as found:
+        tell(found.notes(), found.left_out())
+        click.echo(f"{len(found.entries())} runs are in the index of {printable(str(runs))}")
+
+
+@click.command(
+    "import-lm-eval", short_help="Rows of lm-eval beside ours.", epilog=example("r1bench import-lm-eval results/ --name my-model")
+)
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option("--name", default="", help="What tables call the model [default: lm-eval's name of it].")
+@RUNS
+@JSON
+def import_lm_eval(results: Path, name: str, runs: Path, as_json: bool) -> None:
+    """Take results of lm-eval 0.4 (a results_*.json, or the folder of its --output_path) as rows beside the board, never ranked.
+
+    The results are copied into the runs folder (external/); the same results again change nothing.
+    """
+    from r1bench.leaderboards import external
+
+    files = external.results_files(results)
+    if not runs.parent.is_dir():
+        raise UsageError(f"{runs} has no parent folder; name an existing place with --runs")
+    taken = [external.import_results(path, runs, name=name) for path in files]
+    for note in (note for each in taken for note in each.notes):
+        click.echo(f"Left out: {printable(note)}", err=True)
+    rows = [row for each in taken for row in each.rows]
+    show(as_json, rows, external.render(rows))
+
+
+COMMANDS: tuple[click.Command, ...] = (leaderboard, import_lm_eval)

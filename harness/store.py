@@ -6,53 +6,31 @@
         samples.jsonl     one line per sample, append-only
 
 `kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
-copied between machines. Left out: numbers about samples (statistics, leaderboards).
+copied between machines. Left out: turning a line into a sample (sample_lines.py), numbers about samples (statistics, leaderboards).
 """
 
 import errno
-import fcntl
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from r1bench.harness.disk import LOCK, check_writable, only_writer, refusals, write_whole
 from r1bench.harness.errors import StorageError, UnknownNameError
 from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample, canonical_json, digest_of
+from r1bench.harness.sample_lines import parse_samples
 
-MANIFEST, PROBLEMS, SAMPLES, NOISE, LOCK = "manifest.json", "problems.jsonl", "samples.jsonl", "noise.json", ".lock"
+MANIFEST, PROBLEMS, SAMPLES, NOISE = "manifest.json", "problems.jsonl", "samples.jsonl", "noise.json"
+BLOCK = 1 << 16
+__all__ = ["LOCK", "check_writable", "only_writer", "refusals", "write_whole"]  # imported from here by the rest
 
 
 def run_id(manifest: Manifest) -> str:
     """The folder's name: readable, and unique by the run's identity."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", manifest.name).strip("-.") or "run"
     return f"{manifest.task}--{name[:60]}--{manifest.identity()[:8]}"
-
-
-@contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """Turn what a disk refuses into one line that names the folder and the cure."""
-    try:
-        yield
-    except OSError as error:
-        cure = "free space on that disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another folder with --out or --runs"
-        raise StorageError(f"cannot write {path}: {error.strerror or error}; {cure}") from error
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file so that a reader sees the old text or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class RunWriter:
@@ -111,39 +89,6 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
             writer.close()
 
 
-@contextmanager
-def only_writer(folder: Path, what: str) -> Iterator[None]:
-    """Hold a folder for this process alone; it is made where it is missing.
-
-    Raises:
-        StorageError: it cannot be written, or another process holds it.
-    """
-    with refusals(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise StorageError(f"{what} is being written by another process; wait for it to end") from error
-    finally:
-        os.close(lock)
-
-
-def check_writable(root: Path) -> None:
-    """Refuse, before anything is computed, a folder that could not be written; nothing is left behind.
-
-    Raises:
-        StorageError: naming the folder.
-    """
-    there = next(place for place in (root.absolute(), *root.absolute().parents) if place.exists())
-    with refusals(root):
-        if not there.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        with tempfile.TemporaryFile(dir=there):
-            pass
-
-
 def discard(folder: Path) -> None:
     """Remove a folder that could not be begun; one that has a manifest or samples stays."""
     if (folder / MANIFEST).exists() or (folder / SAMPLES).exists():
@@ -175,34 +120,17 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
         if value.get("format") != 1:
-            raise StorageError(f"{path} is of run-folder format {value.get('format')!r}; this r1bench reads format 1")
+            cure = "read it with the version that wrote it, or install that version here"
+            raise StorageError(f"{path} is of run-folder format {value.get('format')!r}; this r1bench reads format 1; {cure}")
         manifest = Manifest.from_json(value)
         manifest.check()
         return manifest
+    except FileNotFoundError as error:
+        raise StorageError(f"{path} is not there; restore it from a copy of the run, or remove the folder") from error
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise StorageError(f"{path} is no manifest of a run ({type(error).__name__}); restore it or remove the folder") from error
-
-
-def parse_samples(path: Path) -> Iterator[tuple[Sample, int]]:
-    """Each whole line's sample and the offset behind it. A line without its line break, the last one of a killed writer, is left out."""
-    if not path.is_file():
-        return
-    offset = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            offset += len(line)
-            try:
-                sample = Sample.from_json(json.loads(line.decode("utf-8", "surrogatepass")))
-                sample.check()
-            except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-                raise StorageError(
-                    f"{path}:{number} is no sample ({type(error).__name__}); restore the file, or delete that line to draw it again"
-                ) from error
-            yield sample, offset
 
 
 def repair(path: Path) -> list[Sample]:
@@ -216,10 +144,13 @@ def repair(path: Path) -> list[Sample]:
     return found
 
 
-def read_run(folder: Path) -> Run:
-    """A run as it stands on disk, each sample once, sorted by problem and index."""
+def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
+    """A run as it stands on disk, each sample once, sorted by problem and index.
+
+    Without `keep_texts` every completion's text is checked and then dropped: what numbers are computed from needs a tenth of the memory.
+    """
     manifest = read_manifest(folder)
-    samples = {sample.key: sample for sample, _ in parse_samples(folder / SAMPLES)}
+    samples = {sample.key: sample for sample, _ in parse_samples(folder / SAMPLES, keep_texts=keep_texts)}
     problems = read_problems(folder)
     if digest_of([problem.digest() for problem in problems]) != manifest.problems_digest:
         raise StorageError(f"{folder / PROBLEMS} is not what this run was asked; restore it from a copy of the run")
@@ -235,7 +166,7 @@ def read_noise(folder: Path) -> Noise | None:
         return None
     try:
         return Noise.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise StorageError(
             f"{path} cannot be read ({type(error).__name__}); delete it and repeat: r1bench eval ... --repeat-check"
         ) from error
@@ -243,21 +174,70 @@ def read_noise(folder: Path) -> Noise | None:
 
 def read_problems(folder: Path) -> list[Problem]:
     """The problems of a run."""
+    path, number = folder / PROBLEMS, 0
     try:
-        lines = (folder / PROBLEMS).read_text(encoding="utf-8", errors="surrogatepass").split("\n")
-        return [Problem.from_json(json.loads(line)) for line in lines if line]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StorageError(f"{folder / PROBLEMS} cannot be read ({type(error).__name__}); restore it from a copy of the run") from error
+        found = []
+        for number, line in enumerate(path.read_bytes().decode("utf-8", "surrogatepass").split("\n"), 1):  # noqa: B007
+            if line:
+                found.append(Problem.from_json(json.loads(line)))
+        return found
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        where = f"{path}:{number}" if number else str(path)
+        raise StorageError(f"{where} cannot be read ({type(error).__name__}); restore it from a copy of the run") from error
+
+
+def _written_at(folder: Path) -> float:
+    """When a run began; 0 where it was removed meanwhile."""
+    try:
+        return (folder / MANIFEST).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _below(root: Path) -> list[Path]:
+    """What lies in a folder, by name; nothing where it cannot be read."""
+    try:
+        return sorted(root.iterdir())
+    except OSError:
+        return []
 
 
 def run_folders(root: Path) -> list[Path]:
-    """Every run folder below a root, oldest first."""
-    if not root.is_dir():
-        return []
-    return sorted(
-        (path for path in root.iterdir() if (path / MANIFEST).is_file()),
-        key=lambda path: ((path / MANIFEST).stat().st_mtime, path.name),
-    )
+    """Every run folder below a root, oldest first. A folder that is there twice, by a link, counts once."""
+    found: dict[Path, Path] = {}
+    for path in sorted(_below(root), key=lambda path: (path.is_symlink(), path.name)):
+        if (path / MANIFEST).is_file():
+            found.setdefault(path.resolve(), path)
+    return sorted(found.values(), key=lambda path: (_written_at(path), path.name))
+
+
+def not_runs(root: Path) -> list[str]:
+    """What looks like a run in a folder and is none, a line each with its cure: lost manifests, links to nothing, links to listed runs."""
+    listed = {path.resolve(): path for path in run_folders(root)}
+    found = []
+    for path in _below(root):
+        if path.is_symlink() and not path.exists():
+            found.append(f"{path} is a link to {os.readlink(path)}, which is not there; restore that, or remove the link")
+        elif path.is_symlink() and listed.get(path.resolve(), path) != path:
+            found.append(f"{path} is a link to run {listed[path.resolve()].name}, which is listed already; remove the link")
+        elif (path / SAMPLES).is_file() and not (path / MANIFEST).is_file():
+            found.append(f"{path} has samples and no {MANIFEST}; restore it from a copy of the run")
+    return found
+
+
+def half_line(path: Path) -> int:
+    """Bytes behind the last line break of a file: what a killed writer left of a line. 0 where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            end = start = file.seek(0, os.SEEK_END)
+            while start > 0:
+                start = max(0, start - BLOCK)
+                file.seek(start)
+                if (at := file.read(BLOCK).rfind(b"\n")) >= 0:
+                    return end - (start + at + 1)
+            return end
+    except OSError:
+        return 0
 
 
 def title_of(folder: Path) -> str:

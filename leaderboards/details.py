@@ -1,4 +1,4 @@
-"""What stands below the rows of a board: how the completions keep to their format and how they reason. At most 80 columns.
+"""What stands below the rows of a board: how completions keep to their format, how they reason, what they cost. At most 80 columns.
 
 Only for runs whose samples have it recorded. Left out: the numbers themselves (metrics.py); `r1bench leaderboard --json` has all of them,
 each with error and interval: every rule, every style, both means of each list of reflection words, paragraphs.
@@ -22,6 +22,13 @@ LEGEND = (
     " ±: half of the 95 % interval. Of a language: % of words in it [95 % interval], mixed: % of reasonings, changes of language per"
     " 1,000 words."
 )
+COST_TITLES = ("", "cost", "generated", "prompts", "seconds", "latency", "noise")
+COST_LINE = (3, -22, 12, 12, 9, 9, 7)
+COST_LEGEND = (
+    "generated, prompts: tokens of all completions, and of the prompts, counted once per sample. seconds: wall time of generating, at"
+    " least. latency: mean seconds from the start of a sample's batch to its last token. noise: standard error of the score that the"
+    " backend's own nondeterminism gives (eval --repeat-check), in points."
+)
 
 
 def render(rows: list["Entry"]) -> str:
@@ -32,6 +39,25 @@ def render(rows: list["Entry"]) -> str:
     titles = ("", f"form: {known[0].style}", "strict", "tax", "reflection", "/1000")
     lines = [tables.columns(titles, FIRST_LINE), tables.columns(TITLES, SECOND_LINE), "-" * tables.WIDTH]
     return "\n".join([*lines, *(line for row in known for line in (*_row_lines(row), *_target_lines(row)))])
+
+
+def render_cost(rows: list["Entry"]) -> str:
+    """What the rows of a group cost, a line each; what is not known is '-'."""
+    lines = [tables.columns(COST_TITLES, COST_LINE), "-" * tables.WIDTH]
+    for row in rows:
+        tokens = [_tokens(count) for count in (row.generated_tokens, row.prompt_tokens)]
+        seconds = tables.number(row.seconds, 0 if row.seconds and row.seconds >= 100 else 1)
+        noise = tables.points((row.noise or {}).get("error"))
+        name = tables.shortened(tables.plain(row.name), -COST_LINE[1])
+        lines.append(tables.columns(("", name, *tokens, seconds, tables.number(row.latency, 2), noise), COST_LINE))
+    return "\n".join(lines)
+
+
+def _tokens(count: int | None) -> str:
+    """'45,353', in billions from there on: '1.2 G'."""
+    if count is None:
+        return tables.UNKNOWN
+    return f"{count:,}" if count < 1_000_000_000 else f"{count / 1e9:,.1f} G"
 
 
 def _row_lines(row: "Entry") -> list[str]:

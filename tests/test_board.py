@@ -1,11 +1,13 @@
 """The leaderboard: what a row holds, what is never printed, what is never ranked together."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from fakes_runs import make_run, make_sample
 
 from r1bench.harness import statistics
+from r1bench.harness.records import Noise
 from r1bench.leaderboards import board, metrics, tables
 
 SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 6
@@ -107,6 +109,101 @@ def test_rows_are_sorted_by_score_within_their_group_and_equal_scores_share_a_ra
     assert ranked == [["1", "a"], ["1", "c"], ["3", "b"]]
 
 
+def shown(rows, **how):
+    """Rank and name of each row, top to bottom."""
+    lines = [line for line in board.render(rows, **how).splitlines() if " x " in line and "problems" not in line]
+    return [tuple(line.split()[:2]) for line in lines]
+
+
+COSTLY = [
+    row([[1], [1], [0]], name="b", samples=[make_sample(f"p000{i}", 0, i < 2, num_tokens=50) for i in range(3)]),
+    row([[1], [1], [1]], name="a", samples=[make_sample(f"p000{i}", 0, 1, num_tokens=90, format_ok=i < 1) for i in range(3)]),
+    row([[1], [0], [0]], name="C", samples=[make_sample(f"p000{i}", 0, i < 1, num_tokens=0) for i in range(3)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ({}, "abC"),
+        ({"reverse": True}, "Cba"),
+        ({"sort": "name"}, "abC"),
+        ({"sort": "tokens"}, "baC"),
+        ({"sort": "tokens", "reverse": True}, "abC"),
+        ({"sort": "format"}, "bCa"),
+    ],
+)
+def test_rows_are_sorted_as_asked_with_the_unknown_last_and_ranks_stay(how, expected):
+    found = shown(COSTLY, **how)
+    assert "".join(name for _, name in found) == expected
+    assert {name: rank for rank, name in found} == {"a": "1", "b": "2", "C": "3"}
+
+
+def test_dates_are_sorted_the_latest_first():
+    rows = [replace(row(name=name), date=date) for name, date in (("old", "2025-01-01"), ("none", ""), ("late", "2026-01-01"))]
+    assert [found.name for found in board.arranged(rows, sort="date")] == ["late", "old", "none"]
+    assert [found.name for found in board.arranged(rows, sort="date", reverse=True)] == ["old", "late", "none"]
+
+
+def test_sorting_never_mixes_protocols():
+    rows = [row(name=name, sampling={"temperature": heat}) for name, heat in (("a", 0.1), ("b", 0.9), ("c", 0.1), ("d", 0.9))]
+    assert "".join(found.name for found in board.arranged(rows, sort="name")) in ("acbd", "bdac")
+
+
+def test_a_filter_does_not_change_a_rank():
+    assert shown(COSTLY[:1], among=COSTLY) == [("2", "b")]
+
+
+def test_a_filter_that_nothing_passes_is_not_an_empty_board():
+    assert board.render([], among=COSTLY) == "no run fits the filters"
+
+
+def timed(seconds, **changes):
+    """A run of one sample per problem with these times."""
+    made = [make_sample(f"p{i:04d}", 0, 1) for i in range(len(seconds))]
+    made = [
+        replace(each, completion=replace(each.completion, seconds=s, num_prompt_tokens=5)) for each, s in zip(made, seconds, strict=True)
+    ]
+    return make_run([[1]] * len(seconds), samples=made, **changes)
+
+
+def test_seconds_are_never_more_than_the_batches_took():
+    batches = [[1.0, 2.0], [3.0, 3.0], [0.5]]
+    run = timed([s for batch in batches for s in batch], batch_size=2)
+    assert board.least_seconds(run) == pytest.approx(9.5 / 2)
+    assert board.least_seconds(run) <= sum(max(batch) for batch in batches)
+    assert board.least_seconds(timed([7.0, 0.1], batch_size=128)) == 7.0
+
+
+def test_what_was_not_measured_has_no_cost():
+    found = row()
+    assert (found.seconds, found.latency, found.prompt_tokens, found.noise) == (None, None, None, None)
+    assert board.entry(timed([0.0, 0.0], batch_size=2)).seconds is None
+
+
+def test_cost_is_summed_over_samples_and_latency_averaged():
+    found = board.entry(timed([1.0, 2.0], batch_size=2))
+    assert (found.generated_tokens, found.prompt_tokens, found.latency, found.device) == (24, 10, 1.5, "cpu")
+
+
+def test_an_incomplete_run_has_cost_too():
+    found = board.entry(make_run([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))
+    assert (found.generated_tokens, found.score) == (12, None)
+
+
+def test_cost_is_shown_when_asked_for_and_fits():
+    big = replace(COSTLY[0], name="x" * 90, generated_tokens=123456789012, prompt_tokens=99999999, seconds=123456.0, noise={"error": 0.01})
+    text = board.render([big], with_cost=True)
+    assert "123.5 G" not in board.render([big])
+    assert all(part in text for part in ("123.5 G", "99,999,999", "123456", "noise: standard error"))
+    assert max(map(tables.display_width, text.splitlines())) <= 80
+
+
+def test_a_run_knows_its_parent_and_its_noise():
+    run = replace(make_run(SCORES, parent="d0"), noise=Noise(2, 4, 3, 1, 0.25, 0.01))
+    assert (board.entry(run).parent, board.entry(run).noise["error"]) == ("d0", 0.01)
+
+
 def test_rows_of_different_protocols_are_in_different_groups_each_with_a_first_rank():
     text = board.render([row(name="cold"), row(name="warm", sampling={"temperature": 0.6})])
     assert [name for name in ("cold", "warm") if f"  1 {name}" in text] == ["cold", "warm"]
@@ -136,7 +233,7 @@ def test_hostile_names_cannot_reach_the_terminal():
 
 def test_the_legend_says_what_the_interval_is_and_which_versions_made_the_samples():
     text = " ".join(board.render([row()]).split())
-    assert "Wilson with one sample per problem" in text
+    assert "95 % interval over questions and samples: Wilson's" in text
     assert "made with: device cpu, torch 2.9.0 (runs run-tiny)" in text
 
 
