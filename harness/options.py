@@ -1,6 +1,8 @@
 """What the commands share: options, how results are shown, and how errors end. Left out: the commands (cli.py)."""
 
 import json
+import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -52,10 +54,24 @@ def example(text: str) -> str:
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in text.strip().split("\n"))
 
 
+COLOURS = {"PASS": "green", "better": "green", "FAIL": "red", "worse": "red", "INSUFFICIENT EVIDENCE": "yellow"}
+VERDICT = re.compile(r"^(?:PASS|FAIL|INSUFFICIENT EVIDENCE)(?=:| )|(?<=^B is )(?:better|worse)\b|(?<= )(?:PASS|FAIL)$", re.MULTILINE)
+
+
+def coloured(text: str) -> str:
+    """The words of a verdict in colour: at the start of a line, at the end of a table's row, in the sentence of a comparison.
+
+    click takes colours out again where the output is no terminal; NO_COLOR (https://no-color.org) leaves them out altogether.
+    """
+    if os.environ.get("NO_COLOR"):
+        return text
+    return VERDICT.sub(lambda found: click.style(found[0], fg=COLOURS[found[0]], bold=True), text)
+
+
 def show(as_json: bool, value: Any, text: str) -> None:
     """Print one or the other. What files brought into the text must not steer a terminal."""
     plain = "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
-    shown = json.dumps(value, indent=1, ensure_ascii=False) if as_json else plain
+    shown = json.dumps(value, indent=1, ensure_ascii=False) if as_json else coloured(plain)
     click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))  # half a character is no text, and stays an escape
 
 
