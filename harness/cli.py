@@ -14,6 +14,16 @@ from r1bench.harness import __version__, cli_board, cli_compare, cli_gate, cli_g
 from r1bench.harness.errors import printable
 from r1bench.harness.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, RUNS, SANDBOX, WORKERS, OneLineErrors, example, show
 
+REPEAT_DEFAULT = 0
+"""What `--repeat-check` without a number becomes: as many as `repeat.py` takes."""
+
+
+def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """A number of problems from 1 on; `REPEAT_DEFAULT` for the option alone, None without it."""
+    if value is None:
+        return None
+    return REPEAT_DEFAULT if value == "" else click.IntRange(min=1)(value, param, ctx)
+
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="r1bench")
@@ -95,9 +105,9 @@ def tasks_check(ctx: click.Context, name: str, data: tuple[Path, ...], columns: 
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
 @click.option(
     "--repeat-check",
-    type=click.IntRange(min=0),
+    callback=repeat_size,
     is_flag=False,
-    flag_value=0,
+    flag_value="",
     default=None,
     metavar="[N]",
     help="Then ask N problems again, same seeds and batches, and store what comes out differently [N: 32, fewer beyond 512 samples].",

@@ -5,9 +5,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness.options import JSON, RUNS, example, show
-
-LEVEL = click.FloatRange(0.5, 1, max_open=True)
+from r1bench.harness.options import JSON, LEVEL, RUNS, example, show
 
 
 @click.command(

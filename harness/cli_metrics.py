@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from r1bench.harness.options import JSON, RUNS, example, show
+from r1bench.harness.options import JSON, LEVEL, RUNS, example, show
 
 
 def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
@@ -19,23 +19,36 @@ def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> li
 
 @click.command(
     short_help="Every metric of one run: pass@k, majority, budgets, lengths.",
-    epilog=example("r1bench metrics tiny-base-zero\nr1bench metrics tiny-base-zero --k 1,4 --budget 32,64,128 --json"),
+    epilog=example(
+        "r1bench metrics tiny-base-zero\n"
+        "r1bench metrics tiny-base-zero --task arithmetic --level 0.9\n"
+        "r1bench metrics tiny-base-zero --k 1,4 --budget 32,64,128 --json"
+    ),
 )
 @click.argument("run")
 @click.option("--k", "ks", callback=numbers, help="Samples that are drawn, such as 1,4,16 [default: powers of two up to n, and n].")
 @click.option("--budget", "budgets", callback=numbers, help="Token budgets, such as 256,512 [default: powers of two up to the run's].")
+@click.option("--task", default=None, help="Only this task [default: every task that the checkpoint has a run of].")
+@click.option("--level", type=LEVEL, default=0.95, show_default=True, help="Of the intervals.")
 @RUNS
 @JSON
-def metrics(run: str, ks: list[int] | None, budgets: list[int] | None, runs: Path, as_json: bool) -> None:
+def metrics(run: str, ks: list[int] | None, budgets: list[int] | None, task: str | None, level: float, runs: Path, as_json: bool) -> None:
     """Every metric of RUN with n and interval: pass@k, pass^k, majority, budgets, outcomes, length, format, languages, reasoning.
 
-    RUN is a folder, an id, or a checkpoint's name. What the run has too few samples for is refused.
+    RUN is a folder, an id, or a checkpoint's name, which stands for its runs of all tasks, one after the other; with --json these are a
+    list under 'runs'. What a run has too few samples for is refused.
     """
-    from r1bench.harness.store import find_run, read_run
+    from r1bench.harness.store import read_run
     from r1bench.leaderboards import metrics_page
+    from r1bench.leaderboards.compare_many import named_runs
+    from r1bench.leaderboards.compare_protocol import check_complete, place_of
 
-    found = metrics_page.measure(read_run(find_run(runs, run)), ks=ks, budgets=budgets)
-    show(as_json, found, metrics_page.render(found))
+    found = []
+    for named in named_runs(runs, run, task):
+        read = read_run(named.folder)
+        check_complete(read, place=place_of(named.folder))
+        found.append(metrics_page.measure(read, ks=ks, budgets=budgets, level=level))
+    show(as_json, found[0] if len(found) == 1 else {"runs": found}, "\n\n\n".join(map(metrics_page.render, found)))
 
 
 COMMANDS: tuple[click.Command, ...] = (metrics,)

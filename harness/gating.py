@@ -162,7 +162,8 @@ def gate(
             pairs.append(pair)
             continue
         run = stored.get(each.task) or drawing.draw(name, each.ledger.manifest, drawing.problems(each), n=each.ledger.manifest.n)
-        pairs.append((of_run(run, also=also), each.ledger))
+        place = drawing.runs if (drawing.runs / run.id).is_dir() else None
+        pairs.append((of_run(run, also=also, place=place), each.ledger))
     return gating.judge_tasks(pairs, rules, courses or None)
 
 

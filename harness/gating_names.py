@@ -66,11 +66,11 @@ def finished(run: Run) -> int:
     return max((n for n in run.manifest.rounds if all(found.issuperset(range(n)) for found in indices)), default=0)
 
 
-def ledger_of(run: Run, also: Sequence[str], *, is_adaptive: bool) -> "Ledger":
-    """The sums of a run. An adaptive gate that was broken off left a round unfinished, and goes on from the one before."""
+def ledger_of(run: Run, folder: Path, also: Sequence[str], *, is_adaptive: bool) -> "Ledger":
+    """The sums of a run in its folder. An adaptive gate that was broken off left a round unfinished, and goes on from the one before."""
     from r1bench.leaderboards.gate_ledger import of_run
 
-    return of_run(run, first=(finished(run) or None) if is_adaptive else None, also=also)
+    return of_run(run, first=(finished(run) or None) if is_adaptive else None, also=also, place=folder.parent)
 
 
 def newest(folders: Sequence[Path], name: str, *, protocol: str = "", is_adaptive: bool = False) -> Run:
@@ -108,14 +108,14 @@ def find_baseline(
             raise UnknownNameError("checkpoint on the board", title, titles(root), f"r1bench leaderboard --runs {root}")
         wanted = [task for task in folders if not tasks or task in tasks]
         runs = [newest(folders[task], title, is_adaptive=is_adaptive) for task in sorted(wanted)]
-        found = [Reference(ledger_of(run, also, is_adaptive=is_adaptive), root / run.id) for run in runs]
+        found = [Reference(ledger_of(run, root / run.id, also, is_adaptive=is_adaptive), root / run.id) for run in runs]
         has = sorted(folders)
     elif Path(name).is_file() or name.endswith(".json"):
         found = [Reference(ledger) for ledger in read(Path(name)).values()]
         has = [each.task for each in found]
     else:
         folder = _one_run(root, name, tasks)
-        found = [Reference(ledger_of(read_run(folder), also, is_adaptive=is_adaptive), folder)]
+        found = [Reference(ledger_of(read_run(folder), folder, also, is_adaptive=is_adaptive), folder)]
         has = [each.task for each in found]
     if missing := [task for task in tasks if task not in has]:
         cure = "evaluate it, or leave that task out of --tasks"

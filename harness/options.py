@@ -101,6 +101,8 @@ def runs_option(*names: str, text: str) -> Callable[[Any], Any]:
     return click.option(*names, "runs", type=where, default=Path("runs"), show_default=True, envvar="R1BENCH_RUNS", help=text)
 
 
+LEVEL = click.FloatRange(0.5, 1, max_open=True)
+"""Of an interval."""
 RUNS = runs_option("--runs", text="Folder of runs.")
 OUT_RUNS = runs_option("--out", "--runs", text="Folder that the run is written into.")
 DATA = click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Run
-from r1bench.harness.store import find_run, read_run
+from r1bench.harness.store import read_run
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.power import Forecast
@@ -34,14 +34,16 @@ def plan_comparison(
         margin: in points.
 
     Raises:
-        UsageError, StorageError: neither a task nor a baseline, two that do not fit, or an incomplete baseline.
+        UsageError, StorageError: neither a task nor a baseline, or two that do not fit. ProtocolError: an incomplete baseline.
     """
     from r1bench.leaderboards import power as planning
+    from r1bench.leaderboards.compare_protocol import place_of
     from r1bench.tasks import get_task
 
-    run = read_run(find_run(runs, baseline)) if baseline else None
+    folder = find_baseline(runs, baseline, task) if baseline else None
+    run = read_run(folder) if folder else None
     name = task_of(task, run)
-    spread, tokens = planning.measured(run) if run else (None, None)
+    spread, tokens = planning.measured(run, place=place_of(folder)) if run and folder else (None, None)
     if pass_rate is not None or spread is None:
         spread = planning.planning(name, pass_rate)
     manifest = run.manifest if run else None
@@ -50,14 +52,30 @@ def plan_comparison(
         task=name,
         num_problems=problems or (manifest.num_problems if manifest else get_task(name).num_problems),
         samples=samples or (manifest.n if manifest else get_task(name).sampling.n),
-        tokens=tokens or planning.ceiling(most_tokens(name, run)),
+        tokens=tokens or planning.ceiling(most_tokens(name, run), has_baseline=run is not None),
         samples_baseline=baseline_samples or (manifest.n if manifest else None),
         margin=margin / 100,
         alpha=alpha,
         power=power,
         questions=questions,
-        noise_error=run.noise.error if run and run.noise else None,
+        noise=planning.Noise(run.noise.error, run.manifest.n, run.manifest.num_problems) if run and run.noise else None,
     )
+
+
+def find_baseline(runs: Path, name: str, task: str | None) -> Path:
+    """The folder of the run that a name stands for; of a checkpoint's runs that of the task.
+
+    Raises:
+        UsageError: it stands for several. UnknownNameError, StorageError: for none, or for one that cannot be read.
+    """
+    from r1bench.leaderboards.compare_many import named_runs
+
+    found = named_runs(runs, name)
+    fitting = [each for each in found if task in (None, each.manifest.task)] or found
+    if len(fitting) > 1:
+        ids = ", ".join(each.folder.name for each in fitting)
+        raise UsageError(f"--baseline {name!r} stands for {len(fitting)} runs: {ids}; give one of these, or its --task")
+    return fitting[0].folder
 
 
 def task_of(task: str | None, run: Run | None) -> str:

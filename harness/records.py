@@ -7,6 +7,7 @@ each is one JSON object: `to_json` and the `from_json` of each record are invers
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -91,6 +92,14 @@ class Sampling(Record):
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         return cls(**{**value, "stop": tuple(value["stop"])})
+
+    def check(self) -> None:
+        """Raise ValueError where a value read from a file cannot be that of a protocol. Imported runs have max_tokens 0."""
+        counts = (self.n - 1, self.top_k, self.max_tokens)
+        is_counted = all(type(count) is int and count >= 0 for count in counts) and type(self.seed) is int
+        is_number = all(type(value) in (int, float) and math.isfinite(value) for value in (self.temperature, self.top_p))
+        if not (is_counted and is_number and all(type(text) is str for text in self.stop)):
+            raise ValueError("a field of the sampling has a value that it cannot have")
 
     def digest(self) -> str:
         """The protocol: everything but how many samples were drawn, and with which seed."""
@@ -233,9 +242,15 @@ class Manifest(Record):
         """Raise ValueError or TypeError where a value read from a file cannot be that of a manifest."""
         texts = (self.task, self.name, self.template, self.grader, self.sampler, self.checkpoint, self.stage)
         is_text = all(isinstance(text, str) for text in texts) and isinstance(self.environment, dict)
-        if not is_text or self.num_problems < 0 or not self.rounds or any(type(n) is not int or n < 1 for n in self.rounds):
+        if (
+            not is_text
+            or type(self.num_problems) is not int
+            or self.num_problems < 0
+            or not self.rounds
+            or any(type(n) is not int or n < 1 for n in self.rounds)
+        ):
             raise ValueError("a field of the manifest has a value that it cannot have")
-        Sampling.from_json(self.sampling)
+        Sampling.from_json(self.sampling).check()
 
     def identity(self) -> str:
         """The same for two evaluations that draw the same samples: the run folder is named after it."""
@@ -282,6 +297,18 @@ class Noise(Record):
     """Standard error that this alone gives pass@1 of the whole run; 0 where every score came out the same."""
     environment: dict[str, str] = field(default_factory=dict)
     """Versions and device of the repetition."""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Raises ValueError or TypeError where a value cannot be what an `eval --repeat-check` found."""
+        found = cls(**value)
+        counts = (found.num_problems, found.num_samples, found.num_identical, found.num_flips)
+        is_counted = all(type(count) is int and 0 <= count <= found.num_samples for count in counts)
+        is_measured = all(type(number) in (int, float) for number in (found.mean_difference, found.error))
+        is_told = isinstance(found.environment, dict) and all(isinstance(text, str) for text in found.environment.values())
+        if not (is_counted and is_measured and is_told and 0 <= found.error <= 1 and abs(found.mean_difference) <= 1):
+            raise ValueError("a field of the noise has a value that it cannot have")
+        return found
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,8 @@ def render(run: Run) -> str:
     if found is None:
         return ""
     texts = f"{found.num_identical} of {found.num_samples} texts identical"
-    where = f"{run.manifest.name} on {run.manifest.task}, {found.num_problems} problems asked again"
+    problems = f"{found.num_problems} problem{'s' if found.num_problems != 1 else ''}"
+    where = f"{run.manifest.name} on {run.manifest.task}, {problems} asked again"
     if found.num_flips:
         flips = f"{found.num_flips} score{'s flip' if found.num_flips > 1 else ' flips'}"
         effect = f"the backend alone gives pass@1 a standard error of {100 * found.error:.2f} points"

@@ -11,7 +11,7 @@ from typing import Any
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Manifest, Run
-from r1bench.harness.statistics import PairedDifference
+from r1bench.harness.statistics import PairedDifference, paired
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.leaderboards import board
 from r1bench.leaderboards.board import Entry
@@ -22,10 +22,9 @@ from r1bench.leaderboards.compare_measures import (
     identical,
     measures,
     noise_floor,
-    two_sided_p,
 )
 from r1bench.leaderboards.compare_measures import to_json as measures_json
-from r1bench.leaderboards.compare_protocol import Disagreement, again_command, check_comparable, disagreements
+from r1bench.leaderboards.compare_protocol import NO_PLACES, Disagreement, Places, again_command, check_comparable, disagreements
 from r1bench.leaderboards.compare_text import render, render_measures, verdict
 
 __all__ = [
@@ -52,22 +51,21 @@ class Comparison:
     b: Entry
     difference: PairedDifference
     """Of the scores."""
-    format_difference: PairedDifference
-    """Of the shares in the asked form."""
     level: float
+    """Of every interval but those of `a` and `b`, which are rows of the board."""
     notes: tuple[str, ...] = ()
     """What a reader should know and that is no reason to refuse: other versions, the same checkpoint."""
     questions: Questions = "random"
     """Whether the intervals are about questions like these, or about these very questions."""
     measures: dict[str, MeasureDifference] = field(default_factory=dict)
-    """'score', 'format', 'truncated', 'mixed', 'tokens', 'reasoning_tokens' -> difference with interval."""
+    """'score', 'format', 'truncated', 'mixed', 'tokens', 'reasoning_tokens', 'han' -> both sides and difference, with intervals."""
     problems: tuple[ProblemDifference, ...] = ()
     """Every problem, those that B wins by most first, those that it loses by most last."""
 
     @property
     def p_value(self) -> float:
-        """Two-sided, of 'neither is better'; agrees with what the interval is about (`compare_measures.two_sided_p`)."""
-        return two_sided_p(self.difference)
+        """Two-sided, of 'neither is better': that of the interval, noise floor included."""
+        return self.difference.p_value
 
     @property
     def wins(self) -> list[ProblemDifference]:
@@ -102,15 +100,16 @@ def _notes(a: Manifest, b: Manifest) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _notes_on_error(run_a: Run, run_b: Run, questions: Questions) -> list[str]:
+def _notes_on_error(run_a: Run, run_b: Run, questions: Questions, places: Places) -> list[str]:
     """What keeps an interval wide: the backends' own noise, and single samples, with the command that cures these."""
     noise = noise_floor(run_a, run_b)
     floor = f"the backends alone give B - A a standard error of {100 * noise:.2f} points, and the interval rests on no less"
     found = [floor] if noise else []
-    single = [run.manifest for run in (run_a, run_b) if run.manifest.n == 1 and run.manifest.sampling["temperature"] > 0]
+    sides = [(run.manifest, place) for run, place in zip((run_a, run_b), places, strict=True)]
+    single = [(manifest, place) for manifest, place in sides if manifest.n == 1 and manifest.sampling["temperature"] > 0]
     if questions == "random" or not single:
         return found
-    commands = " and ".join(filter(None, (again_command(manifest, manifest, samples=4) for manifest in single)))
+    commands = " and ".join(filter(None, (again_command(one, one, samples=4, place=place) for one, place in single)))
     why = "with one sample per problem the spread within a problem is unknown, and the interval is that over problems"
     return [*found, f"{why}; top up with: {commands}" if commands else why]
 
@@ -123,6 +122,7 @@ def compare(
     questions: Questions = "random",
     entry_a: Entry | None = None,
     entry_b: Entry | None = None,
+    places: Places = NO_PLACES,
 ) -> Comparison:
     """B against A over the same problems. Raises ProtocolError where that would mean nothing.
 
@@ -131,25 +131,23 @@ def compare(
     Args:
         questions: 'random' for an interval about questions like these, 'fixed' about these very questions, sampled again.
         entry_a, entry_b: the runs' rows (`board.entry`), where they are known already.
+        places: the folders of runs that they lie in, for the commands that messages give.
     """
     if not 0 < level < 1:
         raise UsageError(f"level {level:g} is no confidence level; give one between 0 and 1, such as 0.95")
-    check_comparable(run_a, run_b)
-    found, paired = measures(run_a, run_b, level=level, questions=questions)
-    difference, formatted = paired["score"], paired["format"]
+    check_comparable(run_a, run_b, places=places)
+    found, difference = measures(run_a, run_b, level=level, questions=questions)
     notes = _notes(run_a.manifest, run_b.manifest)
     if is_same_evaluation(run_a, run_b):
-        difference = difference._replace(low=0.0, high=0.0, method="identical")
-        formatted = formatted._replace(low=0.0, high=0.0, method="identical")
+        difference = paired.identical(difference)
         found = {key: identical(each) for key, each in found.items()}
         notes = ("A and B hold the same samples of one checkpoint", *notes[1:])
     return Comparison(
         a=entry_a or board.entry(run_a),
         b=entry_b or board.entry(run_b),
         difference=difference,
-        format_difference=formatted,
         level=level,
-        notes=(*notes, *_notes_on_error(run_a, run_b, questions)),
+        notes=(*notes, *_notes_on_error(run_a, run_b, questions, places)),
         questions=questions,
         measures=found,
         problems=by_problem(run_a, run_b),
@@ -157,14 +155,13 @@ def compare(
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
-    """Plain JSON values, fractions not points."""
+    """Plain JSON values, fractions not points. `difference` is that of the score, with p value; `measures` has the others too."""
     return {
         "a": comparison.a.to_json(),
         "b": comparison.b.to_json(),
         "questions": comparison.questions,
         "difference": comparison.difference._asdict(),
         "p_value": comparison.p_value,
-        "format_difference": comparison.format_difference._asdict(),
         "measures": measures_json(comparison.measures),
         "problems": [{**each._asdict(), "difference": each.difference} for each in comparison.problems],
         "level": comparison.level,

@@ -8,6 +8,7 @@ compared. Left out: text (compare_many_text.py), the single comparison (compare.
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from r1bench.harness.errors import ProtocolError, StorageError, UsageError
 from r1bench.harness.records import Manifest
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
-from r1bench.leaderboards import board, compare
+from r1bench.leaderboards import board, compare, compare_protocol
 from r1bench.leaderboards.compare import Comparison
 
 
@@ -54,20 +55,31 @@ def named_runs(root: Path, name: str, task: str | None = None) -> list[Named]:
     """The runs that a name stands for: one for a folder or an id, all its runs for a checkpoint's name.
 
     Raises:
-        UnknownNameError: nothing fits. UsageError: nothing of that task.
+        UnknownNameError: nothing fits. UsageError: nothing of that task. StorageError: a run of that name cannot be read.
     """
     exact = Path(name) if (Path(name) / store.MANIFEST).is_file() else root / name
     if (exact / store.MANIFEST).is_file():
-        return [Named(name, exact, store.read_manifest(exact))]
-    found = [Named(name, folder, manifest) for folder, manifest in readable(root) if name in (manifest.name, manifest.checkpoint)]
+        found = [Named(name, exact, store.read_manifest(exact))]
+    else:
+        check_readable(root, name, task)
+        found = [Named(name, folder, manifest) for folder, manifest in readable(root) if name in (manifest.name, manifest.checkpoint)]
     if not found:
         folder = store.find_run(root, name)
-        return [Named(name, folder, store.read_manifest(folder))]
+        found = [Named(name, folder, store.read_manifest(folder))]
     of_task = [each for each in found if task in (None, each.manifest.task)]
     if not of_task:
         have = ", ".join(sorted({each.manifest.task for each in found}))
         raise UsageError(f"{name!r} has no run of task {task!r}; it has {have}")
     return of_task
+
+
+def check_readable(root: Path, name: str, task: str | None = None) -> None:
+    """Raise StorageError where a folder is called like a run of that name, and of that task, and has a broken manifest."""
+    title = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60]  # as `store.run_id` writes it
+    called = re.compile(f"{re.escape(task) if task else '.*'}--{re.escape(title)}--[0-9a-f]+")
+    for folder in store.run_folders(root):
+        if called.fullmatch(folder.name):
+            store.read_manifest(folder)
 
 
 def readable(root: Path) -> list[tuple[Path, Manifest]]:
@@ -146,9 +158,10 @@ def compare_group(group: Sequence[Named], *, level: float, questions: Questions)
     entry_a = None
     for other in group[1:]:
         run_b = store.read_run(other.folder)
-        compare.check_comparable(run_a, run_b)
+        places = compare_protocol.place_of(group[0].folder), compare_protocol.place_of(other.folder)
+        compare.check_comparable(run_a, run_b, places=places)
         entry_a = entry_a or board.entry(run_a)
-        compared = compare.compare(run_a, run_b, level=level, questions=questions, entry_a=entry_a)
+        compared = compare.compare(run_a, run_b, level=level, questions=questions, entry_a=entry_a, places=places)
         found.append(Line(compared, group[0].folder, other.folder, compared.p_value))
     return found
 

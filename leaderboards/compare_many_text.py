@@ -42,12 +42,15 @@ def _title(line: Line) -> str:
 def _group_text(lines: list[Line]) -> str:
     """One task under one protocol: A, and all that are held against it."""
     a = lines[0].comparison.a
-    heading = f"{a.task}, version {a.task_version}: {a.num_problems} problems, template {a.template}, {a.sampling}, protocol {a.protocol}"
+    problems = compare_text.problems_text(a.num_problems)
+    heading = f"{a.task}, version {a.task_version}: {problems}, template {a.template}, {a.sampling}, protocol {a.protocol}"
     rows = [tables.paragraph(tables.plain(heading)), "", tables.columns(("", "n", "pass@1", "- A", "p", "Holm p"), COLUMNS)]
-    rows += _row(f"A {a.name}", a.n, f"{tables.points(a.score)} {tables.between(a.low, a.high)}", "", "", "")
+    own = lines[0].comparison.measures["score"]
+    rows += _row(f"A {a.name}", a.n, compare_text.share(own.a, own.a_low, own.a_high), "", "", "")
     for line in lines:
         found, b = line.comparison, line.comparison.b
-        score = f"{tables.points(b.score)} {tables.between(b.low, b.high)}"
+        own = found.measures["score"]
+        score = compare_text.share(own.b, own.b_low, own.b_high)
         p_values = short_p(found.p_value), short_p(line.adjusted_p)
         rows += _row(b.name, b.n, score, compare_text.change(found.difference), *p_values)
     return "\n".join(rows)
@@ -71,8 +74,9 @@ def _legend(lines: Sequence[Line]) -> str:
     first = lines[0].comparison
     about = "questions like these" if first.questions == "random" else "these very questions, sampled again"
     return tables.paragraph(
-        f"- A: difference to A in points, paired by problem, [{100 * first.level:g} % interval] about {about}. p: two-sided; Holm p:"
-        f" adjusted for all {len(lines)} comparisons, so that the chance of any false alarm stays below the level (Holm 1979)."
+        f"[{100 * first.level:g} % interval], that of pass@1 about questions like these. - A: difference to A in points, paired by problem,"
+        f" its interval about {about}. p: two-sided, of that interval; Holm p: adjusted for all {len(lines)} comparisons, so that the"
+        f" chance of any false alarm stays at {100 * (1 - first.level):g} % or less (Holm 1979)."
     )
 
 
@@ -83,10 +87,13 @@ def conclusion(found: Several) -> str:
     about = f"of {len(found.lines)} comparisons with A, at {100 * level:g} % over all of them"
     if not shown:
         return f"No difference is shown in any {about}."
-    words = [
-        f"{line.comparison.b.name} is {'better' if line.comparison.difference.mean > 0 else 'worse'} on {line.comparison.b.task}"
-        for line in shown
-    ]
+    protocols: dict[str, set[str]] = {}
+    for line in found.lines:
+        protocols.setdefault(line.comparison.b.task, set()).add(line.comparison.b.protocol)
+    words = []
+    for difference, b in ((line.comparison.difference, line.comparison.b) for line in shown):
+        protocol = f" (protocol {b.protocol})" if len(protocols[b.task]) > 1 else ""
+        words.append(f"{b.name} is {'better' if difference.mean > 0 else 'worse'} on {b.task}{protocol}")
     return f"Shown in {len(shown)} {about}: {'; '.join(words)}."
 
 

@@ -7,20 +7,22 @@ Left out: whether the runs may be compared at all (compare_protocol.py), and tex
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from r1bench.harness import statistics
 from r1bench.harness.records import Run, Sample
 from r1bench.harness.statistics import PairedDifference, Scores
 from r1bench.harness.statistics.evidence import Questions
-from r1bench.harness.statistics.paired import one_sided_p
-from r1bench.harness.statistics.spread import variance
+from r1bench.harness.statistics.ratios import ratio_difference
 from r1bench.leaderboards import metrics
 
 
 class MeasureDifference(NamedTuple):
-    """One measure of both runs, over the problems that have it in both. Shares are fractions; None is unknown."""
+    """One measure of both runs, over the problems that have it in both. Shares are fractions; None is unknown.
+
+    The intervals of a and b are about questions like these, whatever that of the difference is about.
+    """
 
     key: str
     title: str
@@ -38,6 +40,10 @@ class MeasureDifference(NamedTuple):
     method: str
     """How the interval was made; '' where there is none."""
     num_problems: int
+    a_low: float | None = None
+    a_high: float | None = None
+    b_low: float | None = None
+    b_high: float | None = None
 
 
 class ProblemDifference(NamedTuple):
@@ -72,18 +78,8 @@ KINDS = (
     Kind("tokens", "tokens", "tokens", lambda sample: float(sample.completion.num_tokens)),
     Kind("reasoning_tokens", "reasoning", "tokens", lambda sample: float(sample.reasoning_tokens)),
 )
-
-
-def two_sided_p(difference: PairedDifference) -> float:
-    """How surprising this would be if neither were better.
-
-    The sign-flip test where the interval is about other questions too; where it is about these very questions, twice the smaller of the
-    one-sided p values behind the interval, which the differences between problems do not enter.
-    """
-    if difference.method != "satterthwaite":
-        return difference.p_value
-    sides = [one_sided_p(difference, 0.0, side="above"), one_sided_p(difference, 0.0, side="below")]
-    return min(1.0, 2 * min(sides))
+HAN = Kind("han", "han words %", "points", lambda sample: float(han_and_words(sample)[0]))
+"""A ratio of all words and not a mean over samples, see `han_difference`."""
 
 
 def noise_floor(run_a: Run, run_b: Run) -> float:
@@ -91,16 +87,14 @@ def noise_floor(run_a: Run, run_b: Run) -> float:
     return math.hypot(*(run.noise.error if run.noise else 0.0 for run in (run_a, run_b)))
 
 
-def measures(
-    run_a: Run, run_b: Run, *, level: float, questions: Questions
-) -> tuple[dict[str, MeasureDifference], dict[str, PairedDifference]]:
-    """Key -> B - A of every measure of `KINDS`, in that order, and the paired differences behind the shares among them.
+def measures(run_a: Run, run_b: Run, *, level: float, questions: Questions) -> tuple[dict[str, MeasureDifference], PairedDifference]:
+    """Key -> both sides and B - A of every measure of `KINDS`, in that order, then of 'han'; and the paired difference of the scores.
 
     Both runs have the same problems.
     """
     side_a, side_b = ([samples for _, samples in sorted(run.samples_by_problem().items())] for run in (run_a, run_b))
     has_words = all(any(metrics.words_by_language(sample) for sample in run.samples) for run in (run_a, run_b))
-    found, behind = {}, {}
+    found, paired = {}, {}
     for kind in KINDS:
         if kind.key == "mixed" and not has_words:
             found[kind.key] = unknown(kind)
@@ -109,9 +103,9 @@ def measures(
         else:
             rows_a, rows_b = ([[kind.value(sample) for sample in samples] for samples in side] for side in (side_a, side_b))
             noise = noise_floor(run_a, run_b) if kind.key == "score" else 0.0
-            behind[kind.key] = statistics.paired_difference(rows_a, rows_b, level, questions=questions, noise_error=noise)
-            found[kind.key] = from_paired(kind, rows_a, rows_b, behind[kind.key])
-    return found, behind
+            paired[kind.key] = statistics.paired_difference(rows_a, rows_b, level, questions=questions, noise_error=noise)
+            found[kind.key] = from_paired(kind, rows_a, rows_b, paired[kind.key], level)
+    return found | {HAN.key: han_difference(side_a, side_b, level=level, questions=questions)}, paired["score"]
 
 
 def unknown(kind: Kind) -> MeasureDifference:
@@ -119,11 +113,27 @@ def unknown(kind: Kind) -> MeasureDifference:
     return MeasureDifference(kind.key, kind.title, kind.unit, None, None, None, None, None, None, "", 0)
 
 
-def from_paired(kind: Kind, rows_a: Scores, rows_b: Scores, found: PairedDifference) -> MeasureDifference:
+def from_paired(kind: Kind, rows_a: Scores, rows_b: Scores, found: PairedDifference, level: float) -> MeasureDifference:
     """B - A of something between 0 and 1."""
     a, b = statistics.pass_at_1(rows_a), statistics.pass_at_1(rows_b)
     interval = found.mean, found.low, found.high, found.interval_error, found.method, found.num_problems
-    return MeasureDifference(kind.key, kind.title, kind.unit, a, b, *interval)
+    ends = *statistics.interval(rows_a, level)[:2], *statistics.interval(rows_b, level)[:2]
+    return MeasureDifference(kind.key, kind.title, kind.unit, a, b, *interval, *ends)
+
+
+def han_difference(side_a: list[list[Sample]], side_b: list[list[Sample]], *, level: float, questions: Questions) -> MeasureDifference:
+    """B - A of the share of Chinese words in all words (`ratio_difference`); unknown where one side has no words."""
+    pairs_a, pairs_b = ([[han_and_words(sample) for sample in samples] for samples in side] for side in (side_a, side_b))
+    if not all(any(total for samples in side for _, total in samples) for side in (pairs_a, pairs_b)):
+        return unknown(HAN)
+    a, b, values, (mean, low, high, error, method) = ratio_difference(pairs_a, pairs_b, level, is_fixed=questions == "fixed")
+    return MeasureDifference(HAN.key, HAN.title, HAN.unit, *values, mean, low, high, error, method, len(side_a), *a[:2], *b[:2])
+
+
+def han_and_words(sample: Sample) -> tuple[int, int]:
+    """Chinese words of a reasoning, and all its words."""
+    count = metrics.words_by_language(sample)
+    return count.get("zh", 0), sum(count.values())
 
 
 def token_difference(
@@ -144,7 +154,9 @@ def token_difference(
     mean = mean_b - mean_a
     half = None if error is None else statistics.student_t(level, max(1, len(pairs) - 1)) * error
     low, high = (None, None) if half is None else (mean - half, mean + half)
-    return MeasureDifference(kind.key, kind.title, kind.unit, mean_a, mean_b, mean, low, high, error, method, len(pairs))
+    ends = [metrics.count_measure(*metrics.mean_and_error(statistics.question_means(rows)), len(rows), level) for rows in (rows_a, rows_b)]
+    own = (each for measure in ends for each in (measure.low, measure.high))
+    return MeasureDifference(kind.key, kind.title, kind.unit, mean_a, mean_b, mean, low, high, error, method, len(pairs), *own)
 
 
 def difference_error(rows_a: Scores, rows_b: Scores, questions: Questions) -> tuple[float | None, str]:
@@ -152,25 +164,19 @@ def difference_error(rows_a: Scores, rows_b: Scores, questions: Questions) -> tu
     parts = statistics.resampling_error(rows_a), statistics.resampling_error(rows_b)
     if questions == "fixed" and parts[0] is not None and parts[1] is not None:
         return math.hypot(parts[0], parts[1]), "t-samples"
-    if len(rows_a) < 2:
-        return None, ""
     means = zip(statistics.question_means(rows_a), statistics.question_means(rows_b), strict=True)
-    return math.sqrt(variance([b - a for a, b in means]) / len(rows_a)), "t"
+    error = metrics.mean_and_error([b - a for a, b in means])[1]
+    return error, "" if error is None else "t"
 
 
 def by_problem(run_a: Run, run_b: Run) -> tuple[ProblemDifference, ...]:
     """Every problem, those that B wins by most first, those that it loses by most last; ties in order of their ids."""
     scores_a, scores_b = run_a.scores_by_problem(), run_b.scores_by_problem()
-    found = [
-        ProblemDifference(problem, mean_of(scores_a[problem]), mean_of(scores_b[problem]), len(scores_a[problem]), len(scores_b[problem]))
-        for problem in scores_a
-    ]
+    rows_a, rows_b = [*scores_a.values()], [scores_b[problem] for problem in scores_a]
+    means = zip(statistics.question_means(rows_a), statistics.question_means(rows_b), strict=True)
+    sizes = zip(map(len, rows_a), map(len, rows_b), strict=True)
+    found = [ProblemDifference(problem, *both, *counts) for problem, both, counts in zip(scores_a, means, sizes, strict=True)]
     return tuple(sorted(found, key=lambda each: (-each.difference, each.id)))
-
-
-def mean_of(scores: Sequence[float]) -> float:
-    """Of the samples of one problem."""
-    return math.fsum(scores) / len(scores)
 
 
 def identical(difference: MeasureDifference) -> MeasureDifference:

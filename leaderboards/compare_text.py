@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from r1bench.harness import statistics
 from r1bench.harness.statistics import PairedDifference
-from r1bench.leaderboards import board, tables
+from r1bench.leaderboards import tables
 from r1bench.leaderboards.compare_measures import MeasureDifference
 
 if TYPE_CHECKING:
@@ -26,31 +27,40 @@ def _table(comparison: "Comparison") -> list[str]:
     """The measures of both side by side."""
     a, b, found = comparison.a, comparison.b, comparison.measures
 
-    def share(value: float | None, low: float | None, high: float | None) -> str:
-        return f"{tables.points(value)} {tables.between(low, high)}"
-
-    lines: list[tuple[str, ...]] = [("", "A", "B", "B - A")]
-    lines.append(("pass@1", share(a.score, a.low, a.high), share(b.score, b.low, b.high), change(comparison.difference)))
-    formats = [share(row.format_rate, row.format_low, row.format_high) for row in (a, b)]
-    lines.append(("format %", *formats, change(comparison.format_difference)))
-    lines.append(("c/w/u/t/f", tables.outcome_counts(a.outcomes), tables.outcome_counts(b.outcomes), ""))
-    for key in ("truncated", "mixed"):
+    def shares(title: str, key: str) -> tuple[str, ...]:
         each = found[key]
-        lines.append((each.title, tables.points(each.a), tables.points(each.b), change(each)))
+        return title, share(each.a, each.a_low, each.a_high), share(each.b, each.b_low, each.b_high), change(each)
+
+    lines: list[tuple[str, ...]] = [("", "A", "B", "B - A"), shares("pass@1", "score"), shares("format %", "format")]
+    lines.append(("c/w/u/t/f", tables.outcome_counts(a.outcomes), tables.outcome_counts(b.outcomes), ""))
+    lines += [shares(found[key].title, key) for key in ("truncated", "mixed")]
     for title, name, key in (("tokens", "mean_tokens", "tokens"), ("reasoning", "mean_reasoning_tokens", "reasoning_tokens")):
-        means = [board.mean_text(getattr(row, name), getattr(row, f"{name}_error"), row.num_problems) for row in (a, b)]
+        means = [mean_text(getattr(row, name), getattr(row, f"{name}_error"), row.num_problems, comparison.level) for row in (a, b)]
         lines.append((title, *means, change(found[key])))
-    han = None if a.han_share is None or b.han_share is None else b.han_share - a.han_share
-    lines.append(("han words %", tables.points(a.han_share), tables.points(b.han_share), tables.signed_points(han)))
+    lines.append(shares("han words %", "han"))
     return [tables.columns(line, COLUMNS) for line in lines]
+
+
+def share(value: float | None, low: float | None, high: float | None) -> str:
+    """'41.2 [36.0, 46.4]'."""
+    return f"{tables.points(value)} {tables.between(low, high)}".rstrip()
+
+
+def mean_text(value: float | None, error: float | None, num_problems: int, level: float) -> str:
+    """'45.9±1.4': a mean with half of its interval."""
+    return tables.plus_minus(value, None if error is None else error * statistics.student_t(level, num_problems - 1))
+
+
+def problems_text(count: int) -> str:
+    """'1 problem', '30 problems'."""
+    return f"{count} problem{'s' if count != 1 else ''}"
 
 
 def verdict(comparison: "Comparison") -> str:
     """One sentence in plain words."""
     difference, percent = comparison.difference, f"{100 * comparison.level:g} %"
-    problems = f"problem{'s' if difference.num_problems != 1 else ''}"
-    which = "" if comparison.questions == "random" else "these very "
-    over = f"{percent} paired over {which}{difference.num_problems} {problems}"
+    which = "" if comparison.questions == "random" else "this very " if difference.num_problems == 1 else "these very "
+    over = f"{percent} paired over {which}{problems_text(difference.num_problems)}"
     if difference.method == "identical":
         return "A and B are the same evaluation: there is no difference."
     if difference.low > 0 or difference.high < 0:
@@ -75,19 +85,22 @@ def render_measures(comparison: "Comparison") -> str:
         stage = f", stage {row.stage}" if row.stage else ""
         lines.append(tables.paragraph(tables.plain(f"{letter}: {row.name}{stage}, n {row.n}, run {row.run}")))
     heading = (
-        f"{a.task}, version {a.task_version}: {a.num_problems} problems, template {a.template}, {a.sampling},"
+        f"{a.task}, version {a.task_version}: {problems_text(a.num_problems)}, template {a.template}, {a.sampling},"
         f" grader {a.grader} {a.grader_version}, protocol {a.protocol}"
     )
     lines += [tables.paragraph(tables.plain(heading)), "", *_table(comparison), ""]
-    about = "questions like these" if comparison.questions == "random" else "these very questions, sampled again"
+    about = "questions like these"
+    if comparison.questions == "fixed":
+        about = f"{about} for A and B themselves, about these very questions, sampled again, for B - A"
+    permutation = "" if difference.permutation_p is None else f" (of the sign-flip permutation test {p_text(difference.permutation_p)})"
     lines.append(
         tables.paragraph(
             f"By problem: B wins {difference.wins}, loses {difference.losses}, ties {difference.ties}; p"
-            f" {p_text(comparison.p_value)}. Standard errors of B - A in points:"
+            f" {p_text(comparison.p_value)}{permutation}. Standard errors of B - A in points:"
             f" {tables.points(difference.total_error)} over questions,"
-            f" {tables.points(difference.resampling_error)} resampling the same questions only. Intervals of B - A:"
-            f" {100 * comparison.level:g} %, about {about}, {difference.method}. c/w/u/t/f: samples correct, wrong, unparsed,"
-            " truncated, failed. cut: completions that ran out of tokens. tokens, reasoning: mean ± half of its 95 % interval."
+            f" {tables.points(difference.resampling_error)} resampling the same questions only. Intervals:"
+            f" {100 * comparison.level:g} %, about {about}; B - A by {difference.method}. c/w/u/t/f: samples correct, wrong, unparsed,"
+            " truncated, failed. cut: completions that ran out of tokens. tokens, reasoning: mean ± half of its interval."
         )
     )
     lines += [tables.paragraph(tables.plain(f"Note: {note}.")) for note in comparison.notes]

@@ -18,6 +18,7 @@ from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Run, Sample
 from r1bench.harness.statistics.intervals import effective_trials
 from r1bench.leaderboards import metrics
+from r1bench.leaderboards.compare_protocol import finishing
 
 
 class Estimate(NamedTuple):
@@ -51,7 +52,7 @@ class Drawn:
 
     def __init__(self, run: Run) -> None:
         if missing := metrics.shortfall(run):
-            raise UsageError(f"run {run.id} is {missing}, and a number about a part of it says nothing; repeat: {run.manifest.command}")
+            raise UsageError(f"run {run.id} is {missing}, and a number about a part of it says nothing; {finishing(run)}")
         self.run = run
         self.problems: list[list[Sample]] = list(run.samples_by_problem().values())
         self.scores = [[sample.grade.score for sample in samples] for samples in self.problems]

@@ -12,6 +12,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness import statistics
@@ -103,8 +104,10 @@ class Ledger:
         }
 
 
-def of_run(run: Run, *, first: int | None = None, also: Iterable[str] = ()) -> Ledger:
+def of_run(run: Run, *, first: int | None = None, also: Iterable[str] = (), place: Path | None = None) -> Ledger:
     """The sums of a complete run, or of its first so many samples of each problem. `also`: recorded shares besides the usual measures.
+
+    `place`: the folder of runs that it lies in, for the command that finishes it.
 
     Raises:
         ProtocolError: samples are missing.
@@ -112,10 +115,7 @@ def of_run(run: Run, *, first: int | None = None, also: Iterable[str] = ()) -> L
     if first is not None and first < run.manifest.n:
         manifest = replace(run.manifest, rounds=(first,))
         run = replace(run, manifest=manifest, samples=tuple(sample for sample in run.samples if sample.index < first))
-    if missing := metrics.shortfall(run):
-        command = compare_protocol.again_command(run.manifest, run.manifest)
-        finish = "finish it by running the same evaluation again" + (f": {command}" if command else "")
-        raise ProtocolError(f"run {run.id} ({run.manifest.name}) is {missing} samples; {finish}")
+    compare_protocol.check_complete(run, place=place)
     grouped = sorted(run.samples_by_problem().items())
     values = {name: value for name, value in readers(run, also).items() if value is not None}
     return Ledger(

@@ -18,6 +18,8 @@ LEVEL = 0.95
 OF_K = re.compile(r"(.+?)[@^-](\d+)\Z")
 K_WIDTHS, LINE_WIDTHS = (4, 18, 18, 18, 18), (-31, 22, 24)
 SHARES = {"median": "median", "p90": "90 % quantile", "p99": "99 % quantile"}
+TITLES = {"truncated": "cut by the token limit"}
+"""Of what was recorded, where the name of the record is also that of an outcome."""
 LEGEND = (
     "In points of 100 with the interval over questions and samples, one value per problem (statistics.mean_interval: Wilson's with the"
     " trials that these are worth). pass@k: one of k is right. pass^k: all are. mg-pass@k: mean over shares above one half of the chance"
@@ -35,7 +37,7 @@ def measure(run: Run, *, ks: Sequence[int] | None = None, budgets: Sequence[int]
     Raises:
         UsageError: the run is incomplete, or has too few samples or tokens for what `ks` and `budgets` name.
     """
-    manifest = run.manifest
+    manifest, several = run.manifest, sampled.summary(run, level, ks=ks, budgets=budgets)  # which refuses what is incomplete
     formats = metrics.share_measure([sum(row) / len(row) for row in metrics.rows(run, lambda sample: float(sample.format_ok))], level)
     styles = dict.fromkeys([metrics.asked_style(run), "think-answer", *metrics.recorded(run, metrics.STYLE)])
     strictness = {style: metrics.strictness(run, style, level) for style in styles}
@@ -52,7 +54,7 @@ def measure(run: Run, *, ks: Sequence[int] | None = None, budgets: Sequence[int]
         "num_problems": manifest.num_problems,
         "n": manifest.n,
         "num_samples": len(run.samples),
-        "several": sampled.summary(run, level, ks=ks, budgets=budgets),
+        "several": several,
         "outcomes": metrics.outcome_counts(run),
         "lengths": [_plain(length) for length in lengths.lengths(run, level)],
         "format": formats._asdict(),
@@ -71,8 +73,9 @@ def _plain(length: lengths.Length) -> dict[str, Any]:
 
 def render(found: Mapping[str, Any]) -> str:
     """What `measure` gives as text, with a legend."""
+    problems = f"{found['num_problems']} problem{'s' if found['num_problems'] != 1 else ''}"
     heading = (
-        f"{found['name']} on {found['task']}, version {found['task_version']}: {found['num_problems']} problems x {found['n']},"
+        f"{found['name']} on {found['task']}, version {found['task_version']}: {problems} x {found['n']},"
         f" template {found['template']}, grader {found['grader']}, protocol {found['protocol']}, run {found['run']}"
     )
     sections = [_of_k(found), _outcomes(found), _budgets(found), _lengths(found), _format(found), _languages(found), _behaviour(found)]
@@ -163,7 +166,7 @@ def _behaviour(found: Mapping[str, Any]) -> list[str]:
     for key, row in found["behaviour"].items():
         is_share = key in metrics.SHARES
         of = "% of samples or text" if is_share else f"per 1,000 {found['length_unit']}" if key.endswith(metrics.PER_1000) else "per sample"
-        name = key.removesuffix(metrics.PER_1000).replace("_", " ")
+        name = TITLES.get(key, key.removesuffix(metrics.PER_1000).replace("_", " "))
         rows.append((name, _value(row) if is_share else _number(row), of))
     return [tables.columns(("reasoning", "mean", "of"), LINE_WIDTHS), "-" * tables.WIDTH, *_lines(rows)] if rows else []
 

@@ -8,6 +8,7 @@ formulas (r1bench.harness.statistics.power), and looking up tasks and runs (cli_
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness import statistics
@@ -15,8 +16,7 @@ from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Run
 from r1bench.harness.statistics import sequential
 from r1bench.harness.statistics.power import Plan, plan, samples_needed
-from r1bench.harness.statistics.spread import variance as variance_of
-from r1bench.leaderboards import metrics
+from r1bench.leaderboards import compare_protocol, metrics
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 """Samples per problem in the table."""
@@ -39,6 +39,21 @@ class Spread(NamedTuple):
     def question_variance(self) -> float:
         """Variance over problems of the true difference of two checkpoints with `CORRELATION`."""
         return 2 * self.between * (1 - CORRELATION)
+
+
+class Noise(NamedTuple):
+    """What the backend's own nondeterminism gives, as `eval --repeat-check` measured it on the baseline."""
+
+    error: float
+    """Standard error of the measured run's pass@1."""
+    samples: int
+    """Per problem of that run."""
+    num_problems: int
+
+    @property
+    def variance(self) -> float:
+        """Of one sample's score: the error falls with the samples and problems that it is a mean over, as `harness/repeat.py` has it."""
+        return self.error**2 * self.samples * self.num_problems
 
 
 class Tokens(NamedTuple):
@@ -96,16 +111,20 @@ class Forecast:
     power: float
     spread: Spread
     tokens: Tokens
+    baseline_samples: int | None
+    """Samples per problem that the baseline has and keeps; None where it gets as many as the candidate."""
     samples_needed: int | None
-    """Samples per problem of the candidate that detect the margin, with the baseline as it is planned; None where no number does."""
+    """Samples per problem that detect the margin: of the candidate where the baseline keeps its own, else of both; None where none do."""
     samples_needed_both: int | None
     """Samples per problem of both runs that do; None where no number does."""
     problems_needed: int | None
     """Problems like these with the asked samples that detect it; None where they are enough already."""
     adaptive: "Adaptive | None"
     """What the adaptive gate, topping up both runs, would need for it; None where it does not apply."""
+    noise: Noise | None
+    """Of the baseline; the candidate's is taken to be the same. In every figure here; None where it was not measured."""
     noise_floor: float | None
-    """Difference below which the baseline's backend alone hides everything; None where it was not measured."""
+    """Standard error of the difference that this alone gives the asked size; None where it was not measured."""
 
 
 def planning(task: str, pass_rate: float | None = None) -> Spread:
@@ -117,35 +136,45 @@ def planning(task: str, pass_rate: float | None = None) -> Spread:
         return Spread(*PLANNING[task], f"planning value for {task}, from published errors")
     rate = UNKNOWN_PASS_RATE if pass_rate is None else pass_rate
     most = rate * (1 - rate)
-    given = f"pass rate {rate:g}" if pass_rate is not None else f"no planning value for {task}, pass rate taken as {rate:g}"
+    given = f"pass rate {rate:.3g}" if pass_rate is not None else f"no planning value for {task}, pass rate taken as {rate:g}"
     return Spread(most, most / 2, f"{given}: the most that p (1 - p) allows, so likely too large")
 
 
-def measured(run: Run) -> tuple[Spread | None, Tokens | None]:
-    """What a complete run says of both: variance within and between problems (one-way random effects), and tokens.
+def single(run: Run) -> Spread:
+    """The spread of a run with one sample per problem, or of one problem: no more within problems than p (1 - p) of its pass rate."""
+    rate = statistics.pass_at_1(metrics.rows(run, lambda sample: sample.grade.score))
+    most = rate * (1 - rate)
+    size = f"{run.manifest.num_problems} problem{'s' if run.manifest.num_problems != 1 else ''} x {run.manifest.n}"
+    why = "which do not say how samples of one problem vary" if run.manifest.n == 1 else "too few to say how problems vary"
+    source = f"pass rate {rate:.3g} over {size} of run {run.id}, {why}: the most that p (1 - p) allows, so likely too large"
+    return Spread(most, most / 2, source)
 
-    None for the spread with one sample per problem or one problem; None for tokens where they are not known (imported text).
+
+def measured(run: Run, *, place: Path | None = None) -> tuple[Spread, Tokens | None]:
+    """What a complete run says of both: variance within and between problems (`statistics.variance_parts`), and tokens.
+
+    With one sample per problem, or one problem, the spread is the most that its pass rate allows. None for tokens where they are not known
+    (imported text). `place`: the folder of runs that it lies in, for the command that finishes it.
     """
-    if missing := metrics.shortfall(run):
-        raise UsageError(f"baseline {run.id} is {missing} samples; finish it by running the same evaluation again")
+    compare_protocol.check_complete(run, place=place)
     scores = metrics.rows(run, lambda sample: sample.grade.score)
     mean = metrics.mean_tokens(run, lambda sample: sample.completion.num_tokens).value
     size = f"{run.manifest.num_problems} problems x {run.manifest.n} samples of run {run.id}"
     tokens = None if mean is None else Tokens(mean, f"mean of {size}")
-    if min(map(len, scores)) < 2 or len(scores) < 2:
-        return None, tokens
-    within = sum(variance_of(row) for row in scores) / len(scores)
-    between = variance_of(statistics.question_means(scores)) - sum(variance_of(row) / len(row) for row in scores) / len(scores)
-    return Spread(within, max(0.0, between), f"measured over {size}"), tokens
+    parts = statistics.variance_parts(scores)
+    if parts.within is None or parts.between is None:
+        return single(run), tokens
+    return Spread(parts.within, parts.between, f"measured over {size}"), tokens
 
 
-def ceiling(max_tokens: int) -> Tokens:
+def ceiling(max_tokens: int, *, has_baseline: bool = False) -> Tokens:
     """The most that a completion can cost, where no run says what it does cost."""
-    return Tokens(max_tokens, "the most that the protocol allows; give --baseline for a measured mean")
+    why = "the baseline's completions were not counted" if has_baseline else "give --baseline for a measured mean"
+    return Tokens(max_tokens, f"the most that the protocol allows; {why}")
 
 
 def row_of(spread: Spread, num_problems: int, samples: int, samples_baseline: int | None, tokens: Tokens, **rates: float) -> Row:
-    """One size. The baseline has as many samples as the candidate unless it is said how many."""
+    """One size. The baseline has as many samples as the candidate unless it is said how many it keeps. `rates` as of `plan`."""
     held = samples_baseline or samples
     fixed = plan(spread.within, num_problems, held, samples, **rates)
     random = plan(spread.within, num_problems, held, samples, question_variance=spread.question_variance, **rates)
@@ -164,10 +193,16 @@ def forecast(
     alpha: float = 0.05,
     power: float = 0.8,
     questions: str = "fixed",
-    noise_error: float | None = None,
+    noise: Noise | None = None,
 ) -> Forecast:
-    """What this size can show, the table around it, and what the margin (a fraction) would take."""
-    rates = {"alpha": alpha, "power": power}
+    """What this size can show, the table around it, and what the margin (a fraction) would take.
+
+    Args:
+        samples_baseline: what the baseline has and keeps, whatever the candidate gets; None where it gets as many.
+        noise: of the baseline's backend; the candidate's is taken to be the same.
+    """
+    noise_variance = noise.variance if noise else 0.0
+    rates = {"alpha": alpha, "power": power, "noise_variance": noise_variance}
     sizes = sorted({*SIZES, samples})
     rows = [row_of(spread, num_problems, size, samples_baseline, tokens, **rates) for size in sizes]
     asked = rows[sizes.index(samples)]
@@ -186,12 +221,15 @@ def forecast(
         margin=margin,
         spread=spread,
         tokens=tokens,
+        alpha=alpha,
+        power=power,
+        baseline_samples=samples_baseline,
         samples_needed=needed,
         samples_needed_both=both,
         problems_needed=more_problems(here, margin),
-        adaptive=adaptive(spread, num_problems, margin, alpha) if questions == "fixed" else None,
-        noise_floor=None if noise_error is None else noise_error * 2**0.5 * here.detectable / here.error,
-        **rates,
+        adaptive=adaptive(max(spread.within, noise_variance), num_problems, margin, alpha) if questions == "fixed" else None,
+        noise=noise,
+        noise_floor=None if noise is None else (noise_variance * (1 / here.samples_a + 1 / here.samples_b) / num_problems) ** 0.5,
     )
 
 
@@ -202,10 +240,10 @@ def more_problems(here: Plan, margin: float) -> int | None:
     return -int(-here.num_problems * (here.detectable / margin) ** 2 // 1)
 
 
-def adaptive(spread: Spread, num_problems: int, margin: float, alpha: float) -> Adaptive | None:
+def adaptive(variance: float, num_problems: int, margin: float, alpha: float) -> Adaptive | None:
     """What the triangular test of `gate --adaptive` would need for this margin; None where no number of samples is enough."""
     try:
-        found = sequential.design(-margin, 0.0, variance=spread.within, num_problems=num_problems, alpha_above=alpha, alpha_below=alpha)
+        found = sequential.design(-margin, 0.0, variance=variance, num_problems=num_problems, alpha_above=alpha, alpha_below=alpha)
     except UsageError:
         return None
     foreseen = sequential.foresee(found, 0.0)
@@ -215,7 +253,7 @@ def adaptive(spread: Spread, num_problems: int, margin: float, alpha: float) -> 
 def to_json(found: Forecast) -> dict[str, Any]:
     """Plain JSON values: fractions, except margin_points."""
     named = ("task", "num_problems", "questions", "margin", "alpha", "power", "problems_needed", "noise_floor")
-    needed = {"samples_needed": found.samples_needed, "samples_needed_both": found.samples_needed_both}
+    needed = {name: getattr(found, name) for name in ("baseline_samples", "samples_needed", "samples_needed_both")}
     return {
         **{name: getattr(found, name) for name in named},
         **needed,
@@ -224,5 +262,6 @@ def to_json(found: Forecast) -> dict[str, Any]:
         "rows": [row._asdict() for row in found.rows],
         "spread": {**found.spread._asdict(), "question_variance": found.spread.question_variance},
         "tokens": found.tokens._asdict(),
+        "noise": found.noise and found.noise._asdict(),
         "adaptive": found.adaptive and found.adaptive._asdict(),
     }

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from fakes_runs import make_run, make_sample
 from scipy import stats
@@ -160,7 +161,7 @@ def test_json_holds_plain_values_and_names_the_parts_of_the_difference():
 
 def test_every_measure_has_a_paired_difference_with_an_interval_around_it():
     found = compared(LOW[:60], HIGH[:60]).measures
-    assert list(found) == ["score", "format", "truncated", "mixed", "tokens", "reasoning_tokens"]
+    assert list(found) == ["score", "format", "truncated", "mixed", "tokens", "reasoning_tokens", "han"]
     assert all(each.low <= each.mean <= each.high for each in found.values())
     assert found["score"].mean == pytest.approx(found["score"].b - found["score"].a)
 
@@ -261,3 +262,73 @@ def test_the_p_value_about_these_very_questions_is_one_minus_the_level_whose_int
     p_value = compared(scores_a, scores_b, questions="fixed").p_value
     assert 0.001 < p_value < 0.2
     assert compared(scores_a, scores_b, questions="fixed", level=1 - p_value).difference.low == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("questions", ["fixed", "random"])
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_the_p_value_is_at_most_one_minus_the_level_exactly_where_the_interval_leaves_nothing_out(questions, noise):
+    backend = Noise(32, 128, 90, 20, 0.0, noise)
+    for wins in range(0, 40, 3):
+        rows = [[0, 1, 0, 0]] * 40, [[0, 1, 0, 1]] * wins + [[0, 1, 0, 0]] * (40 - wins)
+        a, b = (dataclasses.replace(make_run(scores, name=name), noise=backend) for scores, name in zip(rows, "ab", strict=True))
+        found = compare.compare(a, b, questions=questions)
+        assert (found.p_value <= 0.05) == (found.difference.low >= 0)
+
+
+def test_json_has_one_p_value_and_the_permutation_test_under_its_own_name():
+    found = compare.to_json(compared())
+    assert found["p_value"] == found["difference"]["p_value"]
+    assert found["difference"]["permutation_p"] == pytest.approx(1 / 10_001)
+    assert compare.to_json(compared(questions="fixed"))["difference"]["permutation_p"] is None
+    assert "format_difference" not in found
+
+
+def test_two_copies_of_one_evaluation_have_a_p_value_of_one():
+    run = make_run(LOW)
+    found = compare.compare(run, run)
+    assert (found.p_value, found.difference.permutation_p, found.difference.method) == (1.0, 1.0, "identical")
+
+
+def test_the_intervals_of_both_sides_are_of_the_level_asked_for():
+    narrow, wide = compared(level=0.5), compared(level=0.99)
+    for key in ("score", "format", "truncated", "mixed"):
+        one, other = narrow.measures[key], wide.measures[key]
+        assert one.a_high - one.a_low < other.a_high - other.a_low
+        assert one.b_high - one.b_low < other.b_high - other.b_low
+    usual = compared().measures["score"]
+    assert (usual.a_low, usual.a_high) == (compared().a.low, compared().a.high)
+    assert f"[{100 * narrow.measures['score'].a_low:.1f}, " in compare.render(narrow)
+    assert "50 %, about questions like these" in " ".join(compare.render(narrow).split())
+
+
+def test_about_fixed_questions_the_legend_says_whose_interval_is_about_what():
+    text = " ".join(compare.render(compared(questions="fixed")).split())
+    assert "about questions like these for A and B themselves, about these very questions, sampled again, for B - A" in text
+
+
+def test_one_problem_is_called_one():
+    text = " ".join(compare.render(compared([[0, 1]], [[1, 1]], questions="fixed")).split())
+    assert "this very 1 problem." in text
+    assert "1 problems" not in text
+
+
+def words(zh, en):
+    return {"zh": zh, "en": en}
+
+
+def test_the_difference_of_chinese_words_is_that_of_the_ratios_and_paired():
+    generator = np.random.default_rng(0)
+    rows_a = [[words(int(zh), 40) for zh in generator.integers(0, 9, 2)] for _ in range(60)]
+    rows_b = [[words(each["zh"] + 10, 40) for each in row] for row in rows_a]
+    found = compare.compare(*runs_with(rows_a, rows_b, "languages")).measures["han"]
+    counts = [[sum(each[key] for row in rows for each in row) for key in ("zh", "en")] for rows in (rows_a, rows_b)]
+    a, b = (zh / (zh + en) for zh, en in counts)
+    assert (found.a, found.b, found.mean) == pytest.approx((a, b, b - a))
+    assert found.high - found.low < 0.5 * (found.a_high - found.a_low), "B has ten words more each time"
+
+
+def test_no_chinese_word_on_either_side_is_no_sure_difference_of_nothing():
+    found = compare.compare(*runs_with([[words(0, 40)]] * 20, [[words(0, 40)]] * 20, "languages")).measures["han"]
+    assert (found.mean, found.method) == (0, "newcombe")
+    assert found.low < 0 < found.high
+    assert compare.compare(*runs_with([[{}]], [[words(0, 4)]], "languages")).measures["han"].mean is None

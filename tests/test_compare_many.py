@@ -155,6 +155,44 @@ def test_json_of_many_is_a_list_with_adjusted_p_values(runs: Path) -> None:
     assert [each["adjusted_p_value"] >= each["p_value"] for each in found["comparisons"]] == [True] * 4
 
 
+def test_two_runs_and_many_runs_answer_alike(tmp_path: Path) -> None:
+    rows = [[1, 0, 1, 0]] * 20, [[1, 1, 1, 0]] * 4 + [[1, 0, 1, 0]] * 16
+    for name, scores in zip(("base", "zero"), rows, strict=True):
+        for task in ("arithmetic", "gsm8k"):
+            stored(tmp_path, make_run(scores, name=name, task=task))
+    two = compare_many.compare_names(tmp_path, ["base", "zero"], task="gsm8k").lines[0].comparison
+    many = compare_many.compare_names(tmp_path, ["base", "zero"])
+    assert [line.comparison.p_value for line in many.lines] == [two.p_value] * 2
+    assert [line.comparison.difference for line in many.lines] == [two.difference] * 2
+
+
+def test_the_conclusion_names_the_protocol_where_one_task_occurs_in_two(runs: Path) -> None:
+    for name, scores in (("base", LOW), ("zero", HIGH)):
+        stored(runs, make_run(scores, name=name, sampling={"temperature": 0.6}))
+    found = compare_many.compare_names(runs, ["base", "zero"])
+    said = compare_many_text.conclusion(found)
+    for line in found.lines:
+        a = line.comparison.a
+        assert (f"on {a.task} (protocol {a.protocol})" in said) == (a.task == "arithmetic")
+
+
+def test_a_run_of_that_name_with_a_broken_manifest_is_an_error_that_names_its_folder(runs: Path) -> None:
+    folder = next(path for path in runs.iterdir() if path.name.startswith("gsm8k--base"))
+    (folder / "manifest.json").write_text("{")
+    for names in (["base", "zero"], [folder.name, "zero"], [str(folder), "zero"]):
+        made = call(runs, *names)
+        assert made.exit_code == 2
+        assert str(folder) in made.stderr
+    assert call(runs, "base", "zero", "--task", "arithmetic").exit_code == 0
+    assert call(runs, "sft", "zero").exit_code == 0
+
+
+def test_a_folder_of_another_task_than_asked_is_refused(runs: Path) -> None:
+    folder = next(path for path in runs.iterdir() if path.name.startswith("gsm8k--base"))
+    with pytest.raises(UsageError, match="has no run of task 'arithmetic'; it has gsm8k"):
+        compare_many.named_runs(runs, str(folder), "arithmetic")
+
+
 def test_one_run_alone_is_refused(runs: Path) -> None:
     made = call(runs, "base")
     assert made.exit_code == 2

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from fakes_runs import make_run, make_sample
 
 from r1bench.harness import cli_metrics, store
-from r1bench.harness.errors import UsageError
+from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.records import Completion, Grade, Problem, digest_of
 from r1bench.leaderboards import metrics_page, tables
 from r1bench.tasks.grading.behaviour import measure
@@ -70,14 +70,20 @@ def test_an_incomplete_run_has_no_page():
         metrics_page.measure(make_run([[1, 0], [1]]))
 
 
+def store_run(root, **changes):
+    """A run on disk; returns its folder."""
+    problems = [Problem(f"p{number:04d}", f"question {number}", ("1",)) for number in range(6)]
+    run = make_run([[1, 0, 1, 1]] * 6, problems_digest=digest_of([problem.digest() for problem in problems]), **changes)
+    with store.open_run(root, run.manifest, problems) as writer:
+        for sample in run.samples:
+            writer.append(sample)
+        return writer.folder
+
+
 @pytest.fixture
 def stored(tmp_path):
     """A run on disk, and a way to call the command on it."""
-    problems = [Problem(f"p{number:04d}", f"question {number}", ("1",)) for number in range(6)]
-    run = make_run([[1, 0, 1, 1]] * 6, problems_digest=digest_of([problem.digest() for problem in problems]))
-    with store.open_run(tmp_path, run.manifest, problems) as writer:
-        for sample in run.samples:
-            writer.append(sample)
+    store_run(tmp_path)
     return lambda *options: CliRunner().invoke(cli_metrics.metrics, ["tiny", "--runs", str(tmp_path), *options])
 
 
@@ -96,3 +102,59 @@ def test_the_command_refuses_more_than_there_is(stored):
 @pytest.mark.parametrize("wrong", ["0", "1,x", "", "1,,2", "-1", "²"])
 def test_the_command_refuses_what_is_no_list_of_numbers(stored, wrong):
     assert "give whole numbers above 0" in stored("--k", wrong).output
+
+
+def test_a_name_stands_for_its_runs_of_all_tasks_one_after_the_other_and_one_may_be_chosen(stored, tmp_path):
+    store_run(tmp_path, task="gsm8k")
+    found = json.loads(stored("--json").output)["runs"]
+    assert [each["task"] for each in found] == ["arithmetic", "gsm8k"]
+    assert stored().output.index("tiny on arithmetic") < stored().output.index("tiny on gsm8k")
+    assert json.loads(stored("--task", "gsm8k", "--json").output)["task"] == "gsm8k"
+    assert "has no run of task 'aime24'" in str(stored("--task", "aime24").exception)
+
+
+def test_the_level_is_that_of_every_interval(stored):
+    narrow, wide = (json.loads(stored("--level", level, "--json").output) for level in ("0.5", "0.99"))
+    for one, other in ((narrow["format"], wide["format"]), (narrow["several"]["pass@1"], wide["several"]["pass@1"])):
+        assert one["high"] - one["low"] < other["high"] - other["low"]
+    assert "50 % interval" in stored("--level", "0.5").output
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_run_without_samples_is_one_line_with_the_command_that_makes_them(stored, tmp_path, is_there):
+    path = next(tmp_path.iterdir()) / store.SAMPLES
+    path.write_text("") if is_there else path.unlink()
+    assert "is incomplete 0/24 samples; finish it by running the same evaluation again: r1bench eval checkpoints/tiny" in str(
+        stored().exception
+    )
+    assert str(stored().exception).endswith(f"--runs {tmp_path}")
+    with pytest.raises(UsageError, match="incomplete 0/24"):
+        metrics_page.measure(store.read_run(path.parent))
+
+
+IMPOSSIBLE = [
+    ("max_tokens", None),
+    ("max_tokens", -1),
+    ("temperature", "1"),
+    ("temperature", None),
+    ("top_p", float("nan")),
+    ("top_k", 0.5),
+]
+
+
+@pytest.mark.parametrize(("option", "value"), [*IMPOSSIBLE, ("top_k", 0.5), ("n", 0), ("seed", None), ("stop", [1]), ("stop", None)])
+def test_a_manifest_with_an_impossible_sampling_is_one_line(tmp_path, option, value):
+    path = store_run(tmp_path) / store.MANIFEST
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "sampling": {**manifest["sampling"], option: value}}))
+    with pytest.raises(StorageError, match=r"manifest\.json is no manifest of a run"):
+        store.read_run(path.parent)
+
+
+def test_what_the_token_limit_cut_is_not_called_as_the_outcome_is():
+    rows = [make_sample("p0000", index, 1, behaviour={"truncated": 0.0}) for index in range(2)]
+    text = metrics_page.render(metrics_page.measure(make_run([[1, 1]], samples=rows)))
+    lines = [line.split("  ")[0] for line in text.splitlines()]
+    assert lines.count("truncated") == 1
+    assert "cut by the token limit" in lines
+    assert "1 problem x 2" in text

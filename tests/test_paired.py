@@ -10,6 +10,7 @@ from scipy import stats
 from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.evidence import evidence, tail_p
+from r1bench.harness.statistics.ratios import ratio_difference
 from r1bench.harness.statistics.student import normal_equivalent, t_quantile, upper_tail
 
 
@@ -40,6 +41,34 @@ def test_students_quantile_takes_arrays_and_turns_the_normal_equivalent_around()
     z = normal_equivalent(t_quantile(0.95, degrees), degrees)
     assert z == pytest.approx([1.644854] * 3, abs=1e-6)
     assert normal_equivalent(-2.0, 5.0) == -normal_equivalent(2.0, 5.0)
+
+
+def test_students_tail_and_quantile_are_exact_for_numbers_however_few_the_degrees_of_freedom():
+    for degrees in (1, 1.3, 2, 2.9, 3, 15, 1999.5):
+        for t in (-3.0, 0.0, 2.0, 40.0):
+            assert upper_tail(t, degrees) == pytest.approx(stats.t.sf(t, degrees), rel=1e-9)
+        for probability in (0.025, 0.9, 0.975, 0.999):
+            assert t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=1e-9)
+            assert upper_tail(t_quantile(probability, degrees), degrees) == pytest.approx(1 - probability, rel=1e-9)
+
+
+def test_arrays_with_few_degrees_of_freedom_agree_with_scipy():
+    degrees, t = np.array([1.0, 1.5, 2.0, 5.0]), np.array([12.0, -3.0, 0.0, 2.0])
+    assert t_quantile(0.975, degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=2e-3)
+    assert upper_tail(t, degrees) == pytest.approx(stats.t.sf(t, degrees), rel=2e-3)
+    assert stats.norm.cdf(normal_equivalent(t, degrees)) == pytest.approx(stats.t.cdf(t, degrees), rel=2e-3)
+
+
+def test_fewer_than_one_degree_of_freedom_count_as_one():
+    assert t_quantile(0.975, 0.2) == t_quantile(0.975, 1)
+    assert upper_tail(2.0, 0.2) == upper_tail(2.0, 1)
+    assert t_quantile(0.975, np.array([0.2, 9.0]))[0] == pytest.approx(12.706, abs=1e-3)
+
+
+def test_two_problems_have_the_interval_of_one_degree_of_freedom():
+    found = statistics.paired_difference([[1, 0, 0, 0], [0, 0, 0, 0]], [[1, 1, 0, 0], [1, 0, 0, 0]])
+    assert found.degrees == 1
+    assert found.high - found.mean == pytest.approx(min(1 - found.mean, 12.7062 * found.interval_error), rel=1e-4)
 
 
 def test_tallies_of_counts_are_those_of_the_rows():
@@ -81,7 +110,7 @@ def test_fixed_questions_do_not_pay_for_the_choice_of_questions():
 def test_fixed_questions_with_a_single_sample_fall_back_to_the_differences_over_problems():
     scores = [[1.0, 0.0], [1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0], [0.0, 1.0]]
     fixed, drawn = (statistics.paired_difference(*scores, questions=kind) for kind in ("fixed", "random"))
-    assert fixed == drawn._replace(questions="fixed")
+    assert fixed == drawn._replace(questions="fixed", permutation_p=None)
     assert fixed.method == "t"
 
 
@@ -226,3 +255,46 @@ def test_everything_holds_only_as_surely_as_its_weakest_part():
     for wrong in ([], [0.5, 1.5]):
         with pytest.raises(UsageError):
             statistics.intersection_union(wrong)
+
+
+def counted_words(generator, rates, n):
+    """One row per problem of (Chinese words, words) of n samples whose length varies too."""
+    sizes = generator.integers(20, 80, (len(rates), n))
+    return [
+        list(zip(row.tolist(), whole.tolist(), strict=True))
+        for row, whole in zip(generator.binomial(sizes, rates[:, None]), sizes, strict=True)
+    ]
+
+
+def ratio_of(rows):
+    return sum(part for row in rows for part, _ in row) / sum(whole for row in rows for _, whole in row)
+
+
+def test_the_error_of_a_paired_difference_of_ratios_is_that_of_the_jackknife():
+    generator = np.random.default_rng(4)
+    rates = generator.beta(2, 2, 80)
+    a, b = counted_words(generator, rates, 3), counted_words(generator, np.minimum(1, rates + 0.1), 2)
+    found = ratio_difference(a, b).difference
+    left_out = [ratio_of(b[:i] + b[i + 1 :]) - ratio_of(a[:i] + a[i + 1 :]) for i in range(80)]
+    assert found.mean == pytest.approx(ratio_of(b) - ratio_of(a))
+    assert found.error == pytest.approx(math.sqrt(79 * np.var(left_out)), rel=0.03)
+    assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, 79) * found.error)
+
+
+def test_over_fixed_questions_the_error_of_a_difference_of_ratios_is_its_spread_over_new_samples():
+    generator = np.random.default_rng(5)
+    rates = generator.beta(2, 2, 40)
+    found = [
+        ratio_difference(counted_words(generator, rates, 4), counted_words(generator, rates, 4), is_fixed=True).difference
+        for _ in range(600)
+    ]
+    errors = math.sqrt(np.mean([each.error**2 for each in found]))
+    assert errors == pytest.approx(np.std([each.mean for each in found]), rel=0.1)
+    assert {each.method for each in found} == {"t-samples"}
+
+
+def test_ratios_without_any_part_differ_by_no_more_than_both_intervals_allow():
+    none = [[(0, 50)]] * 10
+    found = ratio_difference(none, none)
+    assert found.difference[:3] == pytest.approx((0, -found.a.high, found.b.high))
+    assert ratio_difference(none[:1], none[:1]).difference.low is None

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from fakes_runs import make_run, make_sample
 
 from r1bench.harness.cli import main
-from r1bench.harness.errors import UsageError
+from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.planning import plan_comparison
 from r1bench.leaderboards import power, power_text
 from r1bench.leaderboards.tables import display_width
@@ -105,13 +105,16 @@ def test_a_baseline_gives_its_own_variance_and_tokens():
     assert tokens.per_completion == pytest.approx(11)
 
 
-def test_a_baseline_with_one_sample_says_nothing_of_the_spread_within():
-    assert power.measured(make_run([[1], [0]]))[0] is None
+def test_a_baseline_with_one_sample_is_planned_by_its_pass_rate_and_the_text_does_not_ask_for_a_baseline():
+    spread, _ = power.measured(make_run([[1]] * 9 + [[0]], sampler="import"))
+    assert spread.within == pytest.approx(0.09)
+    assert "pass rate 0.9 over 10 problems x 1 of run run-tiny" in spread.source
+    assert "--baseline" not in power.ceiling(100, has_baseline=True).source
 
 
 def test_an_incomplete_baseline_is_refused():
-    with pytest.raises(UsageError, match="incomplete 1/2 samples; finish it"):
-        power.measured(make_run([[1], [0]], samples=[make_sample("p0000", 0, 1)]))
+    with pytest.raises(ProtocolError, match=r"incomplete 1/2 samples; finish it .*: r1bench eval checkpoints/tiny .* --runs here$"):
+        power.measured(make_run([[1], [0]], samples=[make_sample("p0000", 0, 1)]), place=Path("here"))
 
 
 def test_a_baseline_that_stays_small_is_told_apart_from_one_that_is_topped_up(tmp_path):
@@ -121,11 +124,45 @@ def test_a_baseline_that_stays_small_is_told_apart_from_one_that_is_topped_up(tm
     assert "60 of both runs do" in " ".join(power_text.render(found).split())
 
 
-def test_a_noisy_backend_hides_differences_at_any_size():
-    sizes = {"task": "x", "num_problems": 100, "samples": 4, "tokens": power.ceiling(10)}
-    found = power.forecast(power.planning("aime24"), noise_error=0.01, **sizes)
-    assert found.noise_floor == pytest.approx(2**0.5 * 0.01 * (1.645 + 0.842), rel=0.02)
-    assert "hides differences below 3.5 points" in power_text.render(found)
+SIZES = {"task": "x", "num_problems": 100, "samples": 4, "tokens": power.ceiling(10)}
+
+
+def test_a_baseline_of_fixed_size_stays_what_it_is_also_where_the_candidate_gets_as_many():
+    spread = power.planning("aime24")
+    kept = power.forecast(spread, **SIZES, samples_baseline=4)
+    both = power.forecast(spread, **SIZES)
+    assert kept.asked == both.asked
+    assert (kept.samples_needed, both.samples_needed) == (None, kept.samples_needed_both)
+    said = " ".join(power_text.render(kept).split())
+    assert "Against 4 samples of the baseline no number detects 2 points" in said
+    assert f"{both.samples_needed} of both runs do" in said
+    found = power.to_json(kept)
+    assert (found["baseline_samples"], found["samples_needed"], found["samples_needed_both"]) == (4, None, both.samples_needed)
+
+
+def test_a_noisy_backend_is_in_the_headline_the_table_and_the_samples_needed():
+    spread, noise = power.planning("aime24"), power.Noise(0.05, 4, 100)
+    quiet, noisy = power.forecast(spread, margin=0.05, **SIZES), power.forecast(spread, margin=0.05, noise=noise, **SIZES)
+    assert noisy.noise_floor == pytest.approx(2**0.5 * 0.05)
+    assert noisy.asked.fixed == pytest.approx(2**0.5 * 0.05 * (1.645 + 0.842), rel=0.02)
+    assert all(row.fixed > before.fixed for row, before in zip(noisy.rows, quiet.rows, strict=True))
+    assert noisy.samples_needed == pytest.approx(4 * (noisy.asked.fixed / 0.05) ** 2, rel=0.05)
+    assert noisy.samples_needed > 5 * quiet.samples_needed
+    assert noisy.adaptive.mean_samples > 5 * quiet.adaptive.mean_samples
+    said = " ".join(power_text.render(noisy).split())
+    assert "a standard error of 5.00 points with 4 samples" in said
+    assert "any size" not in said
+
+
+def test_noise_below_the_sampling_error_changes_nothing():
+    found = power.forecast(power.planning("aime24"), noise=power.Noise(1e-4, 4, 100), **SIZES)
+    assert found.asked == power.forecast(power.planning("aime24"), **SIZES).asked
+
+
+def test_a_small_margin_and_a_single_sample_are_written_as_they_are(tmp_path):
+    said = " ".join(power_text.render(asked(tmp_path, task="aime24", samples=1, margin=0.01)).split())
+    assert "0.01 points" in said
+    assert "1 sample each" in said
 
 
 def test_neither_task_nor_baseline_is_an_error_that_names_both(tmp_path):

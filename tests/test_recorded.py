@@ -148,6 +148,14 @@ def test_the_page_of_a_recorded_run_fits_80_columns_and_has_no_budget_curve(qwen
         metrics_page.measure(qwen[0], budgets=[1024])
 
 
+def test_the_column_of_golds_decides_the_one_problem_on_which_verdicts_differ(shared_data, tmp_path):
+    rows = rows_of(shared_data / "model_outputs/qwen_math_cot_30x8.jsonl")
+    run = imported(tmp_path, rows, rows, gold="gt")
+    assert round(100 * sampled.pass_at_k(run, 1).value, 1) == 90.4
+    assert agreed(run).manifest.num_problems == 30
+    assert [row["idx"] for row in rows if row["gt"] == "4:30p.." and row["answer"] == "\\text{4:30 p.m.}"] == [3]
+
+
 def test_r1_traces_have_one_sample_per_problem_and_so_no_pass_at_2(shared_data, tmp_path):
     rows = rows_of(shared_data / "model_outputs/r1_distill_math_traces.jsonl")
     assert {row["seed"] for row in rows} == {0}

@@ -1,8 +1,10 @@
 """`eval --repeat-check`: the same requests in the same batches, what is counted, its error, and a run that stays as it is."""
 
+import json
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -172,3 +174,43 @@ def test_a_batch_size_of_a_repetition_without_one_is_refused(tmp_path: Path) -> 
     made = CliRunner().invoke(main, ["eval", "tiny-base", "--tasks", "arithmetic", "--repeat-batch-size", "4", "--runs", str(tmp_path)])
     assert made.exit_code == 2
     assert "give --repeat-check too" in made.stderr
+
+
+@pytest.mark.parametrize("size", ["0", "1.5", "many"])
+def test_a_repetition_of_no_problems_is_refused(tmp_path: Path, size: str) -> None:
+    made = CliRunner().invoke(main, ["eval", "tiny-base", "--tasks", "arithmetic", f"--repeat-check={size}", "--runs", str(tmp_path)])
+    assert made.exit_code == 2
+    assert "--repeat-check" in made.stderr
+
+
+BROKEN = [
+    {"error": "0.1"},
+    {"error": float("nan")},
+    {"error": -0.1},
+    {"error": 1.5},
+    {"mean_difference": None},
+    {"mean_difference": float("inf")},
+    {"num_samples": -1},
+    {"num_flips": 1.5},
+    {"num_identical": 99},
+    {"environment": []},
+]
+
+
+@pytest.mark.parametrize("change", BROKEN)
+def test_a_noise_file_that_says_what_cannot_be_is_one_line(tmp_path: Path, change: dict[str, object]) -> None:
+    run = evaluated(tmp_path, Backend(right))
+    repeated(tmp_path, run, Backend(wrong_once))
+    path = tmp_path / run.id / NOISE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(StorageError, match=r"noise\.json cannot be read"):
+        read_run(tmp_path / run.id)
+
+
+def test_one_problem_asked_again_is_called_one(tmp_path: Path) -> None:
+    run = evaluated(tmp_path, Backend(right))
+    repeated(tmp_path, run, Backend(right, batch_size=4), num_problems=1, batch_size=1)
+    again = read_run(tmp_path / run.id)
+    assert again.noise is not None
+    text = repeat.render(replace(again, noise=replace(again.noise, num_problems=1)))
+    assert "1 problem asked again" in text

@@ -29,7 +29,7 @@ from r1bench.harness.statistics.intervals import (
     wilson_interval,
 )
 from r1bench.harness.statistics.multiplicity import holm, intersection_union
-from r1bench.harness.statistics.paired import PairedDifference, one_sided_p, paired_difference, sign_flip_p_value
+from r1bench.harness.statistics.paired import PairedDifference, one_sided_p, paired_difference, sign_flip_p_value, two_sided_p
 from r1bench.harness.statistics.power import Plan, plan, power_of, samples_needed
 from r1bench.harness.statistics.ratios import ratio_interval
 from r1bench.harness.statistics.sequential import Design, Foreseen, Look, Standing, design, foresee, standing
@@ -94,6 +94,7 @@ __all__ = [
     "tally",
     "tally_of_counts",
     "total_error",
+    "two_sided_p",
     "variance_parts",
     "wilson_interval",
     "worst_of_k",

@@ -33,7 +33,7 @@ class PairedDifference(NamedTuple):
     interval_error: float
     """The standard error behind low and high; never 0."""
     p_value: float
-    """Two-sided sign-flip permutation test of 'neither is better'."""
+    """Two-sided, of 'neither is better': at most 1 - level exactly where the interval leaves 0 out (`two_sided_p`)."""
     num_problems: int
     wins: int
     """Problems that B answers better than A."""
@@ -43,6 +43,8 @@ class PairedDifference(NamedTuple):
     """Degrees of freedom behind interval_error; 0 where nothing can be concluded."""
     questions: Questions
     """What the interval is about: these very questions ('fixed'), or questions like these ('random')."""
+    permutation_p: float | None
+    """Of the sign-flip test over the problems, a second opinion where the questions are random, otherwise None. It knows no noise floor."""
 
 
 def _signed_sums(values: "numpy.ndarray", num_resamples: int, seed: int) -> "numpy.ndarray":
@@ -92,7 +94,8 @@ def paired_difference(
     if len(scores_a) != len(scores_b):
         raise UsageError(f"{len(scores_a)} and {len(scores_b)} problems cannot be paired; keep those that both answered")
     a, b = tally(scores_a), tally(scores_b)
-    mean, error, degrees = (float(value) for value in evidence(a, b, questions=questions, noise_error=noise_error))
+    found = Evidence(*(float(value) for value in evidence(a, b, questions=questions, noise_error=noise_error)))
+    mean, error, degrees = found
     reach = t_quantile((1 + level) / 2, degrees) * error if degrees else 2.0
     differences = [round(value, 12) for value in (b.mean - a.mean).tolist()]
     count, signs = len(differences), Counter((value > 0) - (value < 0) for value in differences)
@@ -105,14 +108,26 @@ def paired_difference(
         total_error=math.sqrt(variance(differences) / count) if count > 1 else None,
         resampling_error=None if parts[0] is None or parts[1] is None else math.hypot(parts[0], parts[1]),
         interval_error=error,
-        p_value=sign_flip_p_value(differences),
+        p_value=two_sided_p(found),
         num_problems=count,
         wins=signs[1],
         losses=signs[-1],
         ties=signs[0],
         degrees=degrees,
         questions=questions,
+        permutation_p=sign_flip_p_value(differences) if questions == "random" else None,
     )
+
+
+def two_sided_p(found: Evidence) -> float:
+    """Twice the smaller one-sided p value of 'no difference', at most 1: it goes with the two-sided interval of any level."""
+    return min(1.0, 2 * float(min(tail_p(found, 0.0, side="above"), tail_p(found, 0.0, side="below"))))
+
+
+def identical(difference: PairedDifference) -> PairedDifference:
+    """The difference of two copies of one evaluation: exactly 0, whatever another one would give."""
+    permutation = None if difference.permutation_p is None else 1.0
+    return difference._replace(low=0.0, high=0.0, method="identical", p_value=1.0, permutation_p=permutation)
 
 
 def one_sided_p(difference: PairedDifference, threshold: float, *, side: Side) -> float:

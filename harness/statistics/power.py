@@ -70,6 +70,7 @@ def plan(
     samples_b: int | None = None,
     *,
     question_variance: float = 0.0,
+    noise_variance: float = 0.0,
     alpha: float = 0.05,
     power: float = 0.8,
 ) -> Plan:
@@ -78,6 +79,7 @@ def plan(
     Args:
         variance: mean over problems of the variance of one sample's score within its problem (p (1 - p) for right or wrong).
         question_variance: variance over problems of the true difference; 0 where the questions are fixed.
+        noise_variance: what a backend's nondeterminism gives one sample's score; the error is never below what this alone gives.
 
     Raises UsageError for sizes below 1 (problems: 2), a variance below 0, alpha outside 0 ... 0.5 or power outside alpha ... 1.
     """
@@ -85,15 +87,17 @@ def plan(
     if num_problems < 2 or min(samples_a, samples_b) < 1:
         given = f"{num_problems} problems with {samples_a} and {samples_b} samples"
         raise UsageError(f"{given} show nothing; plan at least 2 problems with a sample each")
-    if min(variance, question_variance) < 0:
-        raise UsageError(f"variances {variance:g} and {question_variance:g} cannot be negative; a score of 0 ... 1 has 0 ... 0.25")
+    if min(variance, question_variance, noise_variance) < 0:
+        given = f"{variance:g}, {question_variance:g} and {noise_variance:g}"
+        raise UsageError(f"variances {given} cannot be negative; a score of 0 ... 1 has 0 ... 0.25")
     if not (0 < alpha < 0.5 and alpha < power < 1):
         raise UsageError(
             f"alpha {alpha:g} with power {power:g} is no test; give 0 < alpha < 0.5 and alpha < power < 1, such as 0.05 and 0.8"
         )
     squared = (variance * (1 / samples_a + 1 / samples_b) + question_variance) / num_problems
     imaginary = (1 / samples_a**2 + 1 / samples_b**2) / num_problems**2
-    spread, error = math.sqrt(squared), math.sqrt(squared + imaginary)
+    floor = noise_variance * (1 / samples_a + 1 / samples_b) / num_problems
+    spread, error = math.sqrt(max(squared, floor)), math.sqrt(max(squared + imaginary, floor))
     degrees = _degrees(variance, num_problems, samples_a, samples_b, question_variance)
     reach, deviation = _bound(spread, error, alpha, degrees)
     detectable = reach + normal_quantile(power) * deviation
@@ -116,6 +120,7 @@ def samples_needed(
     *,
     samples_a: int | None = None,
     question_variance: float = 0.0,
+    noise_variance: float = 0.0,
     alpha: float = 0.05,
     power: float = 0.8,
 ) -> int | None:
@@ -126,7 +131,7 @@ def samples_needed(
 
     def is_enough(samples: int) -> bool:
         first = samples if samples_a is None else samples_a
-        sizes = {"question_variance": question_variance, "alpha": alpha, "power": power}
+        sizes = {"question_variance": question_variance, "noise_variance": noise_variance, "alpha": alpha, "power": power}
         return plan(variance, num_problems, first, samples, **sizes).detectable <= margin
 
     if not is_enough(MOST_SAMPLES):
