@@ -15,8 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import CheckpointError, StorageError
-from r1bench.harness.records import Checkpoint, digest_of
+from r1bench.harness.records import Checkpoint
 
 EMBEDDED = "tiny-base"
 SEAL, COMPLETE = "r1bench.json", "COMPLETE"

@@ -14,19 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1bench.harness import __version__
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import ContextError, SandboxError, UsageError
 from r1bench.harness.progress import Progress
-from r1bench.harness.records import (
-    Checkpoint,
-    Completion,
-    Grade,
-    Manifest,
-    Problem,
-    Run,
-    Sample,
-    Sampling,
-    digest_of,
-)
+from r1bench.harness.records import Checkpoint, Completion, Grade, Manifest, Problem, Run, Sample, Sampling
 from r1bench.harness.samplers import Prompt, Request, Sampler
 from r1bench.harness.store import RunWriter, open_run, read_run
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, ProtocolError, UsageError
 from r1bench.harness.gating_names import Reference, find_candidate
-from r1bench.harness.records import Manifest, Problem, Run, Sampling, digest_of
+from r1bench.harness.records import Manifest, Problem, Run, Sampling
 from r1bench.harness.store import read_problems
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from r1bench.harness import __version__, statistics
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, GraderError, printable
 from r1bench.harness.graded_file import Output
 from r1bench.harness.progress import Progress
-from r1bench.harness.records import OUTCOMES, Grade, digest_of
+from r1bench.harness.records import OUTCOMES, Grade
 
 if TYPE_CHECKING:
     from r1bench.tasks.grading import GradeRequest, GradingPool

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, printable
-from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sampling, digest_of
+from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sampling
 from r1bench.harness.store import open_run, read_run
 
 if TYPE_CHECKING:

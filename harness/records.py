@@ -4,12 +4,12 @@ Left out: how they are stored (store.py), how they are made (samplers, graders).
 each is one JSON object: `to_json` and the `from_json` of each record are inverse to each other.
 """
 
-import dataclasses
-import hashlib
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
+
+from r1bench.harness.canonical import Record, digest_of
+from r1bench.harness.noise import Noise
 
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "failed"]
 """correct and wrong are verdicts; unparsed: no answer was found; truncated: the budget ended first; failed: grading itself broke off."""
@@ -20,27 +20,6 @@ FINISH_REASONS: tuple[FinishReason, ...] = ("stop", "length", "error")
 
 ThinkingState = Literal["closed", "prefilled", "unfinished", "absent", "malformed"]
 THINKING_STATES: tuple[ThinkingState, ...] = ("closed", "prefilled", "unfinished", "absent", "malformed")
-
-
-def canonical_json(value: Any) -> str:
-    """One text for one value: sorted keys, no spaces, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest_of(value: Any) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-class Record:
-    """Conversion to and from plain JSON values."""
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        return cls(**value)
 
 
 @dataclass(frozen=True)
@@ -278,37 +257,6 @@ class Checkpoint(Record):
     """Of its configuration, tokenizer and weights."""
     stage: str = ""
     parent: str = ""
-
-
-@dataclass(frozen=True)
-class Noise(Record):
-    """What a backend answers differently when it is asked the very same again: from re-running a slice of a run (`eval --repeat-check`)."""
-
-    num_problems: int
-    num_samples: int
-    """Samples that were drawn again, with their seeds."""
-    num_identical: int
-    """Of these, how many came out with the same text, letter by letter."""
-    num_flips: int
-    """Of these, how many came out with another score."""
-    mean_difference: float
-    """Mean score of the repetition minus that of the first time."""
-    error: float
-    """Standard error that this alone gives pass@1 of the whole run; 0 where every score came out the same."""
-    environment: dict[str, str] = field(default_factory=dict)
-    """Versions and device of the repetition."""
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Raises ValueError or TypeError where a value cannot be what an `eval --repeat-check` found."""
-        found = cls(**value)
-        counts = (found.num_problems, found.num_samples, found.num_identical, found.num_flips)
-        is_counted = all(type(count) is int and 0 <= count <= found.num_samples for count in counts)
-        is_measured = all(type(number) in (int, float) for number in (found.mean_difference, found.error))
-        is_told = isinstance(found.environment, dict) and all(isinstance(text, str) for text in found.environment.values())
-        if not (is_counted and is_measured and is_told and 0 <= found.error <= 1 and abs(found.mean_difference) <= 1):
-            raise ValueError("a field of the noise has a value that it cannot have")
-        return found
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from r1bench.harness.errors import SandboxError, StorageError
 from r1bench.harness.evaluate import GRADE_AT_ONCE, environment, plan_batches
+from r1bench.harness.noise import Noise
 from r1bench.harness.progress import Progress
-from r1bench.harness.records import Completion, Noise, Problem, Run, Sample, Sampling
+from r1bench.harness.records import Completion, Problem, Run, Sample, Sampling
 from r1bench.harness.samplers import Request, Sampler
 from r1bench.harness.store import NOISE, refusals, write_whole
 

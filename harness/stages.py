@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1bench.harness import __version__
+from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.checkpoints import find_checkpoint, is_sealed
 from r1bench.harness.errors import BackendError, ContextError, StorageError, UnknownNameError, UsageError
-from r1bench.harness.records import Checkpoint, canonical_json, digest_of
+from r1bench.harness.records import Checkpoint
 from r1bench.harness.samplers.hf import check_device, context_length_of, encode, load_tokenizer, render
 from r1bench.harness.store import LOCK, only_writer, refusals, write_whole
 

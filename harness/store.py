@@ -17,9 +17,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.disk import LOCK, check_writable, only_writer, refusals, write_whole
 from r1bench.harness.errors import StorageError, UnknownNameError
-from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample, canonical_json, digest_of
+from r1bench.harness.noise import Noise
+from r1bench.harness.records import Manifest, Problem, Run, Sample
 from r1bench.harness.sample_lines import parse_samples
 
 MANIFEST, PROBLEMS, SAMPLES, NOISE = "manifest.json", "problems.jsonl", "samples.jsonl", "noise.json"

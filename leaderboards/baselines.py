@@ -14,8 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import StorageError, UsageError
-from r1bench.harness.records import Manifest, Noise, digest_of
+from r1bench.harness.noise import Noise
+from r1bench.harness.records import Manifest
 from r1bench.harness.store import refusals, write_whole
 from r1bench.leaderboards import tables
 from r1bench.leaderboards.gate_ledger import Ledger, Sums

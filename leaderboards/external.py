@@ -16,9 +16,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.disk import refusals, write_whole
 from r1bench.harness.errors import DataError, StorageError
-from r1bench.harness.records import canonical_json, digest_of
 from r1bench.leaderboards import tables
 
 FOLDER, FORMAT, HARNESS = "external", 1, "lm-eval"

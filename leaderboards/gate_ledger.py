@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import ProtocolError
-from r1bench.harness.records import Manifest, Noise, Run, Sample
+from r1bench.harness.noise import Noise
+from r1bench.harness.records import Manifest, Run, Sample
 from r1bench.harness.statistics import Scores
 from r1bench.leaderboards import compare_protocol, metrics
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from r1bench.harness import __version__
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import R1benchError, StorageError
-from r1bench.harness.records import digest_of
 from r1bench.harness.store import MANIFEST, NOISE, PROBLEMS, SAMPLES, half_line, read_run
 from r1bench.leaderboards import board
 

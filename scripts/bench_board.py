@@ -30,8 +30,9 @@ SHAPES, PROBLEMS = 400, 500
 
 def shapes(draw: random.Random) -> list[tuple[bool, list[bytes]]]:
     """Stored lines as the pieces before, between and behind index and problem; and whether each is a right answer."""
+    from r1bench.harness.canonical import canonical_json
     from r1bench.harness.evaluate import judge
-    from r1bench.harness.records import Completion, Grade, Problem, canonical_json
+    from r1bench.harness.records import Completion, Grade, Problem
 
     problem = Problem("PROBLEM", "What is it?", ("17",))
     found = []
@@ -56,7 +57,8 @@ def shapes(draw: random.Random) -> list[tuple[bool, list[bytes]]]:
 
 def make_runs(root: Path, num_runs: int, num_samples: int) -> int:
     """Write the run folders; returns the bytes of their samples."""
-    from r1bench.harness.records import Manifest, Problem, Sampling, canonical_json, digest_of
+    from r1bench.harness.canonical import canonical_json, digest_of
+    from r1bench.harness.records import Manifest, Problem, Sampling
     from r1bench.harness.store import run_id
 
     draw = random.Random("bench:board")

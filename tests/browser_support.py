@@ -17,7 +17,8 @@ import pytest
 from fakes_runs import make_run, make_sample
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from r1bench.harness.records import Problem, Run, Sample, digest_of
+from r1bench.harness.canonical import digest_of
+from r1bench.harness.records import Problem, Run, Sample
 from r1bench.harness.store import open_run
 from r1bench.leaderboards.report import compose
 

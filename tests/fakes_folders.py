@@ -8,7 +8,8 @@ from typing import Any
 
 from fakes_runs import make_run
 
-from r1bench.harness.records import Problem, digest_of
+from r1bench.harness.canonical import digest_of
+from r1bench.harness.records import Problem
 from r1bench.harness.store import open_run
 
 

@@ -6,7 +6,8 @@ import pytest
 from fakes_runs import make_run, make_sample
 
 from r1bench.harness.errors import StorageError, UsageError
-from r1bench.harness.records import Noise, Run
+from r1bench.harness.noise import Noise
+from r1bench.harness.records import Run
 from r1bench.leaderboards import baselines, gate
 from r1bench.leaderboards.gate import Rules
 from r1bench.leaderboards.gate_ledger import of_run, recorded_shares

@@ -7,7 +7,7 @@ import pytest
 from fakes_runs import make_run, make_sample
 
 from r1bench.harness import statistics
-from r1bench.harness.records import Noise
+from r1bench.harness.noise import Noise
 from r1bench.leaderboards import board, metrics, tables
 
 SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 6

@@ -9,7 +9,8 @@ from fakes_runs import make_run, make_sample
 from scipy import stats
 
 from r1bench.harness.errors import ProtocolError, UsageError
-from r1bench.harness.records import Completion, Noise
+from r1bench.harness.noise import Noise
+from r1bench.harness.records import Completion
 from r1bench.leaderboards import board, compare
 from r1bench.leaderboards.tables import display_width
 

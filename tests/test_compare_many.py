@@ -9,9 +9,10 @@ from click.testing import CliRunner, Result
 from fakes_runs import make_run
 
 from r1bench.harness import statistics
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import main
 from r1bench.harness.errors import ProtocolError, UsageError
-from r1bench.harness.records import Problem, Run, digest_of
+from r1bench.harness.records import Problem, Run
 from r1bench.harness.store import SAMPLES, open_run
 from r1bench.leaderboards import compare_many, compare_many_text
 from r1bench.leaderboards.tables import display_width

@@ -9,7 +9,7 @@ from fakes_runs import make_run
 from scipy import stats
 
 from r1bench.harness.errors import ProtocolError, UsageError
-from r1bench.harness.records import Noise
+from r1bench.harness.noise import Noise
 from r1bench.leaderboards import gate, gate_text
 from r1bench.leaderboards.gate import Rule, Rules
 from r1bench.leaderboards.gate_ledger import of_run

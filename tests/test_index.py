@@ -9,7 +9,7 @@ import pytest
 from fakes_folders import store_many, store_run
 
 from r1bench.harness.errors import StorageError
-from r1bench.harness.records import Noise
+from r1bench.harness.noise import Noise
 from r1bench.harness.store import MANIFEST, NOISE, SAMPLES, read_run, write_whole
 from r1bench.leaderboards import board, index
 from r1bench.leaderboards.index_file import NAME, VERSION

@@ -8,8 +8,9 @@ from click.testing import CliRunner
 from fakes_runs import make_run, make_sample
 
 from r1bench.harness import cli_metrics, store
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import StorageError, UsageError
-from r1bench.harness.records import Completion, Grade, Problem, digest_of
+from r1bench.harness.records import Completion, Grade, Problem
 from r1bench.leaderboards import metrics_page, tables
 from r1bench.tasks.grading.behaviour import measure
 

@@ -14,7 +14,8 @@ from r1bench.harness import repeat
 from r1bench.harness.cli import main
 from r1bench.harness.errors import StorageError
 from r1bench.harness.evaluate import evaluate, plan_batches
-from r1bench.harness.records import Checkpoint, Completion, Noise, Problem, Run, Sampling
+from r1bench.harness.noise import Noise
+from r1bench.harness.records import Checkpoint, Completion, Problem, Run, Sampling
 from r1bench.harness.samplers import Prompt, Request
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store import NOISE, SAMPLES, read_noise, read_run

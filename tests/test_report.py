@@ -19,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1bench.harness import cli_report
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import main
 from r1bench.harness.errors import ProtocolError, StorageError, UnknownNameError
-from r1bench.harness.records import Problem, Run, Sample, digest_of
+from r1bench.harness.records import Problem, Run, Sample
 from r1bench.harness.store import open_run, read_run
 from r1bench.leaderboards import compare
 from r1bench.leaderboards.report import compose, escape, output, page, pairs, payload, rollouts, skeleton, sources, spans, training

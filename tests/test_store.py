@@ -9,8 +9,9 @@ from fakes_runs import make_sample
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r1bench.harness.canonical import canonical_json
 from r1bench.harness.errors import StorageError
-from r1bench.harness.records import Sample, canonical_json
+from r1bench.harness.records import Sample
 from r1bench.harness.sample_lines import FAULTS, parse_line, parse_samples
 from r1bench.harness.store import BLOCK, MANIFEST, SAMPLES, find_run, half_line, not_runs, read_manifest, read_run, run_folders
 
@@ -149,7 +150,7 @@ sys.path.insert(0, "tests")
 from pathlib import Path
 from fakes_folders import make_problems
 from fakes_runs import make_run, make_sample
-from r1bench.harness.records import digest_of
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.store import open_run
 problems = make_problems(1)
 run = make_run([[0]], rounds=(10**6,), problems_digest=digest_of([problem.digest() for problem in problems]))

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from r1bench.harness.errors import StorageError
-from r1bench.harness.records import Completion, Grade, Manifest, Noise, Run, Sample
+from r1bench.harness.noise import Noise
+from r1bench.harness.records import Completion, Grade, Manifest, Run, Sample
 from r1bench.leaderboards import metrics
 from r1bench.leaderboards.report import output
 
