@@ -72,6 +72,8 @@ def leaderboard(ctx: click.Context, runs: Path, as_json: bool, target: Path | No
         check_tasks(choice["tasks"], found)
         shown = overview.gather(found, overview.Choice(**choice), num_workers=workers)
         tell(found.notes(), shown.left_out)
+    if as_json and shown.imported and not (choice["with_lineage"] or choice["with_published"]):
+        click.echo(f"Note: imported rows not in this list: {len(shown.imported)}; --published or --lineage has them", err=True)
     if target is not None:
         exports.write(target, shown.entries, imported=shown.imported, printed=shown.printed, ranked=shown.ranked)
     show(as_json, overview.to_json(shown) if as_json else None, "" if as_json else overview.render(shown))
@@ -99,21 +101,27 @@ def rebuild(ctx: click.Context, runs: Path, workers: int) -> None:
 @click.option("--name", default="", help="What tables call the model [default: lm-eval's name of it].")
 @RUNS
 @JSON
-def import_lm_eval(results: Path, name: str, runs: Path, as_json: bool) -> None:
+@click.pass_context
+def import_lm_eval(ctx: click.Context, results: Path, name: str, runs: Path, as_json: bool) -> None:
     """Take results of lm-eval 0.4 (a results_*.json, or the folder of its --output_path) as rows beside the board, never ranked.
 
-    The results are copied into the runs folder (external/); the same results again change nothing.
+    The results are copied into the runs folder (external/); the same results again change nothing. Of a folder, files that cannot be taken
+    are named, and the exit code is 2.
     """
     from r1bench.leaderboards import external
 
     files = external.results_files(results)
     if not runs.parent.is_dir():
         raise UsageError(f"{runs} has no parent folder; name an existing place with --runs")
-    taken = [external.import_results(path, runs, name=name) for path in files]
-    for note in (note for each in taken for note in each.notes):
-        click.echo(f"Left out: {printable(note)}", err=True)
+    taken, faults = external.import_all(files, runs, name=name)
+    tell((), (note for each in taken for note in each.notes))
     rows = [row for each in taken for row in each.rows]
-    show(as_json, rows, external.render(rows))
+    if taken:
+        show(as_json, rows, external.render(rows))
+    for fault in faults:
+        click.echo(f"Error: {printable(fault)}", err=True)
+    if faults:
+        ctx.exit(2)
 
 
 COMMANDS: tuple[click.Command, ...] = (leaderboard, import_lm_eval)

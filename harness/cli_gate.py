@@ -1,23 +1,23 @@
 """The gate and its baseline files. cli.py adds them to the command line."""
 
-import json
-import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from r1bench.harness.errors import R1benchError, UsageError
 from r1bench.harness.options import DATA, DEVICE, JSON, MAP, PICKLE, RUNS, SANDBOX, WORKERS, example, show
-
-if TYPE_CHECKING:
-    from r1bench.leaderboards.gate import Verdict
 
 
 def names(text: str) -> list[str]:
     """Names of tasks, separated by commas, each of which exists."""
     from r1bench.tasks import get_task
 
-    return list(dict.fromkeys(get_task(name.strip()).name for name in text.split(",") if name.strip()))
+    found = list(dict.fromkeys(get_task(name.strip()).name for name in text.split(",") if name.strip()))
+    if text and not found:
+        raise UsageError(f"{text!r} names no task; give for example gsm8k,math500, or leave the option out for all tasks")
+    return found
 
 
 def file_option(*flags: str, text: str) -> Any:
@@ -25,7 +25,26 @@ def file_option(*flags: str, text: str) -> Any:
     return click.option(*flags, type=click.Path(dir_okay=False, path_type=Path), default=None, help=text)
 
 
+class Gate(click.Command):
+    """The command whose files tell of an error in the command line too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.ClickException as error:
+            from r1bench.harness.gating_files import Files
+
+            files, inputs = Files.of_words(words)
+            with suppress(R1benchError):  # files that cannot be written: what is wrong with the words comes first
+                files.check(inputs)
+                files.write_error(error)
+            raise
+
+
 @click.command(
+    cls=Gate,
     short_help="Worse than the baseline? By exit code.",
     epilog=example(
         "r1bench gate tiny-base-zero --baseline tiny-base --margin 2.0\n"
@@ -87,10 +106,23 @@ def gate(
 
     A checkpoint is first evaluated as the baseline was: same problems, template, sampling. Several tasks: PASS needs every one.
     """
-    from r1bench.harness import gating
-    from r1bench.harness.gating_names import find_baseline
+    from r1bench.harness.gating_files import Files
     from r1bench.leaderboards import gate_text
     from r1bench.leaderboards.gate import to_json
+
+    files = Files(junit, markdown, out)
+    files.check({"--baseline": baseline, "--data": options["data"]})
+    with files.kept_true():
+        verdict = judged(checkpoint_or_run, baseline, task_names, options, is_adaptive=is_adaptive, most_samples=most_samples)
+        files.write(verdict)
+    show(as_json, to_json(verdict), gate_text.render(verdict))
+    ctx.exit(verdict.exit_code)
+
+
+def judged(name: str, baseline: str, task_names: str, options: dict[str, Any], *, is_adaptive: bool, most_samples: int | None) -> Any:
+    """The verdict that the options ask for; rounds are told on stderr."""
+    from r1bench.harness import gating
+    from r1bench.harness.gating_names import find_baseline
     from r1bench.leaderboards.gate_guards import recorded_names
 
     rules = rules_of(options)
@@ -100,10 +132,7 @@ def gate(
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
-    verdict = gating.gate(checkpoint_or_run, references, rules, drawing, is_adaptive=is_adaptive, most_samples=most_samples, report=tell)
-    write_reports(verdict, junit=junit, markdown=markdown, out=out)
-    show(as_json, to_json(verdict), gate_text.render(verdict))
-    ctx.exit(verdict.exit_code)
+    return gating.gate(name, references, rules, drawing, is_adaptive=is_adaptive, most_samples=most_samples, report=tell)
 
 
 def rules_of(options: dict[str, Any]) -> Any:
@@ -120,29 +149,6 @@ def rules_of(options: dict[str, Any]) -> Any:
     found = Rules(rule, tasks, alpha=options.pop("alpha"), questions=options.pop("questions"), guards=guards)
     found.check()
     return found
-
-
-def write_reports(verdict: "Verdict", *, junit: Path | None, markdown: Path | None, out: Path | None) -> None:
-    """Each file whole or not at all, before the exit.
-
-    Raises:
-        StorageError: naming the file.
-    """
-    from r1bench.harness.store import refusals, write_whole
-    from r1bench.leaderboards import gate_junit, gate_markdown
-    from r1bench.leaderboards.gate import to_json
-
-    texts = []
-    if junit:
-        texts.append((junit, gate_junit.render(verdict, timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()))))
-    if markdown:
-        texts.append((markdown, gate_markdown.render(verdict)))
-    if out:
-        texts.append((out, json.dumps(to_json(verdict), indent=1) + "\n"))
-    for path, text in texts:
-        with refusals(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text)
 
 
 @click.group(short_help="Baseline files for the gate.", epilog=example("r1bench baseline save tiny-base -o baselines/tiny-base.json"))
@@ -166,11 +172,12 @@ def baseline() -> None:
 def baseline_save(run_or_name: str, task_names: str, out: Path, runs: Path, as_json: bool) -> None:
     """Write the newest complete run of each task of a checkpoint's name, or one run, as a baseline file."""
     from r1bench.harness.gating_names import save_baseline
+    from r1bench.leaderboards import tables
     from r1bench.leaderboards.baselines import render, summary
 
-    save_baseline(run_or_name, out, runs, names(task_names))
-    found = summary(out)
-    show(as_json, found, render(found))
+    chosen = save_baseline(run_or_name, out, runs, names(task_names))
+    found = {**summary(out), "chosen": [each.to_json() for each in chosen]}
+    show(as_json, found, "\n".join([render(found), *(tables.paragraph(tables.plain(each.sentence())) for each in chosen)]))
 
 
 @baseline.command("show", epilog=example("r1bench baseline show baselines/tiny-base.json"))

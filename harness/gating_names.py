@@ -17,6 +17,7 @@ from r1bench.harness.records import Manifest, Run
 from r1bench.harness.store import find_run, read_manifest, read_run, run_folders
 
 if TYPE_CHECKING:
+    from r1bench.leaderboards.gate_choice import Choice
     from r1bench.leaderboards.gate_ledger import Ledger
 
 BOARD = "board:"
@@ -29,6 +30,8 @@ class Reference:
     ledger: "Ledger"
     folder: Path | None = None
     """Of the run; None for a file."""
+    choice: "Choice | None" = None
+    """Where several runs fitted `board:NAME`."""
 
     @property
     def task(self) -> str:
@@ -68,26 +71,47 @@ def finished(run: Run) -> int:
 
 def ledger_of(run: Run, folder: Path, also: Sequence[str], *, is_adaptive: bool) -> "Ledger":
     """The sums of a run in its folder. An adaptive gate that was broken off left a round unfinished, and goes on from the one before."""
+    from r1bench.leaderboards.compare_protocol import place_of
     from r1bench.leaderboards.gate_ledger import of_run
 
-    return of_run(run, first=(finished(run) or None) if is_adaptive else None, also=also, place=folder.parent)
+    return of_run(run, first=(finished(run) or None) if is_adaptive else None, also=also, place=place_of(folder))
 
 
-def newest(folders: Sequence[Path], name: str, *, protocol: str = "", is_adaptive: bool = False) -> Run:
-    """The newest complete run, of one protocol (the given one, where there are any of it) and one checkpoint.
-
-    In an adaptive gate one with a round that is complete will do: it is topped up.
+def newest(folders: Sequence[Path], name: str, *, protocol: str) -> Run:
+    """The candidate's newest complete run, of one checkpoint and one protocol (the given one, where there are any of it).
 
     Raises:
-        UsageError: runs of several protocols or checkpoints fit.
+        UsageError: runs of several protocols or checkpoints fit: which of them is to be judged is not for the gate to guess.
     """
     runs = [read_run(folder) for folder in folders]
     runs = [run for run in runs if run.manifest.protocol() == protocol] or runs
-    runs = [run for run in runs if (finished(run) if is_adaptive else run.is_complete)] or runs
+    runs = [run for run in runs if run.is_complete] or runs
     if len({(run.manifest.protocol(), run.manifest.checkpoint_digest) for run in runs}) > 1:
         listed = ", ".join(run.id for run in runs)
         raise UsageError(f"{name!r} fits runs of several protocols or checkpoints on {runs[0].manifest.task}: {listed}; give one of these")
     return runs[-1]
+
+
+def newest_complete(folders: Sequence[Path], name: str, *, is_adaptive: bool = False) -> tuple[Run, "Choice | None"]:
+    """The newest complete run of a name on one task, whatever its checkpoint and protocol, and what else has that name.
+
+    In an adaptive gate one with a round that is complete will do: it is topped up. Where none is complete, the newest.
+    """
+    from r1bench.leaderboards.gate_choice import Choice
+
+    latest, first = None, None
+    for folder in reversed(folders):
+        run = read_run(folder)
+        first = first or run
+        if finished(run) if is_adaptive else run.is_complete:
+            latest = run
+            break
+    taken = latest or first
+    assert taken is not None
+    held = [read_manifest(folder) for folder in folders]
+    others = tuple(folder.name for folder in reversed(folders) if folder.name != taken.id)
+    counts = len({each.checkpoint_digest for each in held}), len({each.protocol() for each in held})
+    return taken, Choice(taken.manifest.task, name, taken.id, others, *counts) if others else None
 
 
 def find_baseline(
@@ -107,8 +131,8 @@ def find_baseline(
         if not folders:
             raise UnknownNameError("checkpoint on the board", title, titles(root), f"r1bench leaderboard --runs {root}")
         wanted = [task for task in folders if not tasks or task in tasks]
-        runs = [newest(folders[task], title, is_adaptive=is_adaptive) for task in sorted(wanted)]
-        found = [Reference(ledger_of(run, root / run.id, also, is_adaptive=is_adaptive), root / run.id) for run in runs]
+        taken = [newest_complete(folders[task], title, is_adaptive=is_adaptive) for task in sorted(wanted)]
+        found = [Reference(ledger_of(run, root / run.id, also, is_adaptive=is_adaptive), root / run.id, choice) for run, choice in taken]
         has = sorted(folders)
     elif Path(name).is_file() or name.endswith(".json"):
         found = [Reference(ledger) for ledger in read(Path(name)).values()]
@@ -138,19 +162,22 @@ def _one_run(root: Path, name: str, tasks: Sequence[str]) -> Path:
         raise
 
 
-def save_baseline(name: str, path: Path, root: Path, tasks: Sequence[str] = ()) -> None:
-    """Write a baseline file of the runs that a checkpoint's name has, or of the one run that was named.
+def save_baseline(name: str, path: Path, root: Path, tasks: Sequence[str] = ()) -> list["Choice"]:
+    """Write a baseline file of the runs that a checkpoint's name has, or of the one run that was named; returns where several fitted.
 
     Raises:
         as `find_baseline`; StorageError where the file cannot be written.
     """
     from r1bench.leaderboards.baselines import save
+    from r1bench.leaderboards.compare_protocol import place_of
     from r1bench.leaderboards.gate_ledger import of_run, recorded_shares
 
     given = f"{BOARD}{name}" if name in titles(root) else name
-    folders = [each.folder for each in find_baseline(given, root, tasks)]
-    runs = [read_run(folder) for folder in folders if folder]
-    save(path, [of_run(run, also=recorded_shares(run)) for run in runs])
+    references = find_baseline(given, root, tasks)
+    folders = [each.folder for each in references if each.folder]
+    runs = [(read_run(folder), place_of(folder)) for folder in folders]
+    save(path, [of_run(run, also=recorded_shares(run), place=place) for run, place in runs])
+    return [each.choice for each in references if each.choice]
 
 
 def is_checkpoint(name: str) -> bool:

@@ -73,25 +73,30 @@ def follow(
         UsageError: samples cannot be drawn, or not as many as the first round needs.
     """
     from r1bench.leaderboards import gate_rounds, gate_text
+    from r1bench.leaderboards.compare_protocol import place_of
     from r1bench.leaderboards.gate_guards import recorded_names
     from r1bench.leaderboards.gate_ledger import of_run
 
-    held = reference.ledger.manifest
-    for manifest in (held, *([stored.manifest] if stored else [])):
+    for manifest in (reference.ledger.manifest, *([stored.manifest] if stored else [])):
         check_adaptive(manifest, rules)
     baseline = read_run(reference.folder) if reference.folder else None
     is_fixed = baseline is None or not can_draw(drawing, baseline)
     also, rule = recorded_names(rules.guards), rules.of(reference.task)
-    planned = of_run(baseline, first=first_look(baseline)) if baseline and not is_fixed else reference.ledger
+    place = place_of(reference.folder) if reference.folder else None
+    planned = of_run(baseline, first=first_look(baseline), place=place) if baseline and not is_fixed else reference.ledger
     below = gate_rounds.alpha_below(rules.alpha, num_tasks, has_guards=bool(rules.guards))
     design = gate_rounds.design(planned, rule, alpha=rules.alpha, alpha_below=below, is_baseline_fixed=is_fixed)
+    if is_baseline_itself(reference, name, stored, drawing):
+        same = reference.ledger, reference.ledger
+        return same, gate_rounds.look(gate_rounds.Course(design, (), True), *same)
     allowed = [n for n in design.rounds if most_samples is None or n <= most_samples]
     if not allowed:
         raise UsageError(f"--max-samples {most_samples} ends before the first round of {design.rounds[0]} samples on {reference.task}")
     drawn = draws(reference, baseline, name, stored, drawing, allowed, is_fixed=is_fixed)
     course = gate_rounds.Course(design, (), is_fixed)
     for n, candidate, second in drawn:
-        pair = of_run(candidate, first=n, also=also), of_run(second, first=n, also=also) if second else reference.ledger
+        old = of_run(second, first=n, also=also, place=place) if second else reference.ledger
+        pair = of_run(candidate, first=n, also=also, place=drawing.place(candidate)), old
         course = gate_rounds.look(course, *pair)
         report(f"{reference.task}: {gate_text.round_line(course.rounds[-1], design.fixed_samples)}")
         if course.stop != "go on":
@@ -103,6 +108,21 @@ def follow(
             f" {stored.manifest.n}, and its checkpoint {stored.manifest.checkpoint} is not at hand; give the checkpoint"
         )
     return pair, course
+
+
+def is_baseline_itself(reference: Reference, name: str, stored: Run | None, drawing: Drawing) -> bool:
+    """Whether the candidate is the baseline's own run, or the checkpoint that it is of: its samples are known, and no others are drawn.
+
+    A device or a batch size that was asked for may say something else of the same checkpoint, and is sampled.
+    """
+    if reference.folder is None:
+        return False
+    if stored is not None:
+        there = drawing.place(stored)
+        return there is not None and (there / stored.id).resolve() == reference.folder.resolve()
+    if drawing.device != "auto" or drawing.batch_size is not None:
+        return False
+    return drawing.find(name).digest == reference.ledger.manifest.checkpoint_digest
 
 
 def draws(

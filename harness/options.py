@@ -68,10 +68,20 @@ def coloured(text: str) -> str:
     return VERDICT.sub(lambda found: click.style(found[0], fg=COLOURS[found[0]], bold=True), text)
 
 
+def escaped(text: str) -> str:
+    """JSON that says the same with an escape for every letter that is not printable: controls, direction marks, half characters."""
+    lines = (line if line.isprintable() else "".join(map(_json_letter, line)) for line in text.split("\n"))
+    return "\n".join(lines)
+
+
+def _json_letter(letter: str) -> str:
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
+
+
 def show(as_json: bool, value: Any, text: str) -> None:
     """Print one or the other. What files brought into the text must not steer a terminal."""
     plain = "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
-    shown = json.dumps(value, indent=1, ensure_ascii=False) if as_json else coloured(plain)
+    shown = escaped(json.dumps(value, indent=1, ensure_ascii=False)) if as_json else coloured(plain)
     click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))  # half a character is no text, and stays an escape
 
 

@@ -4,11 +4,11 @@ Left out: how they are stored (store.py), how they are made (samplers, graders).
 each is one JSON object: `to_json` and the `from_json` of each record are inverse to each other.
 """
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from r1bench.harness.canonical import Record, digest_of
+from r1bench.harness.limits import MOST, is_count, is_number
 from r1bench.harness.noise import Noise
 
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "failed"]
@@ -45,6 +45,12 @@ class Problem(Record):
     def from_json(cls, value: dict[str, Any]) -> Self:
         return cls(**{**value, "gold": tuple(value["gold"])})
 
+    def check(self) -> None:
+        """Raise ValueError where a value read from a file cannot be that of a problem."""
+        is_text = all(type(text) is str for text in (self.id, self.prompt, self.language, *self.gold))
+        if not (is_text and type(self.metadata) is type(self.options) is dict and type(self.tests) in (dict, type(None))):
+            raise ValueError("a field of the problem has a value that it cannot have")
+
     def digest(self) -> str:
         """Changes when the question or what it is judged by changes, not when metadata does."""
         judged_by = [self.tests, self.options] if self.tests or self.options else []
@@ -74,10 +80,10 @@ class Sampling(Record):
 
     def check(self) -> None:
         """Raise ValueError where a value read from a file cannot be that of a protocol. Imported runs have max_tokens 0."""
-        counts = (self.n - 1, self.top_k, self.max_tokens)
-        is_counted = all(type(count) is int and count >= 0 for count in counts) and type(self.seed) is int
-        is_number = all(type(value) in (int, float) and math.isfinite(value) for value in (self.temperature, self.top_p))
-        if not (is_counted and is_number and all(type(text) is str for text in self.stop)):
+        is_counted = is_count(self.n, least=1) and is_count(self.top_k) and is_count(self.max_tokens)
+        is_seeded = type(self.seed) is int and abs(self.seed) < 2**64
+        is_drawn = is_number(self.temperature) and is_number(self.top_p)
+        if not (is_counted and is_seeded and is_drawn and all(type(text) is str for text in self.stop)):
             raise ValueError("a field of the sampling has a value that it cannot have")
 
     def digest(self) -> str:
@@ -131,6 +137,11 @@ class Grade(Record):
     details: dict[str, Any] = field(default_factory=dict)
     """The grader's own fields: canonical form, result of each test, rate of each rule."""
 
+    @property
+    def agrees(self) -> bool:
+        """Whether outcome and score go together: correct is never 0, wrong never 1, the others are 0. A share may lie between."""
+        return self.score > 0 if self.outcome == "correct" else self.score < 1 if self.outcome == "wrong" else self.score == 0
+
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         return cls(**{**value, "flags": tuple(value["flags"])})
@@ -166,9 +177,9 @@ class Sample(Record):
         """Raise ValueError or TypeError where a value read from a file cannot be that of a sample."""
         done, grade = self.completion, self.grade
         is_text = isinstance(self.problem_id, str) and isinstance(done.text, str)
-        is_counted = type(self.index) is int and self.index >= 0 and done.num_tokens >= 0 and 0 <= grade.score <= 1
+        is_counted = type(self.index) is int and 0 <= self.index < MOST and 0 <= done.num_tokens <= MOST and 0 <= grade.score <= 1
         is_known = grade.outcome in OUTCOMES and done.finish_reason in FINISH_REASONS and self.thinking_state in THINKING_STATES
-        if not (is_text and is_counted and is_known):
+        if not (is_text and is_counted and is_known and grade.agrees):
             raise ValueError("a field of the sample has a value that it cannot have")
 
     @classmethod
@@ -219,15 +230,12 @@ class Manifest(Record):
 
     def check(self) -> None:
         """Raise ValueError or TypeError where a value read from a file cannot be that of a manifest."""
-        texts = (self.task, self.name, self.template, self.grader, self.sampler, self.checkpoint, self.stage)
-        is_text = all(isinstance(text, str) for text in texts) and isinstance(self.environment, dict)
-        if (
-            not is_text
-            or type(self.num_problems) is not int
-            or self.num_problems < 0
-            or not self.rounds
-            or any(type(n) is not int or n < 1 for n in self.rounds)
-        ):
+        is_plain = all(type(getattr(self, each.name)) is each.type for each in fields(self) if each.type in (str, int))
+        made_by = self.environment
+        is_told = type(made_by) is dict and all(type(text) is str for pair in made_by.items() for text in pair)
+        is_counted = is_count(self.num_problems) and is_count(self.batch_size)
+        is_drawn = bool(self.rounds) and all(is_count(n, least=1) for n in self.rounds)
+        if not (is_plain and self.task and is_told and is_counted and is_drawn):
             raise ValueError("a field of the manifest has a value that it cannot have")
         Sampling.from_json(self.sampling).check()
 
@@ -270,6 +278,8 @@ class Run:
     """Sorted by problem, then index; without repetitions."""
     noise: Noise | None = None
     """The backend's own nondeterminism, where it was measured."""
+    remarks: tuple[str, ...] = ()
+    """What a reader should know of how it is stored, a line each."""
 
     @property
     def is_complete(self) -> bool:

@@ -12,12 +12,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+from r1bench.harness.disk import open_regular
 from r1bench.harness.errors import StorageError
+from r1bench.harness.limits import LARGEST, LONGEST, MOST
 from r1bench.harness.records import Completion, Grade, Sample
 
 SAMPLE, COMPLETION, GRADE = (frozenset(field.name for field in fields(record)) for record in (Sample, Completion, Grade))
 NUMBERS = frozenset((int, float, bool))
-FAULTS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+FAULTS = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 """What taking a broken line apart can raise."""
 
 
@@ -31,14 +33,14 @@ _decode = json.JSONDecoder(parse_constant=_no_number).decode
 def parse_samples(path: Path, *, keep_texts: bool = True) -> Iterator[tuple[Sample, int]]:
     """Each whole line's sample and the offset behind it. A line without its line break, the last one of a killed writer, is left out.
 
+    No file has no sample: a run begins so.
+
     Raises:
         StorageError: naming file and line.
     """
     offset = number = 0
-    if not path.is_file():
-        return
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for number, line in enumerate(file, 1):  # noqa: B007
                 if not line.endswith(b"\n"):
                     return
@@ -48,6 +50,8 @@ def parse_samples(path: Path, *, keep_texts: bool = True) -> Iterator[tuple[Samp
         raise StorageError(
             f"{path}:{number} is no sample ({type(error).__name__}); restore the file, or delete that line to draw it again"
         ) from error
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise StorageError(f"{path} cannot be read ({error.strerror or error}); make it readable, or restore it") from error
 
@@ -84,9 +88,12 @@ def check_measures(sample: Sample) -> None:
     """Raise ValueError or AttributeError where something that is averaged is no number, or something that is compared no text."""
     done, grade = sample.completion, sample.grade
     is_counted = type(done.num_tokens) is type(done.num_prompt_tokens) is type(sample.reasoning_tokens) is int
-    is_counted = is_counted and all(type(count) is int and count >= 0 for count in sample.languages.values())
+    is_counted = is_counted and 0 <= done.num_prompt_tokens <= MOST and 0 <= sample.reasoning_tokens <= MOST
+    is_counted = is_counted and all(type(count) is int and 0 <= count <= MOST for count in sample.languages.values())
+    measured = sample.behaviour.values()
+    is_measured = NUMBERS.issuperset(map(type, measured)) and type(grade.score) in NUMBERS and type(done.seconds) in NUMBERS
     is_measured = (
-        NUMBERS.issuperset(map(type, sample.behaviour.values())) and type(grade.score) in NUMBERS and type(done.seconds) in NUMBERS
+        is_measured and (not measured or (max(measured) <= LARGEST and min(measured) >= -LARGEST)) and 0 <= done.seconds <= LONGEST
     )
     is_judged = type(sample.format_ok) is bool and (sample.published is None or type(sample.published) is bool)
     is_text = (grade.extracted is None or type(grade.extracted) is str) and type(done.prefill) is str

@@ -6,7 +6,8 @@
         samples.jsonl     one line per sample, append-only
 
 `kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
-copied between machines. Left out: turning a line into a sample (sample_lines.py), numbers about samples (statistics, leaderboards).
+copied between machines. Left out: which folders there are (listed.py), turning a line into a sample (sample_lines.py), numbers about
+samples (statistics, leaderboards).
 """
 
 import errno
@@ -18,15 +19,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of
-from r1bench.harness.disk import LOCK, check_writable, only_writer, refusals, write_whole
+from r1bench.harness.disk import LOCK, check_writable, is_regular, only_writer, open_regular, refusals, write_whole
 from r1bench.harness.errors import StorageError, UnknownNameError
+from r1bench.harness.listed import BLOCK, MANIFEST, SAMPLES, half_line, not_runs, run_folders
 from r1bench.harness.noise import Noise
 from r1bench.harness.records import Manifest, Problem, Run, Sample
+from r1bench.harness.sample_lines import FAULTS as LINE_FAULTS
 from r1bench.harness.sample_lines import parse_samples
 
-MANIFEST, PROBLEMS, SAMPLES, NOISE = "manifest.json", "problems.jsonl", "samples.jsonl", "noise.json"
-BLOCK = 1 << 16
-__all__ = ["LOCK", "check_writable", "only_writer", "refusals", "write_whole"]  # imported from here by the rest
+PROBLEMS, NOISE = "problems.jsonl", "noise.json"
+FAULTS = (OSError, *LINE_FAULTS)
+"""What reading a broken file can raise."""
+__all__ = [  # imported from here by the rest
+    "BLOCK",
+    "LOCK",
+    "check_writable",
+    "half_line",
+    "not_runs",
+    "only_writer",
+    "refusals",
+    "run_folders",
+    "write_whole",
+]
 
 
 def run_id(manifest: Manifest) -> str:
@@ -103,7 +117,7 @@ def discard(folder: Path) -> None:
 
 def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem]) -> Manifest:
     """Write a new manifest, or the stored one with another round if more samples are asked for."""
-    if not (folder / MANIFEST).is_file():
+    if not is_regular(folder / MANIFEST):
         write_whole(folder / PROBLEMS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
         write_whole(folder / MANIFEST, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n")
         return manifest
@@ -114,6 +128,12 @@ def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem]) -> Man
     return stored
 
 
+def _content(path: Path) -> str:
+    """The text of a file. Raises OSError where it is none, ValueError where it is no text."""
+    with open_regular(path) as file:
+        return file.read().decode("utf-8", "surrogatepass")
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a run folder.
 
@@ -122,7 +142,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        value = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
+        value = json.loads(_content(path))
         if value.get("format") != 1:
             cure = "read it with the version that wrote it, or install that version here"
             raise StorageError(f"{path} is of run-folder format {value.get('format')!r}; this r1bench reads format 1; {cure}")
@@ -131,7 +151,7 @@ def read_manifest(folder: Path) -> Manifest:
         return manifest
     except FileNotFoundError as error:
         raise StorageError(f"{path} is not there; restore it from a copy of the run, or remove the folder") from error
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except FAULTS as error:
         raise StorageError(f"{path} is no manifest of a run ({type(error).__name__}); restore it or remove the folder") from error
 
 
@@ -140,35 +160,62 @@ def repair(path: Path) -> list[Sample]:
     found, end = [], 0
     for sample, end in parse_samples(path):  # noqa: B007
         found.append(sample)
-    if path.is_file() and path.stat().st_size > end:
+    if is_regular(path) and path.stat().st_size > end:
         with refusals(path):
             os.truncate(path, end)
     return found
 
 
 def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
-    """A run as it stands on disk, each sample once, sorted by problem and index.
+    """A run as it stands on disk, each sample once (the last of its lines), sorted by problem and index.
 
     Without `keep_texts` every completion's text is checked and then dropped: what numbers are computed from needs a tenth of the memory.
     """
     manifest = read_manifest(folder)
-    samples = {sample.key: sample for sample, _ in parse_samples(folder / SAMPLES, keep_texts=keep_texts)}
+    samples, num_differing = _last_lines(folder / SAMPLES, keep_texts)
     problems = read_problems(folder)
     if digest_of([problem.digest() for problem in problems]) != manifest.problems_digest:
         raise StorageError(f"{folder / PROBLEMS} is not what this run was asked; restore it from a copy of the run")
     order = {problem.id: number for number, problem in enumerate(problems)}
-    ranked = sorted(samples.values(), key=lambda sample: (order.get(sample.problem_id, len(order)), sample.index))
-    return Run(folder.name, manifest, tuple(sample for sample in ranked if sample.index < manifest.n), read_noise(folder))
+    if strange := next((name for name, _ in samples if name not in order), None):
+        raise StorageError(f"{folder / SAMPLES} has a sample of problem {strange!r:.80}, which is not in {PROBLEMS}; restore the file")
+    ranked = sorted(samples.values(), key=lambda sample: (order[sample.problem_id], sample.index))
+    asked = tuple(sample for sample in ranked if sample.index < manifest.n)
+    return Run(folder.name, manifest, asked, read_noise(folder), _remarks(folder, manifest, num_differing))
+
+
+def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sample], int]:
+    """The samples by their keys, and how many of them have a line before that says something else."""
+    found: dict[tuple[str, int], Sample] = {}
+    differing = set()
+    for sample, _ in parse_samples(path, keep_texts=keep_texts):
+        key = sample.key
+        held = found.setdefault(key, sample)
+        if held is not sample and held != sample:
+            differing.add(key)
+            found[key] = sample
+    return found, len(differing)
+
+
+def _remarks(folder: Path, manifest: Manifest, num_differing: int) -> tuple[str, ...]:
+    """What is odd about the samples, a line each."""
+    path, found = folder / SAMPLES, []
+    if not path.exists():
+        found.append(f"{path} is not there; restore it from a copy of the run, or draw the samples again: {manifest.command}")
+    if num_differing:
+        lines = f"{num_differing} sample{'s' if num_differing > 1 else ''} in lines that differ"
+        found.append(f"{path} has {lines}: the last counts; delete the others, or restore the file")
+    return tuple(found)
 
 
 def read_noise(folder: Path) -> Noise | None:
     """What `eval --repeat-check` measured of a run; None where it was not done."""
     path = folder / NOISE
-    if not path.is_file():
-        return None
     try:
-        return Noise.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        return Noise.from_json(json.loads(_content(path)))
+    except FileNotFoundError:
+        return None
+    except FAULTS as error:
         raise StorageError(
             f"{path} cannot be read ({type(error).__name__}); delete it and repeat: r1bench eval ... --repeat-check"
         ) from error
@@ -179,67 +226,14 @@ def read_problems(folder: Path) -> list[Problem]:
     path, number = folder / PROBLEMS, 0
     try:
         found = []
-        for number, line in enumerate(path.read_bytes().decode("utf-8", "surrogatepass").split("\n"), 1):  # noqa: B007
+        for number, line in enumerate(_content(path).split("\n"), 1):  # noqa: B007
             if line:
                 found.append(Problem.from_json(json.loads(line)))
+                found[-1].check()
         return found
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except FAULTS as error:
         where = f"{path}:{number}" if number else str(path)
         raise StorageError(f"{where} cannot be read ({type(error).__name__}); restore it from a copy of the run") from error
-
-
-def _written_at(folder: Path) -> float:
-    """When a run began; 0 where it was removed meanwhile."""
-    try:
-        return (folder / MANIFEST).stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _below(root: Path) -> list[Path]:
-    """What lies in a folder, by name; nothing where it cannot be read."""
-    try:
-        return sorted(root.iterdir())
-    except OSError:
-        return []
-
-
-def run_folders(root: Path) -> list[Path]:
-    """Every run folder below a root, oldest first. A folder that is there twice, by a link, counts once."""
-    found: dict[Path, Path] = {}
-    for path in sorted(_below(root), key=lambda path: (path.is_symlink(), path.name)):
-        if (path / MANIFEST).is_file():
-            found.setdefault(path.resolve(), path)
-    return sorted(found.values(), key=lambda path: (_written_at(path), path.name))
-
-
-def not_runs(root: Path) -> list[str]:
-    """What looks like a run in a folder and is none, a line each with its cure: lost manifests, links to nothing, links to listed runs."""
-    listed = {path.resolve(): path for path in run_folders(root)}
-    found = []
-    for path in _below(root):
-        if path.is_symlink() and not path.exists():
-            found.append(f"{path} is a link to {os.readlink(path)}, which is not there; restore that, or remove the link")
-        elif path.is_symlink() and listed.get(path.resolve(), path) != path:
-            found.append(f"{path} is a link to run {listed[path.resolve()].name}, which is listed already; remove the link")
-        elif (path / SAMPLES).is_file() and not (path / MANIFEST).is_file():
-            found.append(f"{path} has samples and no {MANIFEST}; restore it from a copy of the run")
-    return found
-
-
-def half_line(path: Path) -> int:
-    """Bytes behind the last line break of a file: what a killed writer left of a line. 0 where there is no such file."""
-    try:
-        with path.open("rb") as file:
-            end = start = file.seek(0, os.SEEK_END)
-            while start > 0:
-                start = max(0, start - BLOCK)
-                file.seek(start)
-                if (at := file.read(BLOCK).rfind(b"\n")) >= 0:
-                    return end - (start + at + 1)
-            return end
-    except OSError:
-        return 0
 
 
 def title_of(folder: Path) -> str:
@@ -257,7 +251,7 @@ def find_run(root: Path, name: str) -> Path:
         UnknownNameError: nothing fits, with the nearest id.
         StorageError: several fit.
     """
-    if (Path(name) / MANIFEST).is_file():
+    if is_regular(Path(name) / MANIFEST):
         return Path(name)
     folders = {path.name: path for path in run_folders(root)}
     if name in folders:

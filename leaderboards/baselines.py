@@ -5,7 +5,8 @@
 
 One line per problem: its id, its number of samples, and the sum of each measure over them; where a measure is more than yes and no, the sum
 of its squares follows. A digest over the content is checked when the file is read: a file that was edited by hand, or in which a merge went
-wrong, is refused. Left out: the verdict (gate.py), and the samples themselves, which stay in the run folder.
+wrong, is refused, and so is one that says what no samples can say (baseline_checks.py). Left out: the verdict (gate.py), and the samples
+themselves, which stay in the run folder.
 """
 
 import json
@@ -15,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from r1bench.harness.canonical import digest_of
+from r1bench.harness.disk import open_regular
 from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.noise import Noise
 from r1bench.harness.records import Manifest
 from r1bench.harness.store import refusals, write_whole
 from r1bench.leaderboards import tables
+from r1bench.leaderboards.baseline_checks import SQUARES, Impossible, check_task
 from r1bench.leaderboards.gate_ledger import Ledger, Sums
 
 KIND, VERSION = "r1bench baseline", 1
 NOT_KEPT = ("command", "format")
 """Of the manifest: what says nothing of how the samples were made, and may name folders of one machine."""
-SQUARES = " squared"
 
 
 def _number(value: float) -> float | int:
@@ -54,7 +56,8 @@ def to_json(ledger: Ledger) -> dict[str, Any]:
 
 
 def from_json(value: dict[str, Any], where: str) -> Ledger:
-    """The reverse. Raises LookupError, TypeError or ValueError for what cannot be a task of a baseline file."""
+    """The reverse. Raises Impossible, LookupError, TypeError or ValueError for what cannot be a task of a baseline file."""
+    check_task(value)
     columns = value["columns"]
     cells = dict(zip(columns, zip(*value["problems"], strict=True), strict=True))
     manifest = Manifest.from_json({**value["manifest"], "command": ""})
@@ -62,8 +65,6 @@ def from_json(value: dict[str, Any], where: str) -> Ledger:
     names = [name for name in columns[2:] if not name.endswith(SQUARES)]
     pairs = {name: (name, name + SQUARES if name + SQUARES in cells else name) for name in names}
     measures = {name: Sums(*(tuple(map(float, cells[key])) for key in pair)) for name, pair in pairs.items()}
-    if len(cells["id"]) != manifest.num_problems or "score" not in measures:
-        raise ValueError("problems or scores are missing")
     return Ledger(
         id=f"{where}, run {value['run']}",
         manifest=manifest,
@@ -121,18 +122,33 @@ def read(path: Path) -> dict[str, Ledger]:
     """
     again = f"write it again with: r1bench baseline save RUN -o {path}"
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            value = json.loads(file.read())
         if value["kind"] != KIND:
             raise ValueError(f"kind is {value['kind']!r}")
         if value["version"] != VERSION:
             raise StorageError(f"baseline {path} is of version {value['version']!r}, and this r1bench reads version {VERSION}; {again}")
+        if not value["tasks"]:
+            raise Impossible("holds no task")
         if value["digest"] != digest_of([VERSION, value["tasks"]]):
             raise StorageError(f"baseline {path} was changed after it was written: its digest does not fit its content; {again}")
-        return {name: from_json(task, str(path)) for name, task in sorted(value["tasks"].items())}
+        return {name: _task(name, task, path) for name, task in sorted(value["tasks"].items())}
+    except Impossible as error:
+        raise StorageError(f"baseline {path} {error}; {again}") from error
     except OSError as error:
         raise StorageError(f"baseline {path} cannot be read ({error.strerror or error}); {again}") from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise StorageError(f"{path} is no baseline file ({type(error).__name__}); {again}") from error
+
+
+def _task(name: str, value: dict[str, Any], path: Path) -> Ledger:
+    try:
+        found = from_json(value, str(path))
+    except Impossible as error:
+        raise Impossible(f"cannot be, on {name}: {error}") from error
+    if found.manifest.task != name:
+        raise Impossible(f"has samples of {found.manifest.task} under the name {name}")
+    return found
 
 
 def summary(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 Left out: reading run folders (r1bench.harness.store, index.py), one row (entry.py), pages (report). The text shows points.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, Literal, get_args
@@ -104,7 +105,9 @@ def ranks(rows: Iterable[Entry]) -> dict[str, int]:
     listed = [row for row in rows if row.score is not None]
     for row in listed:
         scores.setdefault(_group(row), []).append(row.score or 0.0)
-    return {row.run: 1 + sum(score > (row.score or 0.0) for score in scores[_group(row)]) for row in listed}
+    for members in scores.values():
+        members.sort()
+    return {row.run: 1 + len(scores[_group(row)]) - bisect_right(scores[_group(row)], row.score or 0.0) for row in listed}
 
 
 def _group_text(rows: list[Entry], ranked: Mapping[str, int], with_cost: bool) -> str:

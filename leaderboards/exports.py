@@ -7,12 +7,11 @@ One line per run and metric: pass@1 with everything else that is known of the ru
 Left out: per-rule and per-language detail, which `r1bench leaderboard --json` has.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from r1bench.harness.disk import refusals
+from r1bench.harness.disk import refusals, replacing
 from r1bench.harness.errors import UsageError
 from r1bench.leaderboards import external, papers, tables
 from r1bench.leaderboards.entry import Entry
@@ -38,7 +37,7 @@ COLUMNS = {
     **dict.fromkeys(("run", "checkpoint", "checkpoint_digest", "parent", "source", "trust"), TEXT),
 }
 """Column -> its type, in order. None is unknown."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
 WHOSE = ("task", "task_version", "name", "stage", "protocol", "template", "grader", "grader_version", "run", "checkpoint")
 
@@ -47,6 +46,8 @@ def check_target(path: Path) -> None:
     """Refuse, before anything is computed, a file that could not be written. Raises UsageError."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--export {path} has no ending that says its format; give one of {', '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise UsageError(f"--export {path} is a folder; give a file")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"--export {path}: there is no folder {path.absolute().parent}; make it first")
 
@@ -102,7 +103,7 @@ def frame(lines: Sequence[Mapping[str, Any]]) -> "pandas.DataFrame":
 
 def harmless(text: str) -> str:
     """What a spreadsheet would run as a formula, as text: with an apostrophe before it."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA) or text.lstrip().startswith(FORMULA) else text
 
 
 def _markdown_cell(text: str) -> str:
@@ -175,17 +176,12 @@ def write(
         UsageError: no such format. StorageError: it cannot be written.
     """
     check_target(path)
-    kind, temporary = path.suffix.lower(), path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with refusals(path):
-            if kind == ".md":
-                text = markdown(entries, imported, printed, ranked)
-                temporary.write_text(text, encoding="utf-8", errors="replace")
-            else:
-                _write_table(frame(lines_of(entries, imported, printed, ranked)), temporary, kind)
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    kind = path.suffix.lower()
+    with refusals(path, "choose another file with --export"), replacing(path) as temporary:
+        if kind == ".md":
+            temporary.write_text(markdown(entries, imported, printed, ranked), encoding="utf-8", errors="replace")
+        else:
+            _write_table(frame(lines_of(entries, imported, printed, ranked)), temporary, kind)
 
 
 def _write_table(table: "pandas.DataFrame", path: Path, kind: str) -> None:

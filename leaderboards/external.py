@@ -10,15 +10,15 @@ the number of questions is taken where the results do not say it.
 import datetime
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from r1bench.harness.canonical import canonical_json, digest_of
-from r1bench.harness.disk import refusals, write_whole
+from r1bench.harness.canonical import digest_of
+from r1bench.harness.disk import is_regular, open_regular, refusals, write_whole
 from r1bench.harness.errors import DataError, StorageError
+from r1bench.harness.limits import is_count, is_number
 from r1bench.leaderboards import tables
 
 FOLDER, FORMAT, HARNESS = "external", 1, "lm-eval"
@@ -65,7 +65,7 @@ def results_files(source: Path) -> list[Path]:
     Raises:
         DataError: there is none.
     """
-    if source.is_file():
+    if source.exists() and not source.is_dir():
         return [source]
     if not source.is_dir():
         raise DataError(str(source), "does not exist", "give the folder of lm-eval's --output_path, or a results_*.json")
@@ -80,8 +80,11 @@ def read_results(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise DataError(str(path), f"is larger than {MOST_BYTES // 1_000_000} MB", "give a results_*.json, not samples")
-        found = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
-    except (OSError, ValueError, RecursionError) as error:
+        with open_regular(path) as file:
+            found = json.loads(file.read().decode("utf-8-sig", "surrogatepass"))
+    except OSError as error:
+        raise DataError(str(path), f"cannot be read ({error.strerror or error})", "give a results_*.json of lm-eval 0.4") from error
+    except (ValueError, RecursionError) as error:
         raise DataError(str(path), f"is no JSON ({type(error).__name__})", "copy it again from where lm-eval wrote it") from error
     if not isinstance(found, dict) or not isinstance(found.get("results"), dict) or not found["results"]:
         raise DataError(str(path), "has no 'results'", "give a results_*.json of lm-eval 0.4")
@@ -95,15 +98,15 @@ def _dictionary(value: Any, key: str) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number, or None: lm-eval writes 'N/A' and NaN for what it does not know."""
-    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+    """A number that can be, or None: lm-eval writes 'N/A' and NaN for what it does not know."""
+    return float(value) if is_number(value) else None
 
 
 def _text(value: Any) -> str:
     """A short text of whatever a file has in a place."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else canonical_json(value) if isinstance(value, dict | list) else str(value)
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return text[:LONGEST_NAME]
 
 
@@ -130,7 +133,7 @@ def num_questions(path: Path, task: str) -> int | None:
     """Questions in the samples file beside a results file, where --log_samples wrote one that can be read."""
     stamp = path.stem.removeprefix("results")
     samples = path.with_name(f"samples_{task}{stamp}.jsonl")
-    if "/" in task or not samples.is_file() or samples.stat().st_size > 10 * MOST_BYTES:
+    if "/" in task or not is_regular(samples) or samples.stat().st_size > 10 * MOST_BYTES:
         return None
     seen = set()
     try:
@@ -148,12 +151,16 @@ def task_rows(path: Path, found: dict[str, Any], task: str, name: str) -> tuple[
     if not isinstance(measured, dict):
         return [], [f"{path}: task {_text(task)!r} has no metrics"]
     counts, config = _dictionary(_dictionary(found, "n-samples"), task), _dictionary(_dictionary(found, "configs"), task)
-    counted = _number(counts.get("effective"))
+    given = counts.get("effective")
+    counted = int(given) if is_number(given, least=0) and is_count(int(given)) else None
+    rows, notes = [], []
+    if given is not None and counted is None:
+        notes.append(f"{path}: n of {_text(task)} is no number of questions and is left out")
     shared = {
         "name": name,
         "task": _text(task),
         "our_task": our_task(task),
-        "n": num_questions(path, task) if counted is None else int(counted),
+        "n": num_questions(path, task) if counted is None else counted,
         "harness": HARNESS,
         "source": _text(path.name),
         "version": _text(_dictionary(found, "versions").get(task)),
@@ -161,17 +168,19 @@ def task_rows(path: Path, found: dict[str, Any], task: str, name: str) -> tuple[
         "limit": _text(_dictionary(found, "config").get("limit")),
         "date": _date(found),
     }
-    rows, notes = [], []
     for key, value in measured.items():
         metric, comma, kept = key.rpartition(",")
         if not comma or metric.endswith(STDERR) or metric in ("alias", "sample_len"):
             continue
         number = _number(value)
         if number is None:
-            notes.append(f"{path}: {_text(task)}, {_text(key)} is no number and is left out")
+            notes.append(f"{path}: {_text(task)}, {_text(key)} is no number that can be and is left out")
             continue
         is_share = 0 <= number <= 1 and not any(word in metric for word in NOT_SHARES)
-        error = _number(measured.get(f"{metric}{STDERR},{kept}"))
+        spread = measured.get(f"{metric}{STDERR},{kept}")
+        error = float(spread) if is_number(spread, least=0) else None
+        if error is None and type(spread) in (int, float) and spread == spread:
+            notes.append(f"{path}: standard error of {_text(task)}, {_text(key)} cannot be and is left out")
         what = {"metric": _text(metric), "filter": _text(kept), "value": number, "error": error}
         rows.append({**shared, **what, "unit": "fraction" if is_share else "as given"})
     return rows, notes
@@ -207,25 +216,37 @@ def import_results(path: Path, runs: Path, *, name: str = "") -> Imported:
     return Imported(kept, rows, notes)
 
 
-KEYS = {"name": str, "task": str, "our_task": str, "metric": str, "filter": str, "harness": str, "source": str, "unit": str, "version": str}
+def import_all(files: Sequence[Path], runs: Path, *, name: str = "") -> tuple[list[Imported], list[str]]:
+    """Take what can be taken; with it, why the others cannot, a line each.
+
+    Raises:
+        StorageError: the runs folder cannot be written.
+    """
+    taken, faults = [], []
+    for path in files:
+        try:
+            taken.append(import_results(path, runs, name=name))
+        except DataError as error:
+            faults.append(str(error))
+    return taken, faults
+
+
+TEXTS = ("name", "task", "our_task", "metric", "filter", "harness", "source", "unit", "version", "num_fewshot", "limit", "date")
 
 
 def _checked(path: Path) -> list[dict[str, Any]]:
     """The rows of a stored file. Raises StorageError where it is none of ours."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            content = json.loads(file.read().decode("utf-8", "surrogatepass"))
         if content["format"] != FORMAT:
             cure = "read it with the version of r1bench that wrote it, or import the results again"
             raise StorageError(f"{path} is of format {content['format']!r}; this r1bench reads {FORMAT}; {cure}")
         for row in content["rows"]:
-            is_text = all(isinstance(row[key], kind) for key, kind in KEYS.items())
-            is_counted = row["n"] is None or type(row["n"]) is int
-            if (
-                not is_text
-                or not is_counted
-                or _number(row["value"]) is None
-                or (row["error"] is not None and _number(row["error"]) is None)
-            ):
+            is_text = all(isinstance(row[key], str) for key in TEXTS)
+            is_counted = row["n"] is None or is_count(row["n"])
+            is_measured = is_number(row["value"]) and (row["error"] is None or is_number(row["error"], least=0))
+            if not (is_text and is_counted and is_measured):
                 raise ValueError("a field of the row has a value that it cannot have")
         return content["rows"]
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -267,6 +288,7 @@ def render(listed: Sequence[dict[str, Any]]) -> str:
         error = None if row["error"] is None else factor * row["error"]
         cells = [tables.shortened(tables.plain(text), -width) for text, width in zip((row["name"], row["task"]), WIDTHS, strict=False)]
         value, n = tables.plus_minus(factor * row["value"], error), str(row["n"] or tables.UNKNOWN)
+        value = value if len(value) <= WIDTHS[3] else f"{factor * row['value']:.4g}"
         lines.append(tables.columns((*cells, "", value, n), WIDTHS))
         lines.append(f"    {tables.shortened(tables.plain(metric), tables.WIDTH - 4)}")
     legend = (

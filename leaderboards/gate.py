@@ -20,6 +20,7 @@ from r1bench.harness.records import Run
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
 from r1bench.leaderboards import gate_guards, gate_needs
+from r1bench.leaderboards.gate_choice import Choice
 from r1bench.leaderboards.gate_estimate import Estimate, estimate
 from r1bench.leaderboards.gate_guards import DEFAULTS, Guard, GuardVerdict
 from r1bench.leaderboards.gate_ledger import Ledger, check_pair, of_run
@@ -113,6 +114,8 @@ class Verdict:
     tasks: tuple[TaskVerdict, ...]
     guards: tuple[GuardVerdict, ...]
     rules: Rules
+    chosen: tuple[Choice, ...] = ()
+    """The runs that were taken as baseline where several fitted."""
 
     @property
     def exit_code(self) -> int:
@@ -228,6 +231,7 @@ def _task_verdict(
         decision, lower, upper = decide_course(course, rule), course.lower, course.upper
     else:
         decision, lower, upper = decide(found, rule, rules.alpha, adjusted_p or 0.0), found.lower(rules.alpha), found.upper(rules.alpha)
+    is_open = decision == "INSUFFICIENT_EVIDENCE" and (course is None or course.stop == "go on")
     return TaskVerdict(
         task=baseline.manifest.task,
         decision=decision,
@@ -240,7 +244,7 @@ def _task_verdict(
         p_value=None if course else p_value,
         adjusted_p=adjusted_p,
         floor_decides=not course and _bare_decision(found, rule, rules.alpha, p_value, adjusted_p or 0.0) != decision,
-        needs=gate_needs.needs(candidate, baseline, found, rule.margin, rules, is_open=decision == "INSUFFICIENT_EVIDENCE"),
+        needs=gate_needs.needs(candidate, baseline, found, rule.margin, rules, is_open=is_open),
         course=course,
     )
 
@@ -262,6 +266,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "alpha": verdict.rules.alpha,
         "questions": verdict.rules.questions,
         "is_adaptive": any(each.course for each in verdict.tasks),
+        "chosen": [each.to_json() for each in verdict.chosen],
         "tasks": [_task_json(each) | gate_text.to_json(each, verdict.rules) for each in verdict.tasks],
         "guards": [guard.to_json() for guard in verdict.guards],
     }

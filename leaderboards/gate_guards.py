@@ -23,6 +23,8 @@ GuardDecision = Literal["PASS", "FAIL", "OFFSET", "NOT SHOWN", "NOT KNOWN"]
 """OFFSET: the length grew beyond the default limit, and the score has risen. Only FAIL counts against the candidate."""
 TASK = "task:"
 MEASURES = {"length": "reasoning_tokens"}
+RELATIVE = ("length", "reasoning_tokens", "tokens")
+"""Numbers without a largest value: their limits are in per cent of the baseline's."""
 GIVEN = re.compile(r"(?P<name>[^=]+)=\+?(?P<limit>\d+(\.\d+)?)%?")
 
 
@@ -48,7 +50,7 @@ class Guard(NamedTuple):
     @property
     def is_relative(self) -> bool:
         """Whether the limit is in per cent of the baseline's value."""
-        return self.name == "length"
+        return self.name in RELATIVE
 
     @property
     def is_good(self) -> bool:
@@ -101,6 +103,8 @@ def parse(texts: Iterable[str], *, has_defaults: bool = True) -> tuple[Guard, ..
         if not found:
             raise UsageError(f"guard {text!r} is no NAME=LIMIT; give for example format=2, length=25 or task:safety=1")
         guard = Guard(found["name"].strip(), float(found["limit"]), True)
+        if guard.name == "score":
+            raise UsageError(f"guard {text!r}: the score is what the gate judges; give --margin, or task:NAME=1 to guard a whole task")
         if guard.name in named:
             raise UsageError(f"guard {guard.name!r} is given twice; give it once")
         if not guard.is_relative and guard.limit > 100:
@@ -141,9 +145,8 @@ def _watch(candidate: Ledger, baseline: Ledger, guard: Guard, *, alpha: float, q
     seen = GuardVerdict(task, guard, "NOT KNOWN", *values)
     if values[0] is None or values[1] is None or (guard.is_relative and not values[0]):
         if guard.is_named:
-            known = ", ".join(sorted({*baseline.measures} & {*candidate.measures} - {"score", "tokens", "reasoning_tokens"}))
-            which = next((each.id for each in (baseline, candidate) if guard.measure not in each.measures), baseline.id)
-            raise UsageError(f"guard {guard.name!r} cannot be measured on {task}: {which} has no such record; it has {known}")
+            which = next((each for each in (baseline, candidate) if guard.measure not in each.measures), baseline)
+            raise _not_measured(guard, which)
         return seen
     if guard.is_relative:
         return _watch_ratio(candidate, baseline, guard, seen, alpha=alpha, questions=questions)
@@ -155,6 +158,26 @@ def _watch(candidate: Ledger, baseline: Ledger, guard: Guard, *, alpha: float, q
     p_value = found.p_below(-limit) if guard.is_good else found.p_above(limit)
     decision: GuardDecision = "PASS" if high < limit else "NOT SHOWN"
     return replace(seen, decision=decision, worsening=mean + 0.0, low=low + 0.0, high=high + 0.0, p_value=p_value)
+
+
+def known_names(ledger: Ledger) -> list[str]:
+    """The guards that can be measured of a run, by the names that a user gives."""
+    names = {name for name, measure in MEASURES.items() if measure in ledger.measures}
+    return sorted(names | {*ledger.measures, *ledger.recorded} - {"score"})
+
+
+def _not_measured(guard: Guard, ledger: Ledger) -> UsageError:
+    task, known = ledger.manifest.task, ", ".join(known_names(ledger))
+    return UsageError(f"guard {guard.name!r} cannot be measured on {task}: {ledger.id} has no such record; it has {known}")
+
+
+def check_recorded(ledger: Ledger, guards: Sequence[Guard]) -> None:
+    """Raises UsageError for a guard that was asked for and that this run, which no other guards, has no record of."""
+    if ledger.manifest.task in guarded_tasks(guards):
+        return
+    for guard in guards:
+        if guard.is_named and not guard.task and guard.measure not in ledger.measures:
+            raise _not_measured(guard, ledger)
 
 
 def _watch_ratio(

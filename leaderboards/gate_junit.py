@@ -2,9 +2,9 @@
 
     gate_junit.render(verdict, timestamp="2026-01-01T00:00:00")
 
-FAIL is a `failure`, INSUFFICIENT EVIDENCE an `error` (red, as the exit code 3 is, and told apart from a failure), a guard that shows or
-knows nothing is `skipped` with its figures, since it does not block. Elements and attributes are those of Apache Ant's schema, which
-Jenkins, GitLab and the GitHub actions read. Left out: durations, which the gate does not measure (0).
+FAIL is a `failure`; INSUFFICIENT EVIDENCE is an `error` (red, as the exit code 3 is, and told apart from a failure), and so is a gate that
+was not judged; a guard that shows or knows nothing is `skipped` with its figures, since it does not block. Elements and attributes are
+those of Apache Ant's schema, which Jenkins, GitLab and the GitHub actions read. Left out: durations, which the gate does not measure (0).
 """
 
 from xml.etree import ElementTree
@@ -40,6 +40,35 @@ def _guard(suite: ElementTree.Element, guard: GuardVerdict) -> None:
         ElementTree.SubElement(case, "skipped", message=message)
 
 
+def _suite(root: ElementTree.Element, timestamp: str, verdict: str, counts: dict[str, int], **properties: str) -> ElementTree.Element:
+    """The one suite of a document, with its counts and properties."""
+    suite = ElementTree.SubElement(root, "testsuite", name="r1bench gate", package="r1bench", id="0", hostname="localhost", time="0")
+    suite.set("timestamp", timestamp)
+    for name, count in counts.items():
+        suite.set(name, str(count))
+    held = ElementTree.SubElement(suite, "properties")
+    for name, value in {"verdict": verdict, **properties}.items():
+        ElementTree.SubElement(held, "property", name=name, value=value)
+    return suite
+
+
+def _document(root: ElementTree.Element, suite: ElementTree.Element, text: str) -> str:
+    """The whole, `text` being what the terminal shows."""
+    ElementTree.SubElement(suite, "system-out").text = "\n".join(map(clean, text.split("\n")))
+    ElementTree.SubElement(suite, "system-err")
+    ElementTree.indent(root, " ")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def not_judged(message: str, *, timestamp: str) -> str:
+    """The document of a gate that ended in an error: one testcase with that `error`."""
+    root = ElementTree.Element("testsuites")
+    suite = _suite(root, timestamp, "NOT JUDGED", {"tests": 1, "failures": 0, "errors": 1, "skipped": 0})
+    said = clean(message)
+    ElementTree.SubElement(_case(suite, "gate"), "error", type="NOT JUDGED", message=said).text = said
+    return _document(root, suite, f"NOT JUDGED: {message}")
+
+
 def render(verdict: Verdict, *, timestamp: str) -> str:
     """The document. `timestamp`: ISO 8601 to the second, without a zone."""
     root = ElementTree.Element("testsuites")
@@ -50,18 +79,9 @@ def render(verdict: Verdict, *, timestamp: str) -> str:
         "errors": decisions.count("INSUFFICIENT_EVIDENCE"),
         "skipped": sum(decision in ("OFFSET", "NOT SHOWN", "NOT KNOWN") for decision in decisions),
     }
-    suite = ElementTree.SubElement(root, "testsuite", name="r1bench gate", package="r1bench", id="0", hostname="localhost", time="0")
-    suite.set("timestamp", timestamp)
-    for name, count in counts.items():
-        suite.set(name, str(count))
-    properties = ElementTree.SubElement(suite, "properties")
-    for name, value in (("verdict", gate_text.shown(verdict.decision)), ("alpha", f"{verdict.rules.alpha:g}")):
-        ElementTree.SubElement(properties, "property", name=name, value=value)
+    suite = _suite(root, timestamp, gate_text.shown(verdict.decision), counts, alpha=f"{verdict.rules.alpha:g}")
     for each in verdict.tasks:
         _task(suite, each, verdict.rules)
     for guard in verdict.guards:
         _guard(suite, guard)
-    ElementTree.SubElement(suite, "system-out").text = "\n".join(map(clean, gate_text.render(verdict).split("\n")))
-    ElementTree.SubElement(suite, "system-err")
-    ElementTree.indent(root, " ")
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    return _document(root, suite, gate_text.render(verdict))

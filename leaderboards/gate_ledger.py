@@ -48,6 +48,8 @@ class Ledger:
     samples_digest: str
     """The same for two evaluations that hold the very same texts and scores."""
     noise: Noise | None = None
+    recorded: tuple[str, ...] = ()
+    """Shares that the run recorded and that were not asked for."""
 
     @property
     def n(self) -> int:
@@ -127,6 +129,7 @@ def of_run(run: Run, *, first: int | None = None, also: Iterable[str] = (), plac
         measures={name: _sums([[value(sample) for sample in samples] for _, samples in grouped]) for name, value in values.items()},
         samples_digest=digest_of_samples(run),
         noise=run.noise,
+        recorded=tuple(name for name in recorded_shares(run) if name not in values),
     )
 
 
@@ -197,12 +200,17 @@ def _row(count: int, total: float, square: float) -> list[float]:
     return [mean + step * below] * above + [mean - step * above] * below
 
 
-def check_protocol(candidate_id: str, given: Manifest, baseline: Ledger) -> None:
-    """Raises ProtocolError, in one line, unless the candidate was made as the baseline was."""
+def check_protocol(
+    candidate_id: str, given: Manifest, baseline: Ledger, *, places: compare_protocol.Places = compare_protocol.NO_PLACES
+) -> None:
+    """Raises ProtocolError, in one line, unless the candidate was made as the baseline was.
+
+    `places`: the folders of runs that baseline and candidate lie in, for the command that makes them equal.
+    """
     held = baseline.manifest
     if found := compare_protocol.disagreements(held, given):
         named = "; ".join(f"{what} {a!r} / {b!r}, {how}" for what, a, b, how in found)
-        cure = compare_protocol.cure(Run(baseline.id, held, ()), Run(candidate_id, given, ()), found)
+        cure = compare_protocol.cure(Run(baseline.id, held, ()), Run(candidate_id, given, ()), found, places)
         pair = f"candidate {candidate_id} ({given.name}) must not be held against {baseline.id} ({held.name})"
         raise ProtocolError("; ".join(filter(None, (f"{pair}: baseline / candidate: {named}", cure))))
 
@@ -210,6 +218,8 @@ def check_protocol(candidate_id: str, given: Manifest, baseline: Ledger) -> None
 def check_pair(candidate: Ledger, baseline: Ledger) -> None:
     """Raises ProtocolError, in one line, unless both were made in the same way over the same problems."""
     check_protocol(candidate.id, candidate.manifest, baseline)
+    if sorted(candidate.problems) == sorted(baseline.problems) and candidate.problems != baseline.problems:
+        raise ProtocolError(f"{candidate.id} and {baseline.id} hold the same problems in another order; write the baseline again")
     if candidate.problems != baseline.problems:
         shared = f"only {len({*candidate.problems} & {*baseline.problems})} of {len(baseline.problems)} problems are in both"
         raise ProtocolError(f"{candidate.id} and {baseline.id}: {shared}; evaluate both with the same problems")

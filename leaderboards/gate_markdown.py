@@ -2,8 +2,9 @@
 
     gate_markdown.render(verdict)
 
-Names come from files that others wrote: whatever Markdown or HTML could take for markup, a link or a mention becomes a character reference.
-Left out: the samples.
+Names come from files that others wrote. A word that Markdown, HTML or GitHub could take for markup, a link, a mention or a reference stands
+in a code span, where none of them looks; a character reference would not do, since GitHub looks for mentions after it has read those. What
+ends a code span or a cell is left outside, as a reference. Left out: the samples.
 """
 
 import re
@@ -13,13 +14,25 @@ from r1bench.leaderboards.gate import TaskVerdict, Verdict
 from r1bench.leaderboards.gate_guards import GuardVerdict
 from r1bench.leaderboards.gate_ledger import Ledger
 
-MARKUP = re.compile(r"[^\w \-.,+=/()%;:'\u0080-\U0010ffff]|_|:(?=//)|(?<=www)\.|^[-+.=]", re.IGNORECASE)
+PLAIN = re.compile(r"[A-Za-z0-9\-.,+=/()%;:'\u0080-\U0010ffff]+")
+"""Words without a sign that Markdown or HTML knows."""
+LINKED = re.compile(r"://|www\.|:[^:]*:|\bGH-\d|\b[0-9a-f]{7,40}\b", re.IGNORECASE)
+"""What GitHub makes of such words: addresses, emoji, issues, commits."""
 MARKS = {"PASS": "✅", "FAIL": "❌", "INSUFFICIENT_EVIDENCE": "⚠️"}
 
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line of a table."""
-    return MARKUP.sub(lambda found: f"&#{ord(found[0])};", tables.plain(text))
+    words = [_word(word, is_first=not number) for number, word in enumerate(tables.plain(text).split(" "))]
+    return " ".join(words)
+
+
+def _word(word: str, *, is_first: bool) -> str:
+    """A word as it is or in code spans, with references for what would end those or the cell of a table."""
+    begins = is_first and word[:1] in ("-", "+", ".", "=")
+    if not word or (PLAIN.fullmatch(word) and not LINKED.search(word) and not begins):
+        return word
+    return "".join(f"&#{ord(part)};" if part in ("|", "`") else f"`{part}`" for part in re.split(r"([|`])", word) if part)
 
 
 def row(*cells: str) -> str:
@@ -65,6 +78,7 @@ def render(verdict: Verdict) -> str:
         "",
         escape(gate_text.conclusion(verdict)),
         "",
+        *(f"{escape(text)}\n" for text in gate_text.chosen(verdict)),
     ]
     lines.append(
         row("task", "verdict", "candidate [95 %]", "baseline [95 %]", f"difference [one-sided {percent}]", "margin", "problems x n")
@@ -80,3 +94,8 @@ def render(verdict: Verdict) -> str:
     for each in verdict.tasks:
         lines += _versions(each)
     return "\n".join([*lines, "", "</details>"]) + "\n"
+
+
+def not_judged(message: str) -> str:
+    """The summary of a gate that ended in an error."""
+    return f"## {MARKS['INSUFFICIENT_EVIDENCE']} r1bench gate: NOT JUDGED\n\n{escape(message)}\n"

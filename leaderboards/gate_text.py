@@ -102,6 +102,8 @@ def needs(verdict: TaskVerdict) -> str:
     if verdict.decision != "INSUFFICIENT_EVIDENCE":
         return ""
     margin, wanted, candidate = verdict.rule.margin, verdict.needs, verdict.candidate
+    if verdict.course and verdict.course.stop != "go on":
+        return ""
     if margin == 0:
         return "With margin 0 an equally good candidate is never shown to be good enough; choose a margin above 0."
     if wanted.detectable is None:
@@ -144,9 +146,14 @@ def course_lines(course: Course | None) -> list[str]:
 
 def course_end(verdict: TaskVerdict) -> str:
     """How an adaptive gate ended, where it did not decide."""
-    if verdict.course is None or verdict.course.stop != "go on":
+    if verdict.course is None or verdict.decision != "INSUFFICIENT_EVIDENCE":
         return ""
-    last = verdict.course.rounds[-1]
+    last, gain = verdict.course.rounds[-1], verdict.rule.at_least
+    if last.stop != "go on":
+        return (
+            f"The test is over (n {last.samples}): a gain of {(gain or 0) + verdict.rule.margin:g}, the asked one and the margin, is ruled"
+            f" out, and one of {gain or 0:g} is not. More samples cannot turn this into a PASS; a smaller --margin plans a longer test."
+        )
     share = f"{100 * last.information:.0f} %"
     return f"The samples ended (n {last.samples}) at {share} of the information that the test may need; --max-samples allows more."
 
@@ -250,6 +257,11 @@ def conclusion(verdict: Verdict) -> str:
     return tables.plain(f"PASS on {tasks}{'; no guard fails' if verdict.guards else ''}.")
 
 
+def chosen(verdict: Verdict) -> list[str]:
+    """Which runs of a name were taken, where there are several."""
+    return [tables.plain(each.sentence()) for each in verdict.chosen]
+
+
 def legend(verdict: Verdict) -> str:
     """How to read the table of guards; empty without any."""
     if not verdict.guards:
@@ -276,5 +288,5 @@ def render(verdict: Verdict) -> str:
     if others := [guard for guard in verdict.guards if guard.task not in judged]:
         parts.append("\n".join(guard_lines(others)))
     is_single = len(verdict.tasks) == 1 and not any(guard.decision == "FAIL" for guard in verdict.guards)
-    ends = [legend(verdict), "" if is_single else conclusion(verdict)]
+    ends = [*chosen(verdict), legend(verdict), "" if is_single else conclusion(verdict)]
     return "\n\n".join([*parts, *(tables.paragraph(text) for text in ends if text)])

@@ -12,17 +12,18 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from r1bench.harness.errors import StorageError
 from r1bench.harness.progress import Progress
-from r1bench.harness.store import MANIFEST, not_runs, run_folders
+from r1bench.harness.store import not_runs, run_folders
 from r1bench.leaderboards import board
 from r1bench.leaderboards.board import Entry
-from r1bench.leaderboards.index_file import NAME, IndexFile, checksum, is_broken
+from r1bench.leaderboards.index_file import BESIDE, NAME, IndexFile, Row, checksum, is_broken, storable
 from r1bench.leaderboards.indexing import Examined, examine, fingerprint, in_processes, samples_size
 
 LOCK = ".leaderboard.lock"
@@ -30,15 +31,17 @@ LONG_WORK = 30_000_000
 """Bytes of samples from which on progress is shown; a quarter of it is worth other processes."""
 PATIENCE_SECONDS = 600.0
 """How long to wait for another process that builds the same index, before building beside it."""
+Made = TypeVar("Made")
 
 
 class Index:
     """The rows of a runs folder as they were when it was last refreshed. A context manager."""
 
-    def __init__(self, runs: Path) -> None:
-        self.runs = runs
-        self.file = IndexFile(runs)
+    def __init__(self, runs: Path, *, num_workers: int = 2, is_frozen: bool = False) -> None:
+        self.runs, self.num_workers = runs, num_workers
+        self.file = IndexFile(runs, is_frozen=is_frozen)
         self._passing: list[str] = []
+        self._known: dict[str, Entry] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -55,35 +58,67 @@ class Index:
 
         `name` is a pattern (`tiny-*`, `*zero?`); an empty filter lets all pass.
         """
-        wanted, values = ["entry != ''"], list[str]()
-        if tasks:
-            wanted.append(f"task IN ({', '.join('?' * len(tasks))})")
-            values += tasks
-        for column, text, operator in (("name", name, "GLOB"), ("stage", stage, "=")):
-            if text:
-                wanted.append(f"{column} {operator} ?")
-                values.append(text)
-        found = self.file.connection.execute(f"SELECT entry FROM runs WHERE {' AND '.join(wanted)}", values)
-        return sorted((Entry.from_json(json.loads(entry)) for (entry,) in found), key=board.order)
+        if self._known is None:
+            self._known = self.mended(self._read)
+        listed = [row for row in self._known.values() if (not tasks or row.task in tasks) and (not stage or row.stage == stage)]
+        return sorted((row for row in listed if not name or fnmatchcase(row.name, name)), key=board.order)
+
+    def _read(self) -> dict[str, Entry]:
+        """Folder -> row of every run that can be shown."""
+        rows = self.file.rows()
+        hidden = self._copies(rows)
+        return {row.folder: Entry.from_json(json.loads(row.entry)) for row in rows if row.entry and row.folder not in hidden}
+
+    def _copies(self, rows: list[Row]) -> dict[str, str]:
+        """Folder -> the folder it is a copy of. The one that is called as the run is shown, or else the first by name."""
+        first: dict[str, str] = {}
+        readable = [row for row in rows if row.entry]
+        for row in sorted(readable, key=lambda row: (row.folder != row.identity, row.folder)):
+            first.setdefault(row.identity, row.folder)
+        return {row.folder: first[row.identity] for row in readable if first[row.identity] != row.folder}
 
     def tasks(self) -> set[str]:
         """The tasks that have a row."""
-        return {task for (task,) in self.file.connection.execute("SELECT DISTINCT task FROM runs WHERE entry != ''")}
+        return {row.task for row in self.entries()}
 
     def left_out(self) -> list[str]:
         """What the rows do not show, a line each with its cure: runs that cannot be read, half-written lines, folders that are no runs."""
-        rows = list(self.file.connection.execute("SELECT fault, remarks FROM runs ORDER BY folder"))
-        faults = [fault for fault, _ in rows if fault]
-        return [*faults, *(remark for _, remarks in rows for remark in json.loads(remarks)), *not_runs(self.runs), *self._passing]
+        rows = self.mended(self.file.rows)
+        faults = [row.fault for row in rows if row.fault]
+        copies = [
+            f"{self.runs / folder} is the same run as {self.runs / shown}, which is shown; remove one of the two"
+            for folder, shown in self._copies(rows).items()
+        ]
+        remarks = [remark for row in rows for remark in json.loads(row.remarks)]
+        return [*faults, *copies, *remarks, *not_runs(self.runs), *self._passing]
 
     def notes(self) -> list[str]:
         """What became of the index file itself: moved aside, in memory only."""
         return list(self.file.notes)
 
+    def mended(self, work: Callable[[], Made]) -> Made:
+        """What some work with the file gives; where the file is broken, it is made again from the run folders before.
+
+        Raises:
+            StorageError: it cannot be had now, or it is broken again.
+        """
+        try:
+            return work()
+        except sqlite3.Error as error:
+            if not is_broken(error):
+                raise StorageError(f"{self.file.path} cannot be used ({error}); try again, or: r1bench leaderboard rebuild") from error
+            self.file.begin_again(f"is broken ({error})")
+        try:
+            self.update(num_workers=self.num_workers)
+            return work()
+        except sqlite3.Error as error:
+            raise StorageError(f"{self.file.path} was made again and is broken again ({error}); check the disk") from error
+
     def update(self, *, num_workers: int) -> int:
         """Make the rows agree with the folders; returns how many were computed."""
-        gone = [folder for folder in self.file.fingerprints() if not (self.runs / folder / MANIFEST).is_file()]
-        self.file.forget(gone)
+        self._known = None
+        there = {storable(folder.name) for folder in run_folders(self.runs)}
+        self.file.forget([folder for folder in self.file.folders() if folder not in there])
         if not self._stale():
             return 0
         with _only_builder(self.runs) if self.file.is_stored else nullcontext():
@@ -98,29 +133,28 @@ class Index:
 
     def _stale(self) -> list[Path]:
         """Runs whose row is missing or was computed from other files, the largest first."""
-        known = self.file.fingerprints()
-        stale = [folder for folder in run_folders(self.runs) if known.get(folder.name) != fingerprint(folder)]
+        known = {row.folder: row.fingerprint for row in self.file.rows()}
+        stale = [folder for folder in run_folders(self.runs) if known.get(storable(folder.name)) != fingerprint(folder)]
         return sorted(stale, key=samples_size, reverse=True)
 
     def stored_difference(self, parent: str, child: str) -> dict[str, Any] | None:
         """What `store_difference` stored of two runs, unless one of them changed since."""
-        row = self.file.connection.execute(
-            "SELECT fingerprint, difference, checksum FROM differences WHERE parent = ? AND child = ?", (parent, child)
-        ).fetchone()
-        if row is None or row[0] != self._mark(parent, child) or checksum(row[0], row[1]) != row[2]:
+        query = "SELECT fingerprint, difference, checksum FROM differences WHERE parent = ? AND child = ?"
+        row = self.mended(lambda: self.file.connection.execute(query, (parent, child)).fetchone())
+        if row is None or row[0] != self._mark(parent, child) or checksum(parent, child, row[0], row[1]) != row[2]:
             return None
         return json.loads(row[1])
 
     def store_difference(self, parent: str, child: str, difference: dict[str, Any]) -> None:
         """Keep the paired difference of two runs, by their folders."""
         mark, text = self._mark(parent, child), json.dumps(difference, allow_nan=False)
-        statement = "INSERT OR REPLACE INTO differences VALUES (?, ?, ?, ?, ?)"
-        self.file.change([(statement, (parent, child, mark, text, checksum(mark, text)))])
+        values = (parent, child, mark, text, checksum(parent, child, mark, text))
+        self.mended(lambda: self.file.change([("INSERT OR REPLACE INTO differences VALUES (?, ?, ?, ?, ?)", values)]))
 
     def _mark(self, parent: str, child: str) -> str:
         """The fingerprints of the rows of two runs."""
         query = "SELECT fingerprint FROM runs WHERE folder = ?"
-        return " ".join(str(self.file.connection.execute(query, (folder,)).fetchone()) for folder in (parent, child))
+        return self.mended(lambda: " ".join(str(self.file.connection.execute(query, (run,)).fetchone()) for run in (parent, child)))
 
 
 def _examined(stale: list[Path], num_workers: int) -> Iterator[Examined]:
@@ -179,17 +213,10 @@ def refresh(runs: Path, *, num_workers: int = 2) -> Index:
         StorageError: the folder is not there, or a process that read runs died.
     """
     _check_folder(runs)
-    found = Index(runs)
+    found = Index(runs, num_workers=num_workers)
     try:
-        found.update(num_workers=num_workers)
-    except sqlite3.Error as error:
-        found.close()
-        if not is_broken(error):
-            raise StorageError(f"{runs / NAME} cannot be used ({error}); try again, or: r1bench leaderboard rebuild") from error
-        found.file.move_aside(f"is broken ({error})")
-        notes, found = found.notes(), Index(runs)
-        found.file.notes[:0] = notes
-        found.update(num_workers=num_workers)
+        found.mended(lambda: found.update(num_workers=num_workers))
+        found.entries()
     except BaseException:
         found.close()
         raise
@@ -200,12 +227,26 @@ def as_it_is(runs: Path) -> Index:
     """The index as it was last refreshed, without looking at the run folders.
 
     Raises:
-        StorageError: there is none.
+        StorageError: there is none, or it cannot be used as it is.
     """
     _check_folder(runs)
-    if not (runs / NAME).is_file():
+    path, cure = runs / NAME, "leave out --no-refresh, and it is brought in order"
+    if not path.exists():
         raise StorageError(f"no index in {runs} yet; leave out --no-refresh")
-    return Index(runs)
+    try:
+        found = Index(runs, is_frozen=True)
+    except sqlite3.Error as error:
+        raise StorageError(f"{path} cannot be used ({error}); {cure}") from error
+    except StorageError as error:
+        raise StorageError(f"{path} {error}; {cure}") from error
+    try:
+        if damaged := len(found.file.folders()) - len(found.file.rows()):
+            raise ValueError(f"{damaged} damaged row{'s' if damaged > 1 else ''}")
+        found.entries()
+    except (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError) as error:
+        found.close()
+        raise StorageError(f"{path} cannot be used ({error}); {cure}") from error
+    return found
 
 
 def rebuild(runs: Path, *, num_workers: int = 2) -> Index:
@@ -215,7 +256,7 @@ def rebuild(runs: Path, *, num_workers: int = 2) -> Index:
         StorageError: the folder is not there, or the index cannot be removed.
     """
     _check_folder(runs)
-    for name in (NAME, f"{NAME}-journal", f"{NAME}-wal", f"{NAME}-shm"):
+    for name in (f"{NAME}{ending}" for ending in BESIDE):
         try:
             (runs / name).unlink(missing_ok=True)
         except OSError as error:

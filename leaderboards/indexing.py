@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import R1benchError, StorageError
-from r1bench.harness.store import MANIFEST, NOISE, PROBLEMS, SAMPLES, half_line, read_run
+from r1bench.harness.store import MANIFEST, NOISE, PROBLEMS, SAMPLES, half_line, read_run, run_id
 from r1bench.leaderboards import board
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 WATCHED = (MANIFEST, PROBLEMS, SAMPLES, NOISE)
 """Files of a run that decide its row."""
-COUNTED_BY = ("harness/records.py", "harness/store.py", "harness/sample_lines.py", "harness/statistics/*.py", "leaderboards/*.py")
+COUNTED_BY = (
+    *(f"harness/{name}.py" for name in ("canonical", "disk", "limits", "listed", "noise", "records", "sample_lines", "store")),
+    *("harness/statistics/*.py", "leaderboards/*.py"),
+)
 """Source files that decide it too: after a change of any of them, every row is computed again."""
 
 Given = TypeVar("Given")
@@ -47,6 +50,8 @@ class Examined(NamedTuple):
     """What a reader of the row should know: a half-written line that was left out."""
     is_gone: bool = False
     """Whether the folder was removed meanwhile: then nothing is to be stored."""
+    identity: str = ""
+    """Which run it is, see `store.run_id`; empty where it cannot be read."""
 
 
 @cache
@@ -116,13 +121,14 @@ def _examined(folder: Path) -> Examined:
         if not folder.is_dir():
             return Examined(folder.name, mark, "", f"run {folder.name} was removed while it was read; it is left out", (), is_gone=True)
         return Examined(folder.name, mark, "", str(error), ())
-    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
         fault = f"{folder} cannot be counted ({type(error).__name__}: {error}); restore it; if it is whole, this is a fault of r1bench"
         return Examined(folder.name, mark, "", fault, ())
-    return Examined(folder.name, mark, entry, "", _remarks(folder, run.manifest.command))
+    remarks = (*_half_written(folder, run.manifest.command), *run.remarks)
+    return Examined(folder.name, mark, entry, "", remarks, identity=run_id(run.manifest))
 
 
-def _remarks(folder: Path, command: str) -> tuple[str, ...]:
+def _half_written(folder: Path, command: str) -> tuple[str, ...]:
     """One line about a half-written last line, or nothing."""
     left = half_line(folder / SAMPLES)
     if not left:

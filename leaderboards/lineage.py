@@ -22,6 +22,8 @@ from r1bench.leaderboards.indexing import in_processes
 SEAL = "r1bench.json"
 LONG_WORK = 20_000
 """Samples from which on several processes are worth their start."""
+DEEPEST = 42
+"""Columns of a tree that may stand before a name."""
 
 
 class Delta(NamedTuple):
@@ -172,7 +174,7 @@ def render(found: Sequence[Delta], entries: Sequence[Entry]) -> str:
         return "lineage: no runs"
     lines = ["lineage: each checkpoint below the one it was trained from", ""]
     for root in roots:
-        lines += _node_lines(root, found, "", "")
+        lines += _node_lines(root, found)
     lines.append("")
     legend = (
         "Of each task: parent's score → score, difference in points [95 % interval, paired by problem], problems won/lost/tied. Only"
@@ -181,19 +183,31 @@ def render(found: Sequence[Delta], entries: Sequence[Entry]) -> str:
     return "\n".join([*lines, tables.paragraph(legend)])
 
 
-def _node_lines(node: Node, found: Sequence[Delta], branch: str, stem: str) -> list[str]:
-    """A checkpoint, its differences, and what was trained from it, with the lines of the tree before them."""
-    title = tables.plain(node.name) or f"({node.digest[:8]}, no run here)"
-    stage = f"  {tables.plain(node.stage)}" if node.stage else ""
-    lines = [tables.shortened(f"{branch}{title}{stage}", tables.WIDTH)]
-    under = stem + ("│  " if node.children else "   ")
+def _node_lines(root: Node, found: Sequence[Delta]) -> list[str]:
+    """A checkpoint, its differences, and what was trained from it, with the lines of the tree before them. Generations may be thousands."""
+    deltas: dict[str, list[Delta]] = {}
     for delta in found:
-        if delta.entry.checkpoint_digest == node.digest:
+        deltas.setdefault(delta.entry.checkpoint_digest, []).append(delta)
+    lines, waiting = [], [(root, "", "")]
+    while waiting:
+        node, branch, stem = waiting.pop()
+        title = tables.plain(node.name) or f"({node.digest[:8]}, no run here)"
+        stage = f"  {tables.plain(node.stage)}" if node.stage else ""
+        lines.append(tables.shortened(f"{branch}{title}{stage}", tables.WIDTH))
+        under = stem + ("│  " if node.children else "   ")
+        for delta in deltas.get(node.digest, []):
             lines += [tables.shortened(f"{under}{line}", tables.WIDTH) for line in _delta_lines(delta)]
-    for number, child in enumerate(node.children):
-        is_last = number == len(node.children) - 1
-        lines += _node_lines(child, found, stem + ("└─ " if is_last else "├─ "), stem + ("   " if is_last else "│  "))
+        last = len(node.children) - 1
+        for number, child in reversed(list(enumerate(node.children))):
+            waiting.append(
+                (child, _fitting(stem) + ("└─ " if number == last else "├─ "), _fitting(stem) + ("   " if number == last else "│  "))
+            )
     return lines
+
+
+def _fitting(stem: str) -> str:
+    """The lines of the tree before a name, with an ellipsis for the first ancestors where they leave too little room."""
+    return stem if len(stem) < DEEPEST else f"…  {stem[-(DEEPEST - 6) :]}"
 
 
 def _delta_lines(delta: Delta) -> list[str]:

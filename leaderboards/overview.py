@@ -76,8 +76,9 @@ def gather(found: Index, choice: Choice, *, num_workers: int = 2) -> Overview:
 
 
 def to_json(shown: Overview) -> Any:
-    """The rows as a list; with lineage or published numbers an object of four lists."""
-    entries = board.to_json(shown.entries)
+    """The rows as a list, each with its rank; with lineage or published numbers an object of four lists."""
+    ranked = shown.ranked
+    entries = [{"rank": ranked.get(row.run), **row.to_json()} for row in shown.entries]
     if not (shown.choice.with_lineage or shown.choice.with_published):
         return entries
     lineage = [delta.to_json() for delta in shown.deltas]

@@ -5,6 +5,7 @@ import json
 import pytest
 from fakes_runs import make_run, make_sample
 
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.noise import Noise
 from r1bench.harness.records import Run
@@ -101,6 +102,52 @@ def test_a_file_of_another_version_and_a_missing_one_are_named(tmp_path):
         baselines.read(tmp_path / "b.json")
     with pytest.raises(StorageError, match=r"none.json cannot be read"):
         baselines.read(tmp_path / "none.json")
+
+
+def spoilt(path, change):
+    """The file with another content and the digest that belongs to it."""
+    baselines.save(path, [ledger()])
+    value = json.loads(path.read_text())
+    change(value["tasks"]["arithmetic"])
+    path.write_text(json.dumps({**value, "digest": digest_of([1, value["tasks"]])}))
+
+
+def put(column, cell):
+    """Another value in the first problem."""
+    return lambda task: task["problems"][0].__setitem__(task["columns"].index(column), cell)
+
+
+def added(column):
+    return lambda task: (task["columns"].append(column), [row.append(1) for row in task["problems"]])
+
+
+IMPOSSIBLE = {
+    r"'p000' has score 9 in 4 samples": put("score", 9),
+    r"'p000' has score -1 in": put("score", -1),
+    r"'p000' has score 0.5 in": put("score", 0.5),
+    r"'p000' has no number as score": put("score", True),
+    r"'p000' has tokens .* \(squared 1\)": put("tokens squared", 1),
+    r"'p000' has loop .* \(squared 4\)": put("loop squared", 4),
+    r"'p000' has 0 samples": put("samples", 0),
+    r"'p000' has 4.5 samples": put("samples", 4.5),
+    r"has a whole number of 1329 bits": put("score", 10**400),
+    r"column 'skore' is none": added("skore"),
+    r"column 'score' is there twice": added("score"),
+    r"29 problems are listed, and the manifest says 30": lambda task: task["problems"].pop(),
+    r"problem 'p000' is there twice": lambda task: task["problems"][1].__setitem__(0, "p000"),
+    r"is not in its place by name": lambda task: task["problems"].reverse(),
+    r"row 1 of its problems does not fit": lambda task: task["problems"][0].pop(),
+    r"has samples of gsm8k under the name arithmetic": lambda task: task["manifest"].__setitem__("task", "gsm8k"),
+}
+
+
+@pytest.mark.parametrize("named", IMPOSSIBLE)
+def test_content_that_no_samples_can_have_is_refused_though_its_digest_fits(tmp_path, named):
+    spoilt(tmp_path / "b.json", IMPOSSIBLE[named])
+    with pytest.raises(StorageError, match=named) as found:
+        baselines.read(tmp_path / "b.json")
+    assert str(found.value).startswith(f"baseline {tmp_path / 'b.json'} ")
+    assert "\n" not in str(found.value)
 
 
 def test_two_runs_of_one_task_are_refused():

@@ -1,6 +1,7 @@
 """The leaderboard: what a row holds, what is never printed, what is never ranked together."""
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -257,3 +258,14 @@ def test_entries_survive_a_round_trip_through_json():
 def test_figures_have_one_decimal_no_negative_zero_and_a_mark_for_unknown():
     assert [tables.points(value) for value in (0.41234, 1, -0.0001, None)] == ["41.2", "100.0", "0.0", "-"]
     assert [tables.signed_points(value) for value in (0.41234, -0.02, 0.0001, None)] == ["+41.2", "-2.0", "0.0", "-"]
+
+
+def test_ranks_are_one_more_than_the_better_scores():
+    draw = random.Random("ranks")
+    rows = [replace(row(), run=f"r{n}", score=draw.choice([None, 0.0, 0.25, 0.5, 1.0]), task=draw.choice("ab")) for n in range(60)]
+    expected = {
+        each.run: 1 + sum(other.task == each.task and (other.score or 0) > each.score for other in rows if other.score is not None)
+        for each in rows
+        if each.score is not None
+    }
+    assert board.ranks(rows) == expected

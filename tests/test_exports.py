@@ -75,6 +75,12 @@ HOSTILE = [
     "-1",
     "@SUM(A1)",
     "\t=1",
+    "\n=1",
+    " =1",
+    "＝1+1",
+    "＋1",
+    "－1",
+    "＠SUM(A1)",
     "a|b\nc",
     "<script>alert(1)</script>",
     "[x](http://e)",
@@ -114,16 +120,29 @@ def test_markdown_groups_by_protocol_and_marks_what_is_not_ranked(tmp_path: Path
 
 
 def test_an_unknown_ending_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
-    for path, named in ((tmp_path / "board.xlsx", "no ending"), (tmp_path / "none" / "board.csv", "there is no folder")):
+    (tmp_path / "folder.csv").mkdir()
+    for path, named in (
+        (tmp_path / "board.xlsx", "no ending"),
+        (tmp_path / "folder.csv", "is a folder"),
+        (tmp_path / "none" / "board.csv", "there is no folder"),
+    ):
         with pytest.raises(UsageError, match=named):
             exports.check_target(path)
 
 
 def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: Path) -> None:
-    (tmp_path / "board.csv").mkdir()
-    with pytest.raises(StorageError, match=r"board\.csv"):
+    (tmp_path / "board.csv").symlink_to(tmp_path / "none" / "board.csv")
+    with pytest.raises(StorageError, match=r"board\.csv: .*; choose another file with --export"):
         written(tmp_path / "board.csv", entries("a"))
     assert [path.name for path in tmp_path.iterdir()] == ["board.csv"]
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "target")
+    for names in (["a"], ["a", "b"]):
+        written(tmp_path / "link.csv", entries(*names))
+        assert (tmp_path / "link.csv").is_symlink()
+        assert set(pd.read_csv(tmp_path / "target")["name"]) == set(names)
 
 
 def test_an_empty_board_is_an_empty_table(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Results of lm-eval 0.4 as rows beside the board: what is taken over, what is left out, and files that are none."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,8 @@ def test_what_is_no_number_is_left_out_and_named(tmp_path: Path) -> None:
         '{"results": {}}',
         '{"results": {"t": {"acc": 0.5}}}',
         "[" * 100_000,
+        '{"results": {"t": {"acc,none": 1e308}}}',
+        '{"results": {"t": {"acc,none": 1' + "0" * 400 + "}}}",
         '{"results": {"t": []}}',
     ],
 )
@@ -168,3 +171,57 @@ def test_importing_shows_the_rows_and_json_has_them_all(tmp_path: Path) -> None:
     code, output = call("import-lm-eval", tmp_path, "--runs", tmp_path / "runs", "--json")
     assert (code, len(json.loads(output))) == (0, 3)
     assert "50.0±1.4" in call("import-lm-eval", tmp_path, "--runs", tmp_path / "runs")[1]
+
+
+@pytest.mark.parametrize("n", [-5, 10**400, 1e308, "many", float("nan")])
+@pytest.mark.parametrize("error", [-0.1, 10**400, 1e308])
+def test_counts_and_errors_that_cannot_be_are_left_out_with_a_line_each(tmp_path: Path, n: object, error: object) -> None:
+    strange = {"results": {"t": {"acc,none": 0.5, "acc_stderr,none": error}}, "n-samples": {"t": {"effective": n}}, "date": 10**400}
+    taken = external.import_results(write(tmp_path, strange), tmp_path / "runs")
+    assert [(row["n"], row["error"], row["date"], row["value"]) for row in taken.rows] == [(None, None, "", 0.5)]
+    assert ["n of t is" in taken.notes[0], "standard error of t, acc,none cannot be" in taken.notes[1]] == [True, True]
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(external.import_results(path, tmp_path / "runs").rows) == 3
+
+
+def test_arguments_that_hold_what_is_no_json_are_taken_as_text(tmp_path: Path) -> None:
+    path = write(tmp_path, json.dumps({**RESULTS, "config": {"model_args": {"x": float("nan"), "y": [float("inf")]}}}))
+    assert len(external.import_results(path, tmp_path / "runs").rows) == 3
+
+
+def test_of_a_folder_the_good_files_are_taken_and_the_bad_ones_named(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.with_name("results_bad.json").write_text("{")
+    os.mkfifo(path.with_name("results_pipe.json"))
+    done = CliRunner().invoke(main, ["import-lm-eval", str(tmp_path), "--runs", str(tmp_path / "runs"), "--json"])
+    assert (done.exit_code, len(json.loads(done.stdout))) == (2, 3)
+    bad, pipe = done.stderr.splitlines()
+    assert ["results_bad.json: is no JSON" in bad, "results_pipe.json: cannot be read" in pipe] == [True, True]
+
+
+@pytest.mark.parametrize(("field", "value"), [("value", 10**400), ("value", 1e308), ("n", -1), ("n", 10**30), ("error", -1), ("date", 5)])
+def test_a_stored_row_that_cannot_be_is_named_and_breaks_no_export(tmp_path: Path, field: str, value: object) -> None:
+    store_run(tmp_path / "runs")
+    kept = external.import_results(write(tmp_path), tmp_path / "runs").path
+    content = json.loads(kept.read_text())
+    content["rows"][0][field] = value
+    kept.write_text(json.dumps(content))
+    code, output = call("leaderboard", "--runs", tmp_path / "runs", "--export", tmp_path / "b.parquet")
+    assert (code, (tmp_path / "b.parquet").exists()) == (0, True)
+    assert f"{kept} holds no imported rows" in output
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_stored_file_that_is_none_is_named_and_not_waited_for(tmp_path: Path, make) -> None:
+    (tmp_path / external.FOLDER).mkdir()
+    make(tmp_path / external.FOLDER / "x.json")
+    assert ["x.json holds no imported rows" in line for line in external.read(tmp_path)[1]] == [True]
+
+
+def test_large_values_fit_their_column(tmp_path: Path) -> None:
+    rows = external.import_results(write(tmp_path, {"results": {"t": {"ppl,none": 9e15, "ppl_stderr,none": 1e14}}}), tmp_path).rows
+    assert max(map(display_width, external.render(rows).splitlines())) <= 80

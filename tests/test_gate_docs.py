@@ -55,6 +55,21 @@ def test_the_steps_of_the_workflow_and_the_shell_recipe_do_what_the_page_says(tm
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "gate: PASS")
     done = shell(["sh", "gate.sh", "./nowhere"], tmp_path)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (2, "gate: not judged")
+    assert json.loads((tmp_path / "reports/gate.json").read_text())["decision"] == "NOT_JUDGED"
+    assert ElementTree.parse(tmp_path / "reports/gate.xml").getroot().find(".//testcase/error") is not None
+    assert shell(STEPS["Summary"], tmp_path, **environment).returncode == 0
+    assert "NOT JUDGED" in (tmp_path / "summary.md").read_text()
+
+
+def test_recipe_and_workflow_replace_the_reports_of_an_earlier_gate_when_nothing_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "gate.sh").write_text(SCRIPT)
+    (tmp_path / "reports").mkdir()
+    for command in (["sh", "gate.sh", "./nowhere"], STEPS["Gate"]):
+        for name in ("gate.xml", "gate.md", "gate.json"):
+            (tmp_path / "reports" / name).write_text("PASS")
+        assert shell(command, tmp_path, CHECKPOINT="./nowhere", BASELINE="baselines/main.json").returncode == 2
+        assert [path.name for path in (tmp_path / "reports").iterdir() if "PASS" in path.read_text()] == []
+    assert "NOT JUDGED" in PAGE.replace("\n", " ")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from fakes_runs import make_run, make_sample
 from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import evidence
-from r1bench.leaderboards import gate
+from r1bench.leaderboards import gate, gate_guards
 from r1bench.leaderboards.gate import Rules
 from r1bench.leaderboards.gate_estimate import estimate, tally
 from r1bench.leaderboards.gate_guards import DEFAULTS, Guard, parse
@@ -129,6 +129,27 @@ def test_what_was_not_recorded_is_not_known_and_refused_where_it_was_asked_for()
     assert {name for name, guard in seen.items() if guard.decision == "NOT KNOWN"} == {"mixed", "truncated", "length"}
     with pytest.raises(UsageError, match="guard 'length' cannot be measured on arithmetic: run-new has no such record"):
         guards_of(silent, make_run([[1, 0]] * 9, name="old"), parse(["length=10"]))
+
+
+def test_counts_of_tokens_are_guarded_in_per_cent_and_the_score_is_not_guarded():
+    long, short = told("new", tokens=12), told("old")
+    _, verdict = guards_of(long, short, parse(["tokens=1", "reasoning_tokens=1"], has_defaults=False))
+    assert {guard.guard.unit for guard in verdict.guards} == {"%"}
+    assert [round(guard.worsening, 6) for guard in verdict.guards] == [
+        round(ratio(long, short, each.guard.name) - 1, 6) for each in verdict.guards
+    ]
+    with pytest.raises(UsageError, match="the score is what the gate judges; give --margin"):
+        parse(["score=1"])
+
+
+def ratio(candidate, baseline, measure):
+    return of_run(candidate).mean(measure) / of_run(baseline).mean(measure)
+
+
+def test_the_names_of_guards_that_are_offered_hold_the_recorded_ones():
+    run = told("x")
+    with pytest.raises(UsageError, match=r"it has format, length, loop, mixed, reasoning_tokens, rule:think_once, tokens, truncated$"):
+        gate_guards.check_recorded(of_run(run), parse(["lop=1"]))
 
 
 @pytest.mark.parametrize("text", ["", "format", "format=", "format=-1", "=2", "format=two", "format=200", "format=nan"])

@@ -105,10 +105,32 @@ def test_the_newest_complete_run_of_a_name_is_taken(place: Path) -> None:
     assert find_baseline("board:old", place / "runs", ["arithmetic"])[0].ledger.n == 4
 
 
-def test_a_name_of_several_protocols_is_refused_naming_the_runs(place: Path) -> None:
+def test_of_several_protocols_of_a_name_the_newest_is_taken_and_named(place: Path) -> None:
+    older = titled(place / "runs", "old", ["arithmetic"])["arithmetic"][0].name
     other = fakes_gate.make_stored(place / "runs", place / "old", n=2, temperature=0.5)
-    with pytest.raises(UsageError, match=f"several protocols or checkpoints on arithmetic: .*{other.id}"):
-        find_baseline("board:old", place / "runs")
+    first, second = find_baseline("board:old", place / "runs")
+    assert first.choice is not None
+    assert (first.choice.run, first.choice.others, first.choice.num_protocols, second.choice) == (other.id, (older,), 2, None)
+    _, verdict = gate("new", "--baseline", "board:old", "--tasks", "arithmetic")
+    assert verdict["chosen"] == [first.choice.to_json()]
+    assert f"{other.id}, the newest complete run" in " ".join(call("gate", "new", "--baseline", "board:old").stdout.split())
+
+
+def test_of_two_checkpoints_of_a_name_the_newest_complete_run_is_taken(place: Path) -> None:
+    fakes_gate.make_checkpoint(place / "more" / "old", 0.7)
+    newer = fakes_gate.make_stored(place / "runs", place / "more" / "old", n=4)
+    taken = find_baseline("board:old", place / "runs", ["arithmetic"])[0]
+    assert taken.choice is not None
+    assert (taken.ledger.id, taken.choice.num_checkpoints) == (newer.id, 2)
+
+
+def test_of_two_checkpoints_of_the_candidates_name_none_is_guessed(place: Path) -> None:
+    fakes_gate.make_checkpoint(place / "more" / "new", 0.7)
+    for folder in ("new", "more/new"):
+        fakes_gate.make_stored(place / "runs", place / folder, n=4)
+    os.rename("new", "moved")
+    with pytest.raises(UsageError, match="'new' fits runs of several protocols or checkpoints on arithmetic"):
+        find_candidate("new", find_baseline("board:old", place / "runs", ["arithmetic"]), place / "runs")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +141,9 @@ def test_a_name_of_several_protocols_is_refused_naming_the_runs(place: Path) -> 
         (("new", "--baseline", "board:old", "--tasks", "math500"), "has no run of math500; it has arithmetic, gsm8k"),
         (("new", "--baseline", "board:old", "--tasks", "gsm8"), "did you mean 'gsm8k'"),
         (("nowhere", "--baseline", "board:old"), "unknown run 'nowhere'"),
+        (("new", "--baseline", "board:old", "--tasks", ","), "',' names no task"),
+        (("new", "--baseline", "board:old", "--guard", "score=1"), "the score is what the gate judges"),
+        (("new", "--baseline", "board:old", "--guard", "lop=1"), "'lop' cannot be measured on arithmetic"),
         (("new", "--baseline", "none.json"), "baseline none.json cannot be read"),
         (("new", "--baseline", "board:old", "--margin", "aime24=1"), "given for 'aime24', and the tasks judged are arithmetic, gsm8k"),
         (("new", "--baseline", "board:old", "--margin", "two"), "'two' is no number of points"),

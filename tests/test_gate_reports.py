@@ -7,7 +7,7 @@ import pytest
 from fakes_runs import make_run
 from test_gate import LEVEL_RUN, better, worse
 
-from r1bench.leaderboards import gate, gate_junit, gate_markdown, gate_text
+from r1bench.leaderboards import gate, gate_junit, gate_markdown, gate_rounds, gate_text
 from r1bench.leaderboards.gate import Rules
 from r1bench.leaderboards.gate_ledger import of_run
 from r1bench.leaderboards.tables import display_width
@@ -85,10 +85,36 @@ def test_hostile_names_stay_text_in_every_report():
 
 def test_hostile_names_are_no_markup_in_markdown():
     text = gate_markdown.render(judged("worse", name=HOSTILE))
-    assert not re.search(r"<script|`|\*b\*|@team|\]\(b\)|https://|www\.|_c_", text)
+    assert "`@team`" in text
+    assert not re.search(r"<script|`|\*b\*|@team|\]\(b\)|https://|www\.|_c_", re.sub(r"`[^`\n|]+`", "", text))
     rows = [line for line in text.splitlines() if line.startswith("| arithmetic")]
     assert [line.count("|") for line in rows] == [8] * 5
     assert [line for line in text.splitlines() if line.startswith("#")] == ["## ❌ r1bench gate: FAIL"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("@team", "`@team`"),
+        ("see #1 and GH-2, o/r#3", "see `#1` and `GH-2,` `o/r#3`"),
+        ("a|@b", "`a`&#124;`@b`"),
+        ("`@x`", "&#96;`@x`&#96;"),
+        (":tada: &#64;user", "`:tada:` `&#64;user`"),
+        ("0123456789abcdef \\@x", "`0123456789abcdef` `\\@x`"),
+        ("- list", "`-` list"),
+        ("plain words, 48.8 (n 4): 模型", "plain words, 48.8 (n 4): 模型"),
+    ],
+)
+def test_what_github_would_link_stands_in_a_code_span(text, shown):
+    assert gate_markdown.escape(text) == shown
+
+
+def test_a_gate_that_was_not_judged_says_so_in_every_report():
+    root = ElementTree.fromstring(gate_junit.not_judged(f"no run {HOSTILE}", timestamp="2026-01-01T00:00:00").encode())
+    assert [root.find(".//testcase")[0].tag, root[0].get("errors"), root[0].get("failures")] == ["error", "1", "0"]
+    text = gate_markdown.not_judged(f"no run {HOSTILE}")
+    assert text.startswith("## ⚠️ r1bench gate: NOT JUDGED\n\nno run ")
+    assert "@team" not in re.sub(r"`[^`\n]+`", "", text)
 
 
 def test_markdown_holds_scores_intervals_sizes_verdicts_and_versions():
@@ -103,3 +129,17 @@ def test_a_verdict_without_guards_has_no_table_of_them():
     verdict = judged("better", guards=())
     assert "guard" not in gate_text.render(verdict) + gate_markdown.render(verdict)
     assert len(junit(verdict).findall(".//testcase")) == 1
+
+
+def test_an_adaptive_gate_that_is_over_advises_no_more_samples():
+    run = make_run(LEVEL_RUN, name="new")
+    pair = of_run(run), of_run(make_run(LEVEL_RUN, name="old"))
+    rules = Rules(gate.Rule(2.0, 1.0), guards=())
+    plan = gate_rounds.design(pair[1], rules.rule, alpha=0.05, alpha_below=0.05, is_baseline_fixed=False)
+    last = gate_rounds.look(gate_rounds.Course(plan, (), False), *pair).rounds[0]._replace(stop="below", lower=-0.01, upper=0.02)
+    verdict = gate.judge_tasks([pair], rules, {"arithmetic": gate_rounds.Course(plan, (last,), False)})
+    told = " ".join(gate_text.remarks(verdict.tasks[0], rules))
+    assert verdict.decision == "INSUFFICIENT_EVIDENCE"
+    assert told.startswith("The test is over (n 4): a gain of 3, the asked one and the margin, is ruled out, and one of 1 is not.")
+    assert told.endswith("plans a longer test.")
+    assert (verdict.tasks[0].needs.samples_needed, verdict.tasks[0].needs.tokens_needed) == (None, None)

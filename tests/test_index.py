@@ -130,16 +130,6 @@ def test_a_deleted_index_is_made_again(tmp_path: Path) -> None:
     assert len(shown(tmp_path)) == 2
 
 
-def test_rebuild_forgets_what_only_the_index_says(tmp_path: Path) -> None:
-    store_run(tmp_path)
-    assert len(shown(tmp_path)) == 1
-    change(tmp_path, "INSERT INTO runs SELECT 'ghost', fingerprint, task, name, stage, entry, fault, remarks, checksum FROM runs")
-    with index.as_it_is(tmp_path) as found:
-        assert len(found.entries()) == 2
-    with index.rebuild(tmp_path) as found:
-        assert len(found.entries()) == 1
-
-
 def test_without_refresh_there_must_be_an_index(tmp_path: Path) -> None:
     store_run(tmp_path)
     with pytest.raises(StorageError, match="leave out --no-refresh"):
@@ -178,6 +168,11 @@ def test_a_half_written_last_line_is_named_with_its_bytes_and_the_command(tmp_pa
         ),
         (MANIFEST, lambda text: text[:50], "no manifest of a run"),
         (MANIFEST, lambda text: "[]", "no manifest of a run"),
+        (MANIFEST, lambda text: text.replace('"task_version": "1"', '"task_version": 1'), "no manifest of a run"),
+        (MANIFEST, lambda text: text.replace('"format": 1', '"format": true'), "no manifest of a run"),
+        (SAMPLES, lambda text: text.replace('"num_tokens":12', '"num_tokens":9223372036854775808', 1), f"{SAMPLES}:1 is no sample"),
+        (SAMPLES, lambda text: text.replace('"score":1.0', '"score":0', 1), f"{SAMPLES}:1 is no sample"),
+        (SAMPLES, lambda text: text.replace("p0002", "p0009", 1), "problem 'p0009', which is not in problems.jsonl"),
         (SAMPLES, lambda text: text.replace('"score":1.0', '"score":7', 1), f"{SAMPLES}:1 is no sample"),
         (SAMPLES, lambda text: text + "[1]\n", f"{SAMPLES}:7 is no sample"),
         (SAMPLES, lambda text: text.replace('"languages":{', '"languages":{"zh":"many",', 1), f"{SAMPLES}:1 is no sample"),

@@ -1,6 +1,7 @@
 """Which checkpoint came from which, and what each stage added: pairs, differences, the tree, broken chains."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,11 @@ def test_a_delta_is_json() -> None:
     found = lineage.Delta(a, b, 0.1, 0.0, 0.2, "t", 1, 0, 3, "").to_json()
     assert json.loads(json.dumps(found)) == found
     assert (found["parent_run"], found["run"], found["stage"], found["mean"]) == ("run-base", "run-sft", "sft", 0.1)
+
+
+def test_a_chain_of_1500_checkpoints_is_shown_with_every_name() -> None:
+    first = entry("c0")
+    chain = [replace(first, name=f"c{n}", checkpoint_digest=f"d{n}", parent=f"d{n - 1}" if n else "", run=f"r{n}") for n in range(1500)]
+    lines = lineage.render([], chain).splitlines()
+    assert sum(line.endswith(f"c{n}") for n, line in enumerate(lines[2:1502])) == 1500
+    assert max(map(display_width, lines)) <= 80

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from fakes_folders import store_run
 
 from r1bench.harness.cli import main
-from r1bench.leaderboards import papers
+from r1bench.leaderboards import external, papers
 from r1bench.leaderboards.index_file import NAME
 from r1bench.leaderboards.tables import display_width
 
@@ -89,3 +89,27 @@ def test_an_export_that_cannot_be_is_refused_before_anything_is_computed(runs: P
     done = call(runs, "--export", runs.parent / target)
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
     assert not (runs / NAME).exists()
+
+
+def test_json_rows_have_ranks_and_imported_rows_are_not_hidden_silently(runs: Path) -> None:
+    store_run(runs, [[1, 0]], name="begun", task="gsm8k", samples=[])
+    results = runs.parent / "results_1.json"
+    results.write_text(json.dumps({"results": {"gsm8k": {"acc,none": 0.5}}}))
+    external.import_results(results, runs)
+    done = call(runs, "--json")
+    assert {row["name"]: row["rank"] for row in json.loads(done.stdout)} == {"zero": 1, "base": 2, "other": 1, "begun": None}
+    assert "Note: imported rows not in this list: 1; --published or --lineage" in done.stderr
+    assert "Note" not in call(runs, "--json", "--lineage").stderr
+
+
+def test_a_lost_samples_file_is_said_on_stderr(runs: Path) -> None:
+    (next(runs.glob("*other*")) / "samples.jsonl").unlink()
+    done = call(runs)
+    assert ("incomplete 0/6" in done.stdout, "samples.jsonl is not there; restore it" in done.stderr) == (True, True)
+
+
+def test_no_refresh_refuses_a_broken_index_with_a_cure(runs: Path) -> None:
+    (runs / NAME).write_text("broken")
+    done = call(runs, "--no-refresh")
+    assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "leave out --no-refresh" in done.stderr

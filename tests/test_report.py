@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from r1bench.harness import cli_report
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import main
-from r1bench.harness.errors import ProtocolError, StorageError, UnknownNameError
+from r1bench.harness.errors import ProtocolError, StorageError, UnknownNameError, UsageError
 from r1bench.harness.records import Problem, Run, Sample
 from r1bench.harness.store import open_run, read_run
 from r1bench.leaderboards import compare
@@ -80,7 +80,8 @@ def store_pair(runs: Path) -> tuple[str, str]:
 
 def boot_of(out: Path) -> dict[str, Any]:
     """The boot data as a browser reads them."""
-    return json.loads(re.search(r'id="boot">(.*?)</script>', (out / "index.html").read_text(), re.DOTALL)[1])  # type: ignore[index]
+    boot = json.loads(re.search(r'id="boot">(.*?)</script>', (out / "index.html").read_text(), re.DOTALL)[1])  # type: ignore[index]
+    return {**boot, "runs": dict(boot["runs"])}
 
 
 def data_of(out: Path, key: str) -> Any:
@@ -375,8 +376,9 @@ def test_run_ids_that_collide_get_folders_of_their_own() -> None:
 
 def test_two_folders_whose_names_collide_are_both_shown(tmp_path: Path, assets: Path) -> None:
     first = store_run(tmp_path / "runs", make_run([[0, 1]], name="x"))
-    for name in ("a?b", "a b"):
-        shutil.copytree(first, tmp_path / "runs" / name)
+    for seed, name in enumerate(("a?b", "a b"), 1):
+        other = store_run(tmp_path / "runs", make_run([[0, 1]], name="x", sampling={"seed": seed}))
+        other.rename(other.with_name(name))
     report(tmp_path / "runs", tmp_path / "site", assets)
     facts = boot_of(tmp_path / "site")["runs"]
     assert len({facts[name]["dir"] for name in ("a?b", "a b", first.name)}) == 3
@@ -584,6 +586,69 @@ def test_data_that_were_deleted_by_hand_are_written_again(tmp_path: Path, assets
     assert set(files_of(tmp_path / "site")) == before
 
 
+@pytest.mark.parametrize("kind", ["run", "comparison", "training"])
+def test_data_file_that_was_cut_is_written_again(tmp_path: Path, assets: Path, kind: str) -> None:
+    store_pair(tmp_path / "runs")
+    folder, site = write_training(tmp_path / "trained", 3), tmp_path / "site"
+    report(tmp_path / "runs", site, assets, trainings=(folder,))
+    for path in (site / "data" / kind).rglob("*.js"):
+        before = path.read_text()
+        for damaged in ("", before[:-9]):
+            path.write_text(damaged)
+            report(tmp_path / "runs", site, assets, trainings=(folder,))
+            assert path.read_text() == before, path
+
+
+def test_damaged_skeleton_of_a_run_is_made_again_where_a_new_comparison_needs_it(tmp_path: Path, assets: Path) -> None:
+    store_pair(tmp_path / "runs")
+    report(tmp_path / "runs", tmp_path / "site", assets)
+    for path in (tmp_path / "site" / ".cache" / "run").glob("*.samples.json"):
+        path.write_text(path.read_text()[:40])
+    store_run(tmp_path / "runs", make_run([[1, 1], [0, 0], [1, 1]], name="third"))
+    assert report(tmp_path / "runs", tmp_path / "site", assets).num_comparisons == 3
+
+
+def test_asked_comparison_that_means_nothing_is_refused_before_any_work(tmp_path: Path, assets: Path) -> None:
+    parent, child = store_pair(tmp_path / "runs")
+    other = store_run(tmp_path / "runs", make_run([[0, 1]], name="other", template="other", template_hash="1"))
+    with pytest.raises(ProtocolError, match=f"template.* --runs {tmp_path}/runs"):
+        report(tmp_path / "runs", tmp_path / "site", assets, asked=((parent, other.name),))
+    with pytest.raises(UsageError, match=f"--compare names {parent}, which is not on the page"):
+        report(tmp_path / "runs", tmp_path / "site", assets, asked=((parent, child),), choice=sources.Choice(names="zero"))
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("name", ["data", ".cache", "data/run"])
+def test_link_in_place_of_our_folders_is_refused_and_nothing_removed_behind_it(tmp_path: Path, assets: Path, name: str) -> None:
+    store_pair(tmp_path / "runs")
+    report(tmp_path / "runs", tmp_path / "site", assets)
+    (tmp_path / "site" / name).rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "mine.js").write_text("mine")
+    (tmp_path / "site" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError, match=f"site/{name} is a link to .*; remove the link"):
+        report(tmp_path / "runs", tmp_path / "site", assets)
+    assert (tmp_path / "elsewhere" / "mine.js").exists()
+
+
+def test_page_that_is_a_link_stays_one(tmp_path: Path, assets: Path) -> None:
+    store_pair(tmp_path / "runs")
+    report(tmp_path / "runs", tmp_path / "site", assets)
+    (tmp_path / "site" / "index.html").rename(tmp_path / "page.html")
+    (tmp_path / "site" / "index.html").symlink_to(tmp_path / "page.html")
+    report(tmp_path / "runs", tmp_path / "site", assets, title="again")
+    assert (tmp_path / "site" / "index.html").is_symlink()
+    assert "<title>again" in (tmp_path / "page.html").read_text()
+
+
+def test_comparison_that_is_left_out_says_a_cure_with_the_folder_of_runs(tmp_path: Path) -> None:
+    runs, site, half = tmp_path / "runs", tmp_path / "site", make_run([[1, 1]], name="half")
+    store_run(runs, make_run([[0, 1]], name="whole"))
+    store_run(runs, replace(half, samples=half.samples[:1]))
+    written = compose.write_runs(sources.collect(runs, sources.Choice()), site, compose.Options(workers=1)).sources
+    row = pairs.work_out(pairs.Job(pairs.Pair(written[0], written[1], False, False), site, 0.95, runs))
+    assert f"--runs {runs}" in row["refused"]
+
+
 def test_sample_that_is_nested_too_deeply_is_a_fault_and_no_crash(tmp_path: Path) -> None:
     _, child = store_pair(tmp_path / "runs")
     path = tmp_path / "runs" / child / "samples.jsonl"
@@ -656,6 +721,23 @@ def test_half_lines_and_strange_lines_of_a_training_are_left_out(tmp_path: Path)
     story = rollouts.read(folder, len)
     assert story is not None
     assert story.rows["samples"] == [2, 2]
+
+
+def test_step_that_is_none_is_left_out_and_named(tmp_path: Path, assets: Path) -> None:
+    ending = "".join(f'{{"event": "step", "step": {step}, "reward": 1}}\n' for step in ("1e21", 10**21, -1))
+    folder = write_training(tmp_path / "t", 2, ending=ending)
+    store_pair(tmp_path / "runs")
+    for _ in range(2):  # the second time from memory
+        result = report(tmp_path / "runs", tmp_path / "site", assets, trainings=(folder,))
+        assert [line for line in result.left_out if "3 lines of events.jsonl with a step that is none (1e+21, 1000" in line]
+    assert boot_of(tmp_path / "site")["trainings"][0]["steps"] == 2
+
+
+def test_page_says_which_share_of_a_large_file_of_rollouts_was_read(tmp_path: Path) -> None:
+    folder = write_training(tmp_path / "t", 400)
+    size = (folder / "rollouts.jsonl").stat().st_size
+    assert rollouts.notes(rollouts.read(folder, len)) == rollouts.notes(None) == []
+    assert "are of 25 % of it" in rollouts.notes(rollouts.read(folder, len, most_bytes=size // 4 + 1))[0]
 
 
 def test_step_of_a_resumed_training_counts_as_it_stands_last(tmp_path: Path) -> None:

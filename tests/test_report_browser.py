@@ -13,8 +13,11 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed; pip install -e .[dev]")
 
-from browser_support import HOSTILE, PHRASE, Site, Visit, browser, make_site, visit
+from browser_support import HOSTILE, PHRASE, Site, Visit, browser, make_site, store, visit
+from fakes_runs import make_run
 from playwright.sync_api import Browser, expect
+
+from r1bench.leaderboards.report import compose
 
 pytestmark = pytest.mark.browser
 ROUTES = ("#/", "#/stages", "#/training", "#/compare", "#/run/{zero}", "#/samples/{zero}", "#/sample/{zero}/p0000/0", "#/no-such-view")
@@ -238,6 +241,35 @@ def test_hostile_text_stays_text(chromium: Browser, site: Site) -> None:
             assert seen.page.evaluate("window.hacked") is None
             assert seen.page.locator("main img, main script").count() == 0
             assert HOSTILE in seen.page.locator("main").text_content()  # type: ignore[operator]
+
+
+def test_a_run_folder_of_any_name_opens_and_its_name_hides_nothing(chromium: Browser, site: Site, tmp_path: Path) -> None:
+    run = make_run([[1.0, 0.0]] * 2, name="x\u202eevil\u2028\x1b")
+    name = store(tmp_path / "runs", run)
+    (tmp_path / "runs" / name).rename(tmp_path / "runs" / "__proto__")
+    compose.build(tmp_path / "runs", tmp_path / "site", compose.Options(workers=1))
+    odd = Site(tmp_path / "site", "", "", "")
+    for route in ("#/run/__proto__", "#/samples/__proto__", "#/sample/__proto__/p0000/1"):
+        with visit(chromium, odd.url(route)) as seen:
+            expect(seen.page.locator("main .problem")).to_have_count(0)
+            expect(seen.page.locator("h1")).to_contain_text("p0000" if "sample/" in route else "x\\u202eevil\\u2028\\u001b")
+            shown = seen.page.evaluate("document.title + document.documentElement.innerText + document.querySelector('main').textContent")
+            assert not {"\u202e", "\u2028", "\x1b"} & {*shown}
+        assert seen.said == []
+
+
+@pytest.mark.parametrize("ending", ["", "/p0000", "/p0000/x"])
+def test_an_address_with_too_few_parts_says_what_is_missing(chromium: Browser, site: Site, ending: str) -> None:
+    with visit(chromium, site.url(f"#/sample/{site.zero}{ending}")) as seen:
+        expect(seen.page.locator("main .problem")).to_contain_text("names no sample: behind the run it needs a problem and the number")
+
+
+def test_a_training_of_which_a_part_was_read_says_so(chromium: Browser, site: Site, tmp_path: Path) -> None:
+    shutil.copytree(site.folder, tmp_path / "site")
+    path = next((tmp_path / "site" / "data" / "training").glob("*.js"))
+    path.write_text(path.read_text().replace('"notes":[]', '"notes":["Read are 25 % of it"]'))
+    with visit(chromium, Site(tmp_path / "site", "", "", "").url("#/training")) as seen:
+        expect(seen.page.locator("main")).to_contain_text("Read are 25 % of it")
 
 
 def test_a_comparison_leads_to_the_samples_of_both_sides(board: Visit) -> None:

@@ -33,7 +33,7 @@ def replaced(path: str, value: object) -> dict:
     return changed
 
 
-@given(st.text(), st.integers(0, 9), st.booleans(), st.dictionaries(st.text(max_size=3), st.floats(allow_nan=False, allow_infinity=False)))
+@given(st.text(), st.integers(0, 9), st.booleans(), st.dictionaries(st.text(max_size=3), st.floats(-1e15, 1e15)))
 def test_the_short_way_gives_what_the_constructors_give(text: str, index: int, ok: bool, behaviour: dict[str, float]) -> None:
     sample = make_sample("p", index, 1, text=text, format_ok=ok, behaviour=behaviour)
     line = canonical_json(sample.to_json()).encode("utf-8", "surrogatepass") + b"\n"
@@ -49,15 +49,24 @@ def test_a_line_of_an_older_folder_has_the_defaults() -> None:
 WRONG = [
     ("index", -1),
     ("index", True),
+    ("index", 10**9),
     ("problem_id", 7),
     ("completion.text", None),
     ("completion.num_tokens", "12"),
     ("completion.num_tokens", 1.5),
     ("completion.num_prompt_tokens", None),
+    ("completion.num_tokens", 2**63),
+    ("completion.num_prompt_tokens", 10**400),
+    ("completion.num_prompt_tokens", -1),
     ("completion.seconds", "1"),
+    ("completion.seconds", -0.5),
+    ("completion.seconds", 1e26),
+    ("completion.seconds", 10**400),
     ("completion.prefill", 3),
     ("completion.finish_reason", "bored"),
     ("reasoning_tokens", [8]),
+    ("reasoning_tokens", -8),
+    ("reasoning_tokens", 2**63),
     ("grade.score", 1.5),
     ("grade.score", float("nan")),
     ("grade.score", float("inf")),
@@ -71,10 +80,13 @@ WRONG = [
     ("thinking_state", "deep"),
     ("languages", {"en": "many"}),
     ("languages", {"en": -1}),
+    ("languages", {"en": 10**30}),
     ("languages", ["en"]),
     ("behaviour", {"loop": "often"}),
     ("behaviour", {"loop": float("nan")}),
     ("behaviour", {"loop": None}),
+    ("behaviour", {"loop": 1e308}),
+    ("behaviour", {"loop": -(10**400)}),
     ("unheard_of", 1),
 ]
 
@@ -87,6 +99,21 @@ def test_a_value_that_a_field_cannot_have_is_refused_by_both_ways(path: str, val
         del changed["published"]
     with pytest.raises(FAULTS):
         parse_line(line_of(changed))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "score", "is_possible"),
+    [("correct", 0.0, False), ("correct", 0.9, True), ("wrong", 1.0, False), ("wrong", 0.9, True), ("wrong", 0, True)]
+    + [(outcome, score, score == 0) for outcome in ("unparsed", "truncated", "failed") for score in (0, 0.5, 1)],
+)
+def test_outcome_and_score_must_not_contradict_each_other(outcome: str, score: float, is_possible: bool) -> None:
+    changed = replaced("grade.score", score)
+    changed["grade"]["outcome"] = outcome
+    if is_possible:
+        assert parse_line(line_of(changed)).grade.score == score
+    else:
+        with pytest.raises(ValueError, match="cannot have"):
+            parse_line(line_of(changed))
 
 
 @pytest.mark.parametrize("line", [b"[" * 100_000 + b"\n", b"\xff\xfe\n", b"\n", b"null\n", b"{}\n", line_of(FULL)[:-1] * 2 + b"\n"])
@@ -142,6 +169,65 @@ def test_a_run_that_is_just_being_begun_is_no_fault(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_listed_has_no_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert run_folders(tmp_path / "file") == run_folders(tmp_path / "none") == not_runs(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("task", ""),
+        ("rounds", [10**400]),
+        ("rounds", [True]),
+        ("num_problems", 10**30),
+        ("batch_size", -1),
+        ("format", True),
+        ("format", 1.0),
+    ]
+    + [("environment", {"device": None}), ("sampling", {"temperature": 10**400}), ("sampling", {"seed": 2**70})]
+    + [(name, value) for name in ("task_version", "grader_version", "checkpoint_digest", "parent", "command") for value in (1, None)],
+)
+def test_a_manifest_with_a_value_that_a_field_cannot_have_is_refused(tmp_path: Path, field: str, value: object) -> None:
+    path = store_run(tmp_path) / MANIFEST
+    held = json.loads(path.read_text())
+    held[field] = {**held[field], **value} if isinstance(value, dict) else value
+    path.write_text(json.dumps(held))
+    with pytest.raises(StorageError, match=r"manifest\.json is"):
+        read_manifest(path.parent)
+
+
+@pytest.mark.parametrize(("field", "value"), [("id", 7), ("prompt", None), ("gold", [1]), ("metadata", []), ("language", 3)])
+def test_a_problem_with_a_value_that_a_field_cannot_have_is_named_by_its_line(tmp_path: Path, field: str, value: object) -> None:
+    path = store_run(tmp_path) / "problems.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], json.dumps({**json.loads(lines[1]), field: value}), lines[2]]))
+    with pytest.raises(StorageError, match=r"problems\.jsonl:2 cannot be read"):
+        read_run(path.parent)
+
+
+def test_a_sample_of_an_unknown_problem_is_named(tmp_path: Path) -> None:
+    folder = store_run(tmp_path)
+    with (folder / SAMPLES).open("ab") as file:
+        file.write(line_of(make_sample("elsewhere", 0, 1).to_json()))
+    with pytest.raises(StorageError, match="a sample of problem 'elsewhere', which is not in problems"):
+        read_run(folder)
+
+
+def test_of_two_lines_of_one_sample_the_last_counts_and_a_difference_is_remarked(tmp_path: Path) -> None:
+    folder = store_run(tmp_path, [[1, 0]])
+    path = folder / SAMPLES
+    first = path.read_bytes().splitlines(keepends=True)[0]
+    path.write_bytes(path.read_bytes() + first)
+    assert read_run(folder).remarks == ()
+    path.write_bytes(path.read_bytes() + line_of(make_sample("p0000", 0, 0).to_json()))
+    run = read_run(folder)
+    assert [sample.grade.score for sample in run.samples] == [0, 0]
+    assert "has 1 sample in lines that differ: the last counts" in run.remarks[0]
+
+
+def test_lost_samples_are_remarked_with_the_command(tmp_path: Path) -> None:
+    folder = store_run(tmp_path, command="r1bench eval tiny-base")
+    (folder / SAMPLES).unlink()
+    run = read_run(folder)
+    assert (run.samples, run.remarks[0].endswith("draw the samples again: r1bench eval tiny-base")) == ((), True)
 
 
 WRITER = """

@@ -1,5 +1,6 @@
 """What the commands print on a terminal and elsewhere: colour, and nothing that steers it."""
 
+import json
 import os
 import pty
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 from fakes_folders import store_run
 
-from r1bench.harness.options import coloured
+from r1bench.harness.doctor import Finding, render
+from r1bench.harness.options import coloured, show
 
 GATE = ("gate", "better", "--baseline", "base", "--no-guards")
 
@@ -61,3 +63,22 @@ def test_only_the_words_of_a_verdict_are_coloured(monkeypatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert coloured("a PASS in the middle\nPASSENGER\nB is betterment") == "a PASS in the middle\nPASSENGER\nB is betterment"
     assert coloured("task  x  FAIL").endswith("\x1b[31m\x1b[1mFAIL\x1b[0m")
+
+
+HOSTILE = '\x1b[2J \x9b \u202e \u2066 \u200b \ufeff \ud800 \x7f \u2028 \U000e0041 é 漢 \n " \\'
+
+
+def test_json_escapes_what_steers_a_terminal_and_says_the_same(capsys) -> None:
+    show(True, [{HOSTILE: HOSTILE}], "")
+    text = capsys.readouterr().out
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert json.loads(text) == [{HOSTILE: HOSTILE}]
+    assert "é 漢" in text
+
+
+def test_the_machine_is_described_in_80_columns() -> None:
+    long = Finding("sandbox", "bubblewrap", False, "is not there " * 20, "install it " * 20)
+    lines = render([long, Finding("disk", "/runs", True, "2 GiB free", "")]).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines).split().count("install") == 20
+    assert lines[-1] == "ok  disk     /runs          2 GiB free"

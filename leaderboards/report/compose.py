@@ -77,11 +77,13 @@ def build(runs: Path, out: Path, options: Options, *, assets: Path = page.ASSETS
         ProtocolError: two runs of `options.asked` must not be compared.
     """
     started = time.monotonic()
+    output.check_ours(out)
+    found = sources.collect(runs, options.choice, num_workers=options.workers)
+    pairs.check_asked(options.asked, {row.entry.run: row.folder for row in found.rows})
     with output.open_site(out):
-        found = sources.collect(runs, options.choice, num_workers=options.workers)
         written = write_runs(found, out, options)
         left_out = [*found.left_out, *written.left_out]
-        rows, stages = compare_runs(written.sources, found, out, options, left_out)
+        rows, stages = compare_runs(written.sources, found, runs, out, options, left_out)
         trainings = write_trainings(written.sources, runs, out, options, left_out)
         boot = {
             "version": __version__,
@@ -95,11 +97,11 @@ def build(runs: Path, out: Path, options: Options, *, assets: Path = page.ASSETS
             "stages": stages,
             "trainings": trainings,
             "comparisons": rows,
-            "runs": {source.entry.run: written.facts[source.entry.run] for source in written.sources},
+            "runs": [[source.entry.run, written.facts[source.entry.run]] for source in written.sources],
         }
         if not written.sources:
             boot["empty_reason"] = sources.why_empty(runs, options.choice)
-        size = output.write(out / output.PAGE, page.render(boot, options.title, assets))
+        size = output.write_page(out, page.render(boot, options.title, assets))
         removed = clean(out, [source.directory for source in written.sources], rows, trainings)
     num_samples = sum(facts["num_samples"] for facts in written.facts.values())
     counts = len(written.sources), written.num_written, num_samples, len(rows), len(trainings), left_out
@@ -152,11 +154,11 @@ def worked_through(label: str, function: Callable[[Given], Made], jobs: Sequence
 
 
 def compare_runs(
-    chosen: list[Source], found: sources.Sources, out: Path, options: Options, left_out: list[str]
+    chosen: list[Source], found: sources.Sources, runs: Path, out: Path, options: Options, left_out: list[str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The comparisons of the page and the stage table. An asked one that means nothing is an error, any other is left out and named."""
     selected = pairs.choose(chosen, found.lineage, options.asked)
-    jobs = [pairs.Job(pair, out, options.level) for pair in selected]
+    jobs = [pairs.Job(pair, out, options.level, runs) for pair in selected]
     done = {row["id"]: row for row in worked_through("comparisons", pairs.work_out, jobs, options.workers)}
     rows, stages = [], []
     for pair in selected:
@@ -179,7 +181,9 @@ def write_trainings(chosen: list[Source], runs: Path, out: Path, options: Option
     described = []
     for found in training.find(options.trainings, checkpoints, runs.parent):
         try:
-            described.append(write_training(found, out, options.count))
+            told = write_training(found, out, options.count)
+            left_out += [f"training {found.folder}: {fault}" for fault in told.pop("faults")]
+            described.append(told)
         except OSError as error:
             left_out.append(f"training {found.folder}: {error.strerror or error}")
     return described
@@ -190,14 +194,14 @@ def write_training(found: training.Found, out: Path, count: Callable[[str], int]
     name = f"training/{found.id}"
     mark = f"{output.code_digest()}:{count is not None}:{rollouts.state(found.folder)}"
     held = output.remembered(out, name, mark)
-    if held is None or output.missing(out, "training", [f"{found.id}.js"]):
+    if held is None:
         output.forget(out, name)
         curves = training.read(found.folder)
         story = rollouts.read(found.folder, count) if count else None
         value = {"columns": curves.columns, "rows_of": curves.rows_of, "reflection": story.rows if story else None}
-        output.write_data(out, name, value | {"rollouts_read": story.share if story else None, "notes": []})
-        held = training.describe(found, curves)
-        output.remember(out, name, mark, held)
+        size = output.write_data(out, name, value | {"notes": rollouts.notes(story)})
+        held = training.describe(found, curves) | {"faults": curves.faults}
+        output.remember(out, name, mark, held, {f"{output.DATA}/{name}.js": size})
     return held | {"runs": list(found.runs)}
 
 

@@ -12,7 +12,7 @@ Every file is written beside its place and then moved there: `kill -9` leaves wh
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -20,10 +20,11 @@ from typing import Any
 
 from r1bench.harness import __version__
 from r1bench.harness.errors import StorageError
-from r1bench.harness.store import LOCK, only_writer, refusals
+from r1bench.harness.store import LOCK, only_writer, refusals, write_whole
 from r1bench.leaderboards.report import escape
 
 MARKER, PAGE, DATA, CACHE = ".r1bench-report", "index.html", "data", ".cache"
+KINDS = ("run", "comparison", "training")
 MARKER_TEXT = "This folder is written by r1bench report, which replaces index.html and data/ in it.\n"
 
 
@@ -51,6 +52,14 @@ def check_ours(folder: Path) -> None:
         )
 
 
+def check_no_links(folder: Path) -> None:
+    """Raise StorageError where our folders in it lead elsewhere: what is cleaned there would be somebody else's."""
+    for name in (DATA, CACHE):
+        for path in (folder / name, *(folder / name / kind for kind in KINDS)):
+            if path.is_symlink():
+                raise StorageError(f"{path} is a link to {os.readlink(path)}, and data are written and removed there; remove the link")
+
+
 @contextmanager
 def open_site(folder: Path) -> Iterator[None]:
     """Hold a report's folder for this process alone.
@@ -61,6 +70,7 @@ def open_site(folder: Path) -> Iterator[None]:
     check_ours(folder)
     with only_writer(folder, f"report {folder}"):
         check_ours(folder)
+        check_no_links(folder)
         with refusals(folder):
             write(folder / MARKER, MARKER_TEXT)
             for path in folder.iterdir():
@@ -85,28 +95,34 @@ def write(path: Path, text: str) -> int:
     return len(content)
 
 
+def write_page(folder: Path, text: str) -> int:
+    """Replace the page, or what it is a link to; returns its bytes."""
+    with refusals(folder):
+        write_whole(folder / PAGE, text.encode("utf-8", "replace").decode("utf-8"))
+    return len(text.encode("utf-8", "replace"))
+
+
 def write_data(folder: Path, key: str, value: Any) -> int:
     """Write one data file; returns its bytes."""
     return write(folder / DATA / f"{key}.js", escape.data_file(key, value))
 
 
 def remembered(folder: Path, name: str, fingerprint: str) -> Any:
-    """What was computed from the very same input before; None where there is nothing, or nothing that can be read."""
+    """What was computed from the very same input before; None where there is nothing, or nothing that can be read.
+
+    None as well where a file that was written then is gone or of another size: it is made again.
+    """
     try:
         held = json.loads((folder / CACHE / f"{name}.json").read_text(encoding="utf-8"))
-        return held["value"] if held["fingerprint"] == fingerprint else None
+        is_whole = all((folder / path).stat().st_size == size for path, size in held["files"].items())
+        return held["value"] if held["fingerprint"] == fingerprint and is_whole else None
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return None
 
 
-def missing(folder: Path, prefix: str, names: Collection[str]) -> bool:
-    """Whether a data file that was written before is not there any more."""
-    return any(not (folder / DATA / prefix / name).is_file() for name in names)
-
-
-def remember(folder: Path, name: str, fingerprint: str, value: Any) -> None:
-    """Keep what was computed, once its data files are all there."""
-    write(folder / CACHE / f"{name}.json", json.dumps({"fingerprint": fingerprint, "value": value}))
+def remember(folder: Path, name: str, fingerprint: str, value: Any, files: Mapping[str, int]) -> None:
+    """Keep what was computed, once its files are all there. `files`: path in the folder -> bytes."""
+    write(folder / CACHE / f"{name}.json", json.dumps({"fingerprint": fingerprint, "value": value, "files": files}))
 
 
 def forget(folder: Path, name: str) -> None:

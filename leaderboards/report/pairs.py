@@ -8,17 +8,19 @@ statistics (leaderboards/compare.py).
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from r1bench.harness.errors import ProtocolError
+from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.records import Run
 from r1bench.harness.statistics.multiplicity import holm
+from r1bench.harness.store import read_run
 from r1bench.leaderboards import compare
 from r1bench.leaderboards.board import Entry
+from r1bench.leaderboards.compare_protocol import check_comparable, place_of
 from r1bench.leaderboards.indexing import code_digest
 from r1bench.leaderboards.report import escape, output, skeleton
 
@@ -57,6 +59,8 @@ class Job(NamedTuple):
     pair: Pair
     site: Path
     level: float
+    runs: Path | None = None
+    """The folder that the runs lie in, for the commands that messages give."""
 
 
 def choose(sources: Sequence[Source], lineage: Iterable[tuple[str, str]], asked: Iterable[tuple[str, str]] = ()) -> list[Pair]:
@@ -74,6 +78,21 @@ def choose(sources: Sequence[Source], lineage: Iterable[tuple[str, str]], asked:
     return [Pair(by_id[a], by_id[b], (a, b) in stages, (a, b) in given) for a, b in wanted]
 
 
+def check_asked(asked: Iterable[tuple[str, str]], folders: Mapping[str, Path]) -> None:
+    """Refuse, before any work, a comparison that was asked for and would mean nothing. `folders`: run on the page -> its folder.
+
+    Raises:
+        UsageError: one of the two is not on the page.
+        ProtocolError: as `r1bench compare` has it.
+    """
+    for pair in asked:
+        if missing := [run for run in pair if run not in folders]:
+            raise UsageError(f"--compare names {missing[0]}, which is not on the page; choose --task and --name so that it is")
+        places = place_of(folders[pair[0]]), place_of(folders[pair[1]])
+        runs = [read_run(folders[run], keep_texts=False) for run in pair]
+        check_comparable(runs[0], runs[1], places=places)
+
+
 def _group(source: Source) -> tuple[str, str, str]:
     return source.entry.task, source.entry.task_version, source.entry.protocol
 
@@ -88,23 +107,23 @@ def _within(members: list[Source]) -> list[tuple[Source, Source]]:
 
 def work_out(job: Job) -> dict[str, Any]:
     """A row of the page, its problems written as a data file; {'id', 'refused': sentence} where the two must not be compared."""
-    pair, site_folder, level = job
+    pair, site_folder, level, place = job
     name = f"comparison/{pair.id}"
-    mark = ":".join((code_digest(), pair.a.fingerprint, pair.b.fingerprint, str(level)))
+    mark = ":".join((code_digest(), pair.a.fingerprint, pair.b.fingerprint, str(level), str(place)))
     held = output.remembered(site_folder, name, mark)
-    if held is None or output.missing(site_folder, "comparison", [f"{pair.id}.js"]):
+    if held is None:
         output.forget(site_folder, name)
         runs = [_read(site_folder, source.directory, source.fingerprint) for source in (pair.a, pair.b)]
         try:
-            found = compare.compare(*runs, level=level, entry_a=pair.a.entry, entry_b=pair.b.entry)
+            found = compare.compare(*runs, level=level, entry_a=pair.a.entry, entry_b=pair.b.entry, places=(place, place))
         except ProtocolError as error:
             return {"id": pair.id, "refused": str(error)}
         measures = [measure(each) for each in found.measures.values() if each.mean is not None]
         problems = [{"id": each.id, "a": each.mean_a, "b": each.mean_b, "n_a": each.n_a, "n_b": each.n_b} for each in found.problems]
         value = escape.rounded({"problems": problems[::-1], "measures": measures, "notes": list(found.notes)})
-        output.write_data(site_folder, name, value)
+        size = output.write_data(site_folder, name, value)
         held = {"row": _row(found), "measures": value["measures"]}
-        output.remember(site_folder, name, mark, held)
+        output.remember(site_folder, name, mark, held, {f"{output.DATA}/{name}.js": size})
     return {"id": pair.id, "asked": pair.is_asked, **held["row"], "measures": held["measures"]}
 
 

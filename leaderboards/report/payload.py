@@ -78,8 +78,8 @@ def write_run(job: Job) -> Written:
     try:
         mark = fingerprint(job.folder, job.limits)  # before reading: what is written meanwhile is read the next time
         held = output.remembered(job.site, name, mark)
-        if held is not None and not output.missing(job.site, name, held["files"]):
-            return Written(held["facts"], 0, mark)
+        if held is not None:
+            return Written(held, 0, mark)
         run, problems = store.read_run(job.folder), store.read_problems(job.folder)
     except R1benchError as error:
         return Written({}, 0, "", str(error))
@@ -87,8 +87,9 @@ def write_run(job: Job) -> Written:
     files = Files(job.site, name)
     facts = _write(files, run, problems, job.limits) | {"dir": job.directory}
     files.drop_others()
-    skeleton.write(job.site, job.directory, run)
-    output.remember(job.site, name, mark, {"facts": facts, "files": sorted(files.names - {ENTRY})})
+    kept = skeleton.path_of(Path(), job.directory)
+    sizes = {**files.sizes, str(kept): skeleton.write(job.site, job.directory, run)}
+    output.remember(job.site, name, mark, facts, sizes)
     return Written(facts, files.size, mark)
 
 
@@ -98,11 +99,16 @@ class Files:
     def __init__(self, folder: Path, prefix: str) -> None:
         self.folder, self.prefix = folder, prefix
         self.names: set[str] = {ENTRY}
-        self.size = 0
+        self.sizes: dict[str, int] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that were written."""
+        return sum(self.sizes.values())
 
     def write(self, name: str, value: Any) -> None:
         """Write one of them."""
-        self.size += output.write_data(self.folder, f"{self.prefix}/{name}", value)
+        self.sizes[f"{output.DATA}/{self.prefix}/{name}.js"] = output.write_data(self.folder, f"{self.prefix}/{name}", value)
         self.names.add(f"{name}.js")
 
     def drop_others(self) -> None:

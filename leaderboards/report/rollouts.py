@@ -55,11 +55,18 @@ def read(folder: Path, count: Count, most_bytes: int = MOST_BYTES) -> Story | No
     size, steps = path.stat().st_size, dict[int, Step]()
     for line in stretches(path, size, most_bytes):
         row = training.parsed(line)
-        if row and isinstance(row.get("text"), str) and type(row.get("step")) is int:
+        if row and isinstance(row.get("text"), str) and training.is_step(row.get("step")):
             steps.setdefault(row["step"], Step()).add(row, count)
     if not steps:
         return None
     return Story(table(sorted(steps.items())), min(1.0, most_bytes / size))
+
+
+def notes(story: Story | None) -> list[str]:
+    """What the page must say of these figures."""
+    if story is None or story.share >= 1:
+        return []
+    return [f"Reflection words and what else comes from {ROLLOUTS} are of {100 * story.share:.2g} % of it, evenly spread over the file."]
 
 
 def stretches(path: Path, size: int, most_bytes: int) -> Iterator[bytes]:

@@ -28,8 +28,8 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def write(site_folder: Path, directory: str, run: Run) -> None:
-    """Keep a run, a row of seven values for each sample."""
+def write(site_folder: Path, directory: str, run: Run) -> int:
+    """Keep a run, a row of seven values for each sample; returns its bytes."""
     rows: dict[str, list[list[Any]]] = {}
     for sample in run.samples:
         grade, done = sample.grade, sample.completion
@@ -37,7 +37,7 @@ def write(site_folder: Path, directory: str, run: Run) -> None:
         row = [sample.index, grade.score, grade.outcome, int(sample.format_ok), done.num_tokens, sample.reasoning_tokens]
         rows.setdefault(sample.problem_id, []).append([*row, words, digest(done.text)])
     held = {"id": run.id, "manifest": run.manifest.to_json(), "noise": run.noise.to_json() if run.noise else None, "samples": rows}
-    output.write(path_of(site_folder, directory), json.dumps(held, separators=(",", ":")))
+    return output.write(path_of(site_folder, directory), json.dumps(held, separators=(",", ":")))
 
 
 def read(site_folder: Path, directory: str) -> Run:

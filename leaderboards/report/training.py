@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from r1bench.harness.errors import StorageError
 from r1bench.leaderboards.report import escape
@@ -21,6 +21,7 @@ from r1bench.leaderboards.report import escape
 EVENTS, JOB, STEPS = "events.jsonl", "job.json", "checkpoints"
 MOST_STEPS = 2_000
 MOST_CURVES = 60
+LAST_STEP = 1_000_000_000
 LONGEST_LINE = 1_000_000
 FIRST = ("reward", "rewards/", "length", "truncated", "target_language_share", "kl", "loss", "grad_norm")
 """The order in which curves are offered; others follow in the order of the file."""
@@ -40,6 +41,8 @@ class Curves(NamedTuple):
     columns: dict[str, list[float | int | None]]
     rows_of: int
     """Steps before thinning."""
+    faults: list[str]
+    """Lines that were left out, in words."""
 
 
 def find(given: Iterable[Path], runs: Iterable[tuple[str, str]], beside: Path = Path()) -> list[Found]:
@@ -100,9 +103,14 @@ def describe(found: Found, curves: Curves) -> dict[str, Any]:
 def read(folder: Path) -> Curves:
     """Every step's figures; a step that stands there twice (a resumed training) counts as it stands last."""
     steps: dict[int, dict[str, float]] = {}
+    strange: list[str] = []
     for event in lines(folder / EVENTS):
         step = event.get("step")
-        if event.get("event") == "step" and type(step) is int and step >= 0:
+        if event.get("event") != "step":
+            continue
+        if not is_step(step):
+            strange.append(repr(step)[:20])
+        else:
             steps[step] = {str(name)[:80]: value for name, value in event.items() if name != "step" and is_number(value)}
     names = ordered({name: None for figures in steps.values() for name in figures})[:MOST_CURVES]
     rows = sorted(steps.items())
@@ -110,7 +118,14 @@ def read(folder: Path) -> Curves:
     columns: dict[str, list[float | int | None]] = {"step": [rows[row][0] for row in kept]}
     for name in names:
         columns[name] = [escape.rounded(rows[row][1].get(name)) for row in kept]
-    return Curves(columns, len(rows))
+    named = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
+    faults = [f"{len(strange)} line{'s' * (len(strange) > 1)} of {EVENTS} with a step that is none ({named})"] if strange else []
+    return Curves(columns, len(rows), faults)
+
+
+def is_step(value: Any) -> TypeGuard[int]:
+    """Whether a value of a line is the number of a step."""
+    return type(value) is int and 0 <= value <= LAST_STEP
 
 
 def is_number(value: Any) -> bool:

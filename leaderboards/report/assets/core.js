@@ -7,11 +7,16 @@
 
   r1bench.views = {}; // name -> {title, render(route)}, filled by the files of the views
   r1bench.boot = JSON.parse(document.getElementById("boot").textContent);
+  r1bench.boot.runs = new Map(r1bench.boot.runs); // a run's folder may have any name, that of a property of objects too
+
+  // every text and every description passes here: what hides or reorders letters is shown as an escape
+  const READ = ["title", "aria-label", "placeholder", "alt"];
+  const shown = (text) => r1bench.words.escapeHidden(text);
 
   function append(parent, children) {
     for (const child of children.flat(Infinity)) {
       if (child === null || child === undefined || child === false || child === "") continue;
-      parent.append(child instanceof Node ? child : document.createTextNode(String(child)));
+      parent.append(child instanceof Node ? child : document.createTextNode(shown(child)));
     }
     return parent;
   }
@@ -21,7 +26,7 @@
       if (value === null || value === undefined || value === false) continue;
       if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
       else if (name === "checked" || name === "value") element[name] = value;
-      else element.setAttribute(name, value === true ? "" : String(value));
+      else element.setAttribute(name, value === true ? "" : READ.includes(name) ? shown(value) : String(value));
     }
     return element;
   }

@@ -54,7 +54,8 @@
     const route = (current = parse(window.location.hash));
     const view = Object.hasOwn(views, route.view) ? views[route.view] : null;
     drawTabs();
-    document.title = [view && view.title, ...route.parts.slice(0, 1), boot.title].filter(Boolean).join(" · ");
+    const titles = [view && view.title, ...route.parts.slice(0, 1), boot.title].filter(Boolean);
+    document.title = r1bench.words.escapeHidden(titles.join(" · "));
     main.setAttribute("aria-busy", "true");
     if (!isFirst) main.focus({ preventScroll: true });
     try {

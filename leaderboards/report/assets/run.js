@@ -163,8 +163,8 @@
         el("h1", {}, "Run"),
         r1bench.problem(`There is no run '${route.parts[0] || ""}' in this report. `, r1bench.link("To the board", "")),
       );
-    if (boot.runs[entry.run]) {
-      const { entry: whole, manifest, noise } = await r1bench.kept(`run/${boot.runs[entry.run].dir}/entry`);
+    if (boot.runs.has(entry.run)) {
+      const { entry: whole, manifest, noise } = await r1bench.kept(`run/${boot.runs.get(entry.run).dir}/entry`);
       if (!r1bench.isCurrent(route)) return;
       entry = { ...entry, ...whole, command: manifest.command, noise };
     }

@@ -23,7 +23,7 @@
   class RunData {
     constructor(id) {
       this.id = id;
-      this.info = r1bench.boot.runs[id];
+      this.info = r1bench.boot.runs.get(id);
       this.indexSize = this.info.index_shard_size || 20000;
       this.indexes = new Map();
       this.problemNames = new Map();
@@ -128,7 +128,7 @@
   }
 
   const kept = new Map();
-  r1bench.hasSamples = (id) => Object.hasOwn(r1bench.boot.runs, id) && r1bench.boot.runs[id].num_samples > 0;
+  r1bench.hasSamples = (id) => (r1bench.boot.runs.get(id)?.num_samples || 0) > 0;
   // the data of a run, or null where the report has no samples of it; the last run stays in memory
   r1bench.runData = function (id) {
     if (!r1bench.hasSamples(id)) return null;

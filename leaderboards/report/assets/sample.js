@@ -230,6 +230,15 @@
         el("h1", {}, "Sample"),
         r1bench.problem(`The samples of run '${id || ""}' are not in this report. `, r1bench.link("To the board", "")),
       );
+    if (!problem || !/^\d{1,9}$/.test(index || ""))
+      return void fill(
+        main,
+        el("h1", {}, "Sample"),
+        r1bench.problem(
+          "This address names no sample: behind the run it needs a problem and the number of the sample, #/sample/RUN/PROBLEM/0. ",
+          r1bench.link("Samples of this run", "samples", [id]),
+        ),
+      );
     const hint = route.query.get("at");
     const ordinal = await run.findSample(problem, Number(index), hint === null ? null : Number(hint));
     if (!r1bench.isCurrent(route)) return;
