@@ -9,7 +9,8 @@ The formulas are those of r1bench.harness.statistics.evidence. Left out: decisio
 import math
 from typing import NamedTuple
 
-from r1bench.harness.statistics.evidence import Questions, Tally, can_fix_questions, evidence
+from r1bench.harness.statistics.evidence import Evidence, Questions, Side, Tally, bound, can_fix_questions, evidence, tail_p
+from r1bench.harness.statistics.restricted import Restricted
 from r1bench.leaderboards.gate_ledger import Ledger, is_same_evaluation
 
 IDENTICAL = "identical"
@@ -20,7 +21,7 @@ class Estimate(NamedTuple):
 
     mean: float
     error: float
-    """Standard error behind the bounds; 0 for identical evaluations only."""
+    """Standard error at the estimate; 0 for identical evaluations only."""
     degrees: float
     """Of freedom behind the error; 0 where nothing can be concluded."""
     method: str
@@ -29,40 +30,39 @@ class Estimate(NamedTuple):
     """The standard error before the noise floor was looked at."""
     floor: float = 0.0
     """The backend's own noise: the error is never below it."""
+    restricted: Restricted | None = None
+    """How the error depends on the true difference; None where it is taken not to. Bounds and p values follow it."""
 
     def without_floor(self) -> "Estimate":
         """The same as if the backend answered the same thing each time."""
-        return self._replace(error=self.sampling_error, floor=0.0)
+        restricted = self.restricted and self.restricted._replace(floor=0.0)
+        return self._replace(error=self.sampling_error, floor=0.0, restricted=restricted)
+
+    @property
+    def evidence(self) -> Evidence:
+        """As the statistics take it."""
+        return Evidence(self.mean, self.error, self.degrees, self.restricted)
 
     def lower(self, alpha: float) -> float:
         """The one-sided 1 - alpha bound from below."""
-        return self.mean - self._reach(alpha)
+        return self.mean if self.method == IDENTICAL else bound(self.evidence, alpha, side="above")
 
     def upper(self, alpha: float) -> float:
         """The one-sided 1 - alpha bound from above."""
-        return self.mean + self._reach(alpha)
+        return self.mean if self.method == IDENTICAL else bound(self.evidence, alpha, side="below")
 
     def p_below(self, threshold: float) -> float:
         """p value of the claim that the true difference is below a threshold."""
-        return self._p(threshold - self.mean)
+        return self._p(threshold, "below")
 
     def p_above(self, threshold: float) -> float:
         """p value of the claim that the true difference is above a threshold."""
-        return self._p(self.mean - threshold)
+        return self._p(threshold, "above")
 
-    def _reach(self, alpha: float) -> float:
-        from r1bench.harness.statistics.student import t_quantile
-
+    def _p(self, threshold: float, side: Side) -> float:
         if self.method == IDENTICAL:
-            return 0.0
-        return float(t_quantile(1 - alpha, self.degrees)) * self.error if self.degrees else math.inf
-
-    def _p(self, distance: float) -> float:
-        from r1bench.harness.statistics.student import upper_tail
-
-        if self.method == IDENTICAL:
-            return 0.0 if distance > 0 else 1.0
-        return upper_tail(distance / self.error, self.degrees) if self.degrees else 1.0
+            return 0.0 if (self.mean > threshold if side == "above" else self.mean < threshold) else 1.0
+        return float(tail_p(self.evidence, threshold, side=side))
 
 
 def tally(ledger: Ledger, measure: str, *, scale: float = 1.0) -> Tally:
@@ -85,9 +85,10 @@ def estimate(
     Evaluations that hold the very same samples of one checkpoint differ by exactly 0.
     """
     a, b = tally(baseline, measure, scale=scale), tally(candidate, measure)
-    mean, error, degrees = (float(value) for value in evidence(a, b, questions=questions, noise_error=floor))
+    found = evidence(a, b, questions=questions, noise_error=floor)
+    mean, error, degrees = (float(value) for value in found[:3])
     if is_same_evaluation(candidate, baseline):
         return Estimate(mean, 0.0, math.inf, IDENTICAL, 0.0)
     sampling_error = float(evidence(a, b, questions=questions).error)
     method = "within" if questions == "fixed" and can_fix_questions(a, b) else "between"
-    return Estimate(mean, error, degrees, method, sampling_error, floor)
+    return Estimate(mean, error, degrees, method, sampling_error, floor, found.restricted)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.statistics.sequential import Design, Look, Standing, Stop, standing
+from r1bench.harness.statistics.sequential import Design, Look, Standing, Stop, look_at, standing
 from r1bench.leaderboards.gate_estimate import IDENTICAL, Estimate, estimate, tally
 from r1bench.leaderboards.gate_ledger import Ledger
 
@@ -31,6 +31,7 @@ class Round(NamedTuple):
     samples_baseline: int
     estimate: float
     error: float
+    """Standard error if the truth were the threshold or the alternative, whichever is larger."""
     degrees: float
     """Of freedom behind the error."""
     lower: float
@@ -110,6 +111,7 @@ def design(baseline: Ledger, rule: "Rule", *, alpha: float, alpha_below: float, 
             rule.threshold + rule.margin / 100,
             variance=variance,
             num_problems=len(baseline.problems),
+            score=float(tally(baseline, "score").mean.mean()),
             alpha_above=alpha,
             alpha_below=alpha_below,
             samples_baseline=baseline.n if is_baseline_fixed else None,
@@ -122,14 +124,15 @@ def look(course: Course, candidate: Ledger, baseline: Ledger) -> Course:
     """The course with one more round, from the ledgers of that many samples."""
     plan, floor = course.design, (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5
     found = estimate(candidate, baseline, "score", floor=floor)
-    now = _standing(course, found)
+    seen = look_at(plan, found.evidence) if found.error else Look(found.mean, 0.0, 0.0)
+    now = _standing(course, found, seen)
     spent = [candidate.total("tokens"), 0.0 if course.is_baseline_fixed else baseline.total("tokens")]
     one = Round(
         samples=candidate.n,
         samples_baseline=baseline.n,
         estimate=found.mean,
-        error=found.error,
-        degrees=found.degrees if found.error else 0.0,
+        error=float(seen.error),
+        degrees=float(seen.degrees),
         lower=now.lower,
         upper=now.upper,
         information=now.information,
@@ -140,10 +143,10 @@ def look(course: Course, candidate: Ledger, baseline: Ledger) -> Course:
     return replace(course, rounds=(*course.rounds, one))
 
 
-def _standing(course: Course, found: Estimate) -> Standing:
+def _standing(course: Course, found: Estimate, seen: Look) -> Standing:
     """Where the test stands with this look. The same samples twice are no evidence to be weighed: they differ by nothing."""
     if found.method == IDENTICAL:
         is_above = course.design.threshold < 0
         return Standing("above" if is_above else "below", 0.0, 0.0, 1.0, 1.0 - is_above, float(is_above))
     looks = [Look(each.estimate, each.error, each.degrees) for each in course.rounds]
-    return standing(course.design, [*looks, Look(found.mean, found.error, found.degrees)])
+    return standing(course.design, [*looks, seen])

@@ -19,6 +19,7 @@ from bench_gates import (
     Setting,
     chances_of,
     draw,
+    even_kind,
     fixed_gates,
     parts_of,
     percent,
@@ -30,7 +31,7 @@ from r1bench.harness.statistics import design, foresee, plan, tally_of_counts
 from r1bench.harness.statistics.boundaries import half_widths
 from r1bench.harness.statistics.evidence import evidence, tail_p
 from r1bench.harness.statistics.recursion import crossing
-from r1bench.harness.statistics.sequential import Design, Look, stagewise_p, stops
+from r1bench.harness.statistics.sequential import Design, Look, look_at, stagewise_p, stops
 
 Kind = tuple[str, int, float, float]
 
@@ -52,11 +53,15 @@ class Case(NamedTuple):
     def title(self) -> str:
         notes = [f"variance planned x {self.factor:g}"] * (self.factor != 1) + ["few lose"] * self.in_few
         notes += [f"baseline fixed at {self.baseline}"] * (self.baseline is not None)
-        return ", ".join([self.kind[0], *notes])
+        name, num_problems, _, hard = self.kind
+        return ", ".join([name if hard else f"{num_problems} problems, {name}", *notes])
 
     def design(self, factor: float) -> Design:
         p = chances_of(Setting(*self.kind, 1))
-        spread, rates = factor * float(np.mean(p * (1 - p))), {"alpha_above": self.alpha, "alpha_below": self.alpha}
+        spread, rates = (
+            factor * float(np.mean(p * (1 - p))),
+            {"score": float(p.mean()), "alpha_above": self.alpha, "alpha_below": self.alpha},
+        )
         return design(-self.margin, 0.0, variance=spread, num_problems=len(p), samples_baseline=self.baseline, **rates)
 
 
@@ -70,6 +75,10 @@ CASES = [Case(kind, margin, alpha) for alpha in LEVELS for kind, margin in KINDS
     Case(MATH_STRONG, 0.01, factor=0.5),
     Case(MATH_STRONG, 0.01, factor=2.0),
 ]
+NEAR = [Case(even_kind(num_problems, chance), 0.02) for num_problems in (250, 500) for chance in (0.995, 0.99, 0.95)]
+NEAR += [Case(even_kind(250, chance), 0.02, baseline=n) for chance in (0.995, 0.99, 0.95) for n in (16, 64)]
+NEAR += [Case(even_kind(500, 0.99), 0.02, baseline=16), Case(even_kind(250, 0.8), 0.02, baseline=64)]
+"""Near saturation: fixed designs of a few samples, so that looks cannot come much sooner."""
 
 
 class Played(NamedTuple):
@@ -94,7 +103,8 @@ def play(found: Design, chances: tuple[Any, Any], num_gates: int, generator: np.
         if baseline is None:
             right_a = right_a + draw(generator, now - before, chances[0], len(alive))
         right_b = right_b + draw(generator, now - before, chances[1], len(alive))
-        looks.append(Look(*evidence(tally_of_counts(right_a, baseline or now), tally_of_counts(right_b, now), questions="fixed")))
+        seen = evidence(tally_of_counts(right_a, baseline or now), tally_of_counts(right_b, now), questions="fixed")
+        looks.append(look_at(found, seen))
         for gate, *values in zip(alive.tolist(), *(part.tolist() for part in looks[-1]), strict=True):
             histories[gate].append(Look(*values))
         _, ended = stops(found, looks)
@@ -125,16 +135,21 @@ def passes_when_fixed(case: Case, fixed: int, num_gates: int, seed: int) -> floa
 
 def show_adaptive(num_gates: int) -> None:
     """Adaptive gates at four truths, beside the fixed design with the same error rates and the true variance."""
+    show_cases("Adaptive gate", CASES, num_gates, 2000)
+    show_cases("Adaptive gate near saturation", NEAR, num_gates, 6000)
+
+
+def show_cases(title: str, cases: list[Case], num_gates: int, seed: int) -> None:
     rows, shares_spent = [], []
-    for number, case in enumerate(CASES):
+    for number, case in enumerate(cases):
         found, true = case.design(case.factor), case.design(1.0)
         fixed = true.fixed_samples
         losses = (0.0, case.margin / 2, case.margin, 2 * case.margin)
-        played = [play_all(case, found, loss, num_gates, 2000 + 10 * number + place) for place, loss in enumerate(losses)]
+        played = [play_all(case, found, loss, num_gates, seed + 10 * number + place) for place, loss in enumerate(losses)]
         spent = [float(np.mean(one.samples)) / fixed for one in played]
         shares_spent.append(spent)
         shares = [np.mean(played[0].directions < 0), np.mean(played[2].directions > 0), np.mean(played[0].directions > 0)]
-        passed = passes_when_fixed(case, fixed, num_gates, 2009 + 10 * number)
+        passed = passes_when_fixed(case, fixed, num_gates, seed + 9 + 10 * number)
         cells = [case.title, f"{100 * case.margin:.0f}", f"{100 * case.alpha:.0f}", *(percent(float(one), num_gates) for one in shares)]
         cells += [f"{fixed}: {percent(passed, num_gates)}", *(f"{100 * share:.0f}" for share in (*spent, sum(spent) / 4))]
         rows.append([*cells, f"{100 * foresee(true, 0.0).mean_samples / fixed:.0f}"])
@@ -142,7 +157,7 @@ def show_adaptive(num_gates: int) -> None:
     columns += ["spent: no loss", "half", "margin", "twice", "mean", "foreseen, no loss"]
     means = [f"{100 * share:.1f}" for share in (*np.mean(shares_spent, axis=0), np.mean(shares_spent))]
     rows.append(["**mean of these rows**", *[""] * 6, *means, ""])
-    table(f"Adaptive gate: error rates, and samples as % of the fixed design's ({num_gates:,} gates)", columns, rows)
+    table(f"{title}: error rates, and samples as % of the fixed design's ({num_gates:,} gates)", columns, rows)
 
 
 def show_bounds(num_gates: int) -> None:

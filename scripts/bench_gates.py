@@ -18,6 +18,7 @@ import numpy as np
 
 from r1bench.harness.statistics import Evidence, Plan, holm, intersection_union, plan, power_of, tally_of_counts
 from r1bench.harness.statistics.evidence import evidence, tail_p
+from r1bench.harness.statistics.restricted import Restricted
 
 LEVELS = (0.05, 0.10)
 MOST_NUMBERS = 2_000_000
@@ -30,10 +31,13 @@ class Setting(NamedTuple):
     name: str
     num_problems: int
     easy: float
+    """Of the Beta distribution of the chances; where `hard` is 0, the chance of every problem."""
     hard: float
     samples: int
     """Per problem, of the baseline; of the candidate too where `samples_b` is 0."""
     samples_b: int = 0
+    margin: float | None = None
+    """The one that the plan says an equal candidate passes with 80 % at alpha 5 %, where it is not given."""
 
     @property
     def n(self) -> tuple[int, int]:
@@ -64,8 +68,33 @@ SETTINGS = [
 ] + [Setting(*MEDIUM, 64, 8)]
 
 
+def even_kind(num_problems: int, chance: float) -> tuple[str, int, float, float]:
+    """Problems that are all answered right with one chance."""
+    return f"all {100 * chance:g} %", num_problems, chance, 0.0
+
+
+UNEVEN = [
+    Setting(*even_kind(num_problems, chance), *samples, 0.02)
+    for num_problems, chance, samples in [
+        (250, 0.98, (16, 2)),
+        (250, 0.995, (16, 2)),
+        (250, 0.98, (2, 16)),
+        (250, 0.98, (2, 2)),
+        (250, 0.995, (2, 2)),
+        (250, 0.98, (16, 1)),
+        (100, 1.0, (64, 4)),
+        (100, 0.99, (4, 4)),
+        (30, 1.0, (64, 16)),
+        (30, 0.98, (64, 16)),
+    ]
+] + [Setting(*MATH_STRONG, 16, 2), Setting(*SATURATED, 16, 2), Setting(*SATURATED, 2, 16)]
+"""Near saturation, and with many more samples of one run than of the other: there an error at the estimate promises too much."""
+
+
 def chances_of(setting: Setting) -> Any:
     """The chance of each problem to be answered right: one fixed draw per kind of problems."""
+    if not setting.hard:
+        return np.full(setting.num_problems, setting.easy)
     generator = np.random.default_rng(setting.num_problems)
     return np.clip(generator.beta(setting.easy, setting.hard, setting.num_problems), 0.0, 1.0)
 
@@ -91,13 +120,23 @@ def draw(generator: np.random.Generator, samples: int, chances: Any, num_gates: 
     return np.ascontiguousarray(generator.binomial(samples, chances[:, None], (len(chances), num_gates)).T)
 
 
+def joined(parts: list[Evidence]) -> Evidence:
+    """Parts of one simulation, one after the other."""
+    mean, error, degrees = (np.concatenate([part[place] for part in parts]) for place in range(3))
+    models = [part.restricted for part in parts if part.restricted is not None]
+    if not models:
+        return Evidence(mean, error, degrees)
+    arrays = [np.concatenate([np.broadcast_to(model[place], model.mean_a.shape) for model in models]) for place in range(7)]
+    return Evidence(mean, error, degrees, Restricted(*arrays, models[0].most_degrees, models[0].floor))
+
+
 def fixed_gates(setting: Setting, chances: tuple[Any, Any], num_gates: int, seed: int) -> Evidence:
     """The evidence of many gates over the same questions."""
     generator, found = np.random.default_rng(seed), []
     for count in parts_of(num_gates, setting.num_problems):
         both = [tally_of_counts(draw(generator, n, p, count), n) for n, p in zip(setting.n, chances, strict=True)]
         found.append(evidence(*both, questions="fixed"))
-    return Evidence(*(np.concatenate(values) for values in zip(*found, strict=True)))
+    return joined(found)
 
 
 MIXED = "gains and losses"
@@ -117,7 +156,7 @@ def random_gates(setting: Setting, effect: str, num_gates: int, seed: int) -> Ev
         changed = EFFECTS[effect][0](chances, generator.choice([-1, 1], chances.shape))
         both = [tally_of_counts(generator.binomial(n, p), n) for n, p in zip(setting.n, (chances, changed), strict=True)]
         found.append(evidence(*both, questions="random"))
-    return Evidence(*(np.concatenate(values) for values in zip(*found, strict=True)))
+    return joined(found)
 
 
 def covers(found: Evidence, truth: float) -> float:
@@ -140,19 +179,19 @@ def both_levels(shares: list[float], num_gates: int) -> str:
 
 
 def show_fixed(num_gates: int) -> None:
-    """Gates over fixed questions: the margin is the one that the plan says an equal candidate passes with 80 % at alpha 5 %."""
+    """Gates over fixed questions."""
     errors, powers = [], []
-    for number, setting in enumerate(SETTINGS):
+    for number, setting in enumerate(SETTINGS + UNEVEN):
         p = chances_of(setting)
-        spread = float(np.mean(p * (1 - p)))
-        margin = plan(spread, setting.num_problems, *setting.n).detectable
+        sizes, score = (float(np.mean(p * (1 - p))), setting.num_problems, *setting.n), float(p.mean())
+        margin = setting.margin or plan(*sizes, score=score).detectable
         truths = {"same": p, "all": worse(p, margin, in_few=False), "few": worse(p, margin, in_few=True)}
         found = {name: fixed_gates(setting, (p, q), num_gates, 10 * number + place) for place, (name, q) in enumerate(truths.items())}
         alarms = [float(np.mean(tail_p(found["same"], 0.0, side="below") < alpha)) for alpha in LEVELS]
         passes = {name: tail_p(one, -margin, side="above") for name, one in found.items()}
         wrong = [both_levels([float(np.mean(passes[name] < alpha)) for alpha in LEVELS], num_gates) for name in ("all", "few")]
         held = [percent(covers(found[name], 0.0 if name == "same" else -margin), num_gates) for name in found]
-        told = [power_of(plan(spread, setting.num_problems, *setting.n, alpha=alpha), 0.0, -margin) for alpha in LEVELS]
+        told = [power_of(plan(*sizes, alpha=alpha, score=score), 0.0, -margin) for alpha in LEVELS]
         kept = [float(np.mean(passes["same"] < alpha)) for alpha in LEVELS]
         errors.append([setting.title, f"{100 * p.mean():.0f}", f"{100 * margin:.1f}", both_levels(alarms, num_gates), *wrong, *held])
         promised = " / ".join(f"{100 * value:.1f}" for value in told)
@@ -196,7 +235,8 @@ def show_tasks(num_gates: int) -> None:
     alarms, passes = [], []
     for number, setting in enumerate(settings):
         p = chances_of(setting)
-        margin = plan(float(np.mean(p * (1 - p))), setting.num_problems, *setting.n, power=0.95).detectable
+        spread, score = float(np.mean(p * (1 - p))), float(p.mean())
+        margin = plan(spread, setting.num_problems, *setting.n, power=0.95, score=score).detectable
         alarms.append(tail_p(fixed_gates(setting, (p, p), num_gates, 3000 + number), 0.0, side="below"))
         changed = worse(p, margin, in_few=False) if number == 0 else p
         passes.append(tail_p(fixed_gates(setting, (p, changed), num_gates, 3010 + number), -margin, side="above"))

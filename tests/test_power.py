@@ -43,9 +43,19 @@ def test_an_equal_candidate_passes_the_detectable_margin_as_often_as_promised(nu
     generator = np.random.default_rng(n)
     chances = generator.beta(0.5, 0.5, num_problems)
     tallies = [statistics.tally_of_counts(generator.binomial(n, chances, (8000, num_problems)), n) for _ in "ab"]
-    planned = statistics.plan(float(np.mean(chances * (1 - chances))), num_problems, n, alpha=alpha, power=0.8)
+    variance, score = float(np.mean(chances * (1 - chances))), float(chances.mean())
+    planned = statistics.plan(variance, num_problems, n, alpha=alpha, power=0.8, score=score)
     passed = np.mean(tail_p(evidence(*tallies, questions="fixed"), -planned.detectable, side="above") < alpha)
     assert passed == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize(("chance", "sizes"), [(0.98, (16, 2)), (0.98, (2, 2)), (0.995, (16, 2))])
+def test_power_near_saturation_is_as_promised_where_the_score_is_given(chance, sizes):
+    generator = np.random.default_rng(9)
+    tallies = [statistics.tally_of_counts(generator.binomial(n, chance, (6000, 250)), n) for n in sizes]
+    promised = statistics.power_of(statistics.plan(chance * (1 - chance), 250, *sizes, score=chance), 0.0, -0.02)
+    passed = np.mean(tail_p(evidence(*tallies, questions="fixed"), -0.02, side="above") < 0.05)
+    assert passed == pytest.approx(promised, abs=0.03)
 
 
 def test_power_over_random_questions_is_as_promised():

@@ -26,14 +26,17 @@ def looks_at(difference, num_looks, design=DESIGN):
     return [Look(difference, value**-0.5, 1e6) for value in design.information[:num_looks]]
 
 
-def play(found, chances, num_gates, *, loss, seed):
+def play(found, chances, num_gates, *, loss, seed, baseline=None):
     """Directions of the stops and samples used, of real right-or-wrong samples."""
     generator = np.random.default_rng(seed)
     pair = (chances, chances * (1 - loss / chances.mean()))
-    right, looks, before = [np.zeros((num_gates, len(chances)))] * 2, [], 0
+    shape, looks, before = (num_gates, len(chances)), [], 0
+    right = [generator.binomial(baseline or 0, pair[0], shape), np.zeros(shape)]
     for now in found.rounds:
-        right = [have + generator.binomial(now - before, p, have.shape) for have, p in zip(right, pair, strict=True)]
-        looks.append(Look(*evidence(*(statistics.tally_of_counts(have, now) for have in right), questions="fixed")))
+        steps = 0 if baseline else now - before, now - before
+        right = [have + generator.binomial(step, p, shape) for have, step, p in zip(right, steps, pair, strict=True)]
+        tallies = [statistics.tally_of_counts(have, n) for have, n in zip(right, (baseline or now, now), strict=True)]
+        looks.append(sequential.look_at(found, evidence(*tallies, questions="fixed")))
         before = now
     place, direction = sequential.stops(found, looks)
     return direction, np.array(found.rounds)[place]
@@ -123,6 +126,21 @@ def test_error_rates_hold_for_real_samples_whose_variance_is_estimated(alpha):
     assert np.mean(alarms < 0) < alpha + 0.008
     assert np.mean(passes > 0) < alpha + 0.008
     assert np.mean(spent) < (0.58 if alpha == 0.05 else 0.62) * found.fixed_samples
+
+
+@pytest.mark.parametrize(("chance", "baseline"), [(0.995, None), (0.99, 16)])
+def test_luck_near_saturation_does_not_end_the_test(chance, baseline):
+    chances, variance = np.full(250, chance), chance * (1 - chance)
+    found = statistics.design(-0.02, 0.0, variance=variance, num_problems=250, samples_baseline=baseline, score=chance)
+    assert np.mean(play(found, chances, 1500, loss=0.02, seed=6, baseline=baseline)[0] > 0) < 0.062
+
+
+def test_a_score_near_saturation_plans_by_the_variance_at_threshold_and_alternative():
+    given = {"variance": 0.005, "num_problems": 250}
+    bare, known = (statistics.design(-0.02, 0.0, **given, **more) for more in ({}, {"score": 0.995}))
+    lost = 0.005 * 0.995 + 0.975 * 0.025
+    assert known.fixed_samples > bare.fixed_samples
+    assert known.information[0] == pytest.approx(1 / (lost / 500 + 2 / 500**2), rel=0.05)
 
 
 def test_error_rates_do_not_depend_on_the_planned_variance():

@@ -29,7 +29,7 @@ from r1bench.harness.statistics.intervals import (
     wilson_interval,
 )
 from r1bench.harness.statistics.multiplicity import holm, intersection_union
-from r1bench.harness.statistics.paired import PairedDifference, one_sided_p, paired_difference, sign_flip_p_value, two_sided_p
+from r1bench.harness.statistics.paired import PairedDifference, paired_difference, sign_flip_p_value, two_sided_p
 from r1bench.harness.statistics.power import Plan, plan, power_of, samples_needed
 from r1bench.harness.statistics.ratios import ratio_interval
 from r1bench.harness.statistics.sequential import Design, Foreseen, Look, Standing, design, foresee, standing
@@ -74,7 +74,6 @@ __all__ = [
     "mean_interval",
     "normal_probability",
     "normal_quantile",
-    "one_sided_p",
     "paired_difference",
     "pass_at_1",
     "pass_at_k",

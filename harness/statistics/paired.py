@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.statistics.evidence import Evidence, Questions, Side, can_fix_questions, evidence, tail_p, tally
+from r1bench.harness.statistics.evidence import Evidence, Questions, bound, can_fix_questions, evidence, tail_p, tally
 from r1bench.harness.statistics.intervals import chunks
 from r1bench.harness.statistics.spread import Scores, resampling_error, variance
-from r1bench.harness.statistics.student import t_quantile
 
 if TYPE_CHECKING:
     import numpy
@@ -31,7 +30,7 @@ class PairedDifference(NamedTuple):
     resampling_error: float | None
     """Over new samples of these very questions. None where a problem has one sample only."""
     interval_error: float
-    """The standard error behind low and high; never 0."""
+    """The standard error at the estimate; never 0. Over fixed questions the interval rests on that of each hypothesis (restricted.py)."""
     p_value: float
     """Two-sided, of 'neither is better': at most 1 - level exactly where the interval leaves 0 out (`two_sided_p`)."""
     num_problems: int
@@ -87,23 +86,22 @@ def paired_difference(
 ) -> PairedDifference:
     """B - A, problem by problem; row i of both is one problem. Pairing removes shared difficulty (Miller 2024).
 
-    The interval is mean -+ t x error with the error and the degrees of freedom of `evidence`, for 'random' or 'fixed' questions,
-    and never of zero width; `noise_error` is the least error it may rest on. Both errors are reported whichever is used. Raises
-    UsageError without problems.
+    The interval holds what `tail_p` of the `evidence` does not reject, for 'random' or 'fixed' questions: mean -+ t x error where the
+    questions are random. It is never of zero width; `noise_error` is the least error it may rest on. Both errors are reported
+    whichever is used. Raises UsageError without problems.
     """
     if len(scores_a) != len(scores_b):
         raise UsageError(f"{len(scores_a)} and {len(scores_b)} problems cannot be paired; keep those that both answered")
     a, b = tally(scores_a), tally(scores_b)
-    found = Evidence(*(float(value) for value in evidence(a, b, questions=questions, noise_error=noise_error)))
-    mean, error, degrees = found
-    reach = t_quantile((1 + level) / 2, degrees) * error if degrees else 2.0
+    found = evidence(a, b, questions=questions, noise_error=noise_error)
+    mean, error, degrees = (float(value) for value in found[:3])
     differences = [round(value, 12) for value in (b.mean - a.mean).tolist()]
     count, signs = len(differences), Counter((value > 0) - (value < 0) for value in differences)
     parts = resampling_error(scores_a), resampling_error(scores_b)
     return PairedDifference(
         mean=mean,
-        low=max(-1.0, mean - reach),
-        high=min(1.0, mean + reach),
+        low=max(-1.0, bound(found, (1 - level) / 2, side="above")),
+        high=min(1.0, bound(found, (1 - level) / 2, side="below")),
         method="satterthwaite" if questions == "fixed" and can_fix_questions(a, b) else "t",
         total_error=math.sqrt(variance(differences) / count) if count > 1 else None,
         resampling_error=None if parts[0] is None or parts[1] is None else math.hypot(parts[0], parts[1]),
@@ -128,14 +126,3 @@ def identical(difference: PairedDifference) -> PairedDifference:
     """The difference of two copies of one evaluation: exactly 0, whatever another one would give."""
     permutation = None if difference.permutation_p is None else 1.0
     return difference._replace(low=0.0, high=0.0, method="identical", p_value=1.0, permutation_p=permutation)
-
-
-def one_sided_p(difference: PairedDifference, threshold: float, *, side: Side) -> float:
-    """How surprising this would be if the true difference were just `threshold`: small where it is shown to be above (below) it.
-
-    Below alpha exactly where the one-sided 1 - alpha bound, the end of the two-sided interval of level 1 - 2 alpha, is beyond it.
-    1 where nothing can be concluded (no degrees of freedom). Two identical evaluations (method 'identical') differ by exactly 0.
-    """
-    if difference.method == "identical":
-        return 0.0 if (threshold < 0 if side == "above" else threshold > 0) else 1.0
-    return float(tail_p(Evidence(difference.mean, difference.interval_error, difference.degrees), threshold, side=side))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.distributions import normal_probability, normal_quantile
+from r1bench.harness.statistics.restricted import Restricted, error_at
 from r1bench.harness.statistics.student import t_quantile
 
 MOST_SAMPLES = 1_000_000
@@ -39,6 +40,8 @@ class Plan(NamedTuple):
     """Degrees of freedom that are to be expected behind the error."""
     spread: float
     """Standard deviation of the difference itself: the error without its imaginary samples."""
+    restricted: Restricted | None = None
+    """What the error depends on, at equal scores; None where no score was given."""
 
 
 def _degrees(variance: float, num_problems: int, samples_a: int, samples_b: int, question_variance: float) -> float:
@@ -63,6 +66,61 @@ def _bound(spread: float, error: float, alpha: float, degrees: float) -> tuple[f
     return limit * (1 - 1 / (4 * degrees)), math.hypot(spread, limit / math.sqrt(2 * degrees))
 
 
+def error_if(plan: Plan, difference: float) -> float:
+    """The standard error where `difference` is both the truth and the hypothesis."""
+    if plan.restricted is None:
+        return plan.error
+    return float(error_at(_moved(plan.restricted, difference), difference)[0])
+
+
+def _moved(found: Restricted, difference: float) -> Restricted:
+    return found._replace(mean_b=min(1.0, max(0.0, found.mean_a + difference)))
+
+
+def _restricted(plan: Plan, variance: float, score: float, floor: float) -> Restricted:
+    """What `evidence` would find on average, its imaginary samples included."""
+    sizes = plan.samples_a, plan.samples_b
+    totals = [plan.num_problems * samples for samples in sizes]
+    factors = [min(1.0, (total * variance + 1) / (total * score * (1 - score) + 1)) for total in totals]
+    open_problems, has_spread = plan.num_problems * variance / OPEN_VARIANCE, min(sizes) > 1 and variance > 0
+    seen = [total * variance / (total * variance + 1) for total in totals]
+    doubts = [part**2 / (open_problems * (n - 1)) if has_spread else 0.0 for part, n in zip(seen, sizes, strict=True)]
+    imaginary = sum(total**-2 for total in totals)
+    most = math.inf if min(sizes) > 1 else plan.num_problems - 1.0
+    return Restricted(score, score, totals[0] / factors[0], totals[1] / factors[1], imaginary, doubts[0], doubts[1], most, floor)
+
+
+def _squared(found: Restricted) -> float:
+    return float(found.mean_a * (1 - found.mean_a) / found.size_a + found.mean_b * (1 - found.mean_b) / found.size_b)
+
+
+def _chance(plan: Plan, difference: float, threshold: float) -> float:
+    """`power_of` by the error that holds at the threshold; the estimate varies as it does at the truth."""
+    if plan.restricted is None:
+        reach, deviation = _bound(plan.spread, plan.error, plan.alpha, plan.degrees)
+        return normal_probability((difference - threshold - reach) / deviation)
+    true = _moved(plan.restricted, difference)
+    error, degrees = (float(value) for value in error_at(true, threshold))
+    if min(plan.samples_a, plan.samples_b) < 2:
+        error = max(error, plan.error)
+    base, moved = _squared(plan.restricted), _squared(true)
+    spread = plan.spread * math.sqrt(moved / base) if base and plan.spread else math.sqrt(moved)
+    reach, deviation = _bound(max(spread, true.floor), error, plan.alpha, degrees)
+    return normal_probability((difference - threshold - reach) / deviation)
+
+
+def _detectable(plan: Plan) -> float:
+    """The least margin that an equal candidate passes with the planned power."""
+    if plan.restricted is None:
+        reach, deviation = _bound(plan.spread, plan.error, plan.alpha, plan.degrees)
+        return reach + normal_quantile(plan.power) * deviation
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _chance(plan, 0.0, -middle) < plan.power else (low, middle)
+    return high
+
+
 def plan(
     variance: float,
     num_problems: int,
@@ -73,12 +131,14 @@ def plan(
     noise_variance: float = 0.0,
     alpha: float = 0.05,
     power: float = 0.8,
+    score: float | None = None,
 ) -> Plan:
     """What `num_problems` with so many samples each can show; `samples_b` is `samples_a` where it is not given.
 
     Args:
         variance: mean over problems of the variance of one sample's score within its problem (p (1 - p) for right or wrong).
         question_variance: variance over problems of the true difference; 0 where the questions are fixed.
+        score: mean score of both, where scores are 0 ... 1 and the questions fixed: errors then follow the hypothesis, as in `evidence`.
         noise_variance: what a backend's nondeterminism gives one sample's score; the error is never below what this alone gives.
 
     Raises UsageError for sizes below 1 (problems: 2), a variance below 0, alpha outside 0 ... 0.5 or power outside alpha ... 1.
@@ -99,9 +159,10 @@ def plan(
     floor = noise_variance * (1 / samples_a + 1 / samples_b) / num_problems
     spread, error = math.sqrt(max(squared, floor)), math.sqrt(max(squared + imaginary, floor))
     degrees = _degrees(variance, num_problems, samples_a, samples_b, question_variance)
-    reach, deviation = _bound(spread, error, alpha, degrees)
-    detectable = reach + normal_quantile(power) * deviation
-    return Plan(num_problems, samples_a, samples_b, error, detectable, alpha, power, degrees, spread)
+    found = Plan(num_problems, samples_a, samples_b, error, 0.0, alpha, power, degrees, spread)
+    if score is not None and not question_variance:
+        found = found._replace(restricted=_restricted(found, variance, score, math.sqrt(floor)))
+    return found._replace(detectable=_detectable(found))
 
 
 def power_of(plan: Plan, difference: float, threshold: float) -> float:
@@ -109,8 +170,7 @@ def power_of(plan: Plan, difference: float, threshold: float) -> float:
 
     For 'below', give both with the other sign.
     """
-    reach, deviation = _bound(plan.spread, plan.error, plan.alpha, plan.degrees)
-    return normal_probability((difference - threshold - reach) / deviation)
+    return _chance(plan, difference, threshold)
 
 
 def samples_needed(
@@ -123,16 +183,17 @@ def samples_needed(
     noise_variance: float = 0.0,
     alpha: float = 0.05,
     power: float = 0.8,
+    score: float | None = None,
 ) -> int | None:
     """Samples per problem (of both runs, or of the candidate where the baseline's are given) that detect `margin`; None if none do.
 
-    None too where it would take more than 1,000,000.
+    None too where it would take more than 1,000,000. Arguments as of `plan`.
     """
 
     def is_enough(samples: int) -> bool:
         first = samples if samples_a is None else samples_a
         sizes = {"question_variance": question_variance, "noise_variance": noise_variance, "alpha": alpha, "power": power}
-        return plan(variance, num_problems, first, samples, **sizes).detectable <= margin
+        return plan(variance, num_problems, first, samples, score=score, **sizes).detectable <= margin
 
     if not is_enough(MOST_SAMPLES):
         return None

@@ -1,7 +1,7 @@
 """A test that may stop early: rounds of samples, a verdict as soon as it is certain at the stated error rates. Left out: drawing them.
 
     plan = design(-0.02, 0.0, variance=0.13, num_problems=30)
-    for round, n in enumerate(plan.rounds): ...draw up to n samples per problem...; looks.append(Look(*evidence(a, b, questions="fixed")))
+    for n in plan.rounds: ...draw up to n samples per problem...; looks.append(look_at(plan, evidence(a, b, questions="fixed")))
     standing(plan, looks).stop          # 'above': not worse than the threshold; 'below': worse than the alternative
 
 The triangular test (Whitehead and Stratton 1983; Whitehead 1997, The Design and Analysis of Sequential Clinical Trials, chapter 4) of
@@ -11,7 +11,9 @@ S = I x (estimate - middle of the two), it goes on while
     |S| < intercept - slope x I - 0.583 x sqrt(I - I of the look before)
 
 The last term makes up for looks that are not continuous (Siegmund 1985; Whitehead's 'Christmas tree'). Information is what the samples
-show, not what was planned; t statistics become normal ones of the same tail probability (Jennison and Turnbull 2000, chapter 11).
+show, not what was planned, with the larger of the errors that threshold and alternative imply (restricted.py): near saturation the
+error at the estimate is smallest where luck is largest, and would end the test by luck. t statistics become normal ones of the same tail
+probability (Jennison and Turnbull 2000, chapter 11).
 
 Our departures: the lines fall less steeply, by 0.15 x (alternative - threshold) instead of 0.25, and the intercept that keeps the error
 rates is found by numerical integration (boundaries.py). At alpha = 0.05 and 20 looks that spends 54 % of the fixed design's samples at
@@ -26,6 +28,7 @@ from typing import Any, Literal, NamedTuple
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import power
 from r1bench.harness.statistics.boundaries import SLOPE, even, half_widths, halve, intercept_for, unit_test
+from r1bench.harness.statistics.evidence import Evidence, error_if
 from r1bench.harness.statistics.recursion import crossing
 from r1bench.harness.statistics.student import normal_equivalent
 
@@ -61,7 +64,7 @@ class Design(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What one look sees: the paired difference, its standard error, and the degrees of freedom behind that error."""
+    """What one look sees: the paired difference, its standard error, and the degrees of freedom behind that error (see `look_at`)."""
 
     estimate: float
     error: float
@@ -120,11 +123,13 @@ def design(
     samples_baseline: int | None = None,
     num_looks: int = 20,
     most_samples: int | None = None,
+    score: float | None = None,
 ) -> Design:
     """Rounds for a test with these error rates.
 
     Args:
         variance: as in power.plan. Rounds are planned by it; error rates do not depend on it.
+        score: the baseline's mean, for scores of 0 ... 1; the variance is then foreseen where the truth is threshold or alternative.
         samples_baseline: where it cannot be topped up.
         num_looks: rounds up to the planned end; fewer where a round would have less than one sample.
         most_samples: per problem, where the budget ends; the test may then end without a verdict.
@@ -136,13 +141,14 @@ def design(
         given = f"threshold {threshold:g}, alternative {alternative:g}, {num_looks} looks, at most {most_samples} samples"
         raise UsageError(f"{given}: no test; the alternative must be above the threshold, with 1 look or more and 2 samples or more")
     rates = {"alpha": alpha_above, "power": 1 - alpha_below}
-    fixed = power.samples_needed(variance, num_problems, distance, samples_a=samples_baseline, **rates)
+    fixed = power.samples_needed(variance, num_problems, distance, samples_a=samples_baseline, score=score, **rates)
     if fixed is None:
         given = f"{samples_baseline} samples per problem of the baseline" if samples_baseline else f"{num_problems} problems"
         raise UsageError(f"{given} cannot tell {threshold:g} from {alternative:g}; use more samples there, or a wider margin")
 
     def informed(samples: int) -> float:
-        return power.plan(variance, num_problems, samples_baseline or samples, samples).error ** -2
+        planned = power.plan(variance, num_problems, samples_baseline or samples, samples, score=score)
+        return max(power.error_if(planned, truth) for truth in (threshold, alternative)) ** -2
 
     end, ratio = unit_test(alpha_above, alpha_below, num_looks)
     unit = distance / ratio
@@ -152,6 +158,14 @@ def design(
     intercept = intercept_for(tuple(value * unit**2 for value in planned), alpha_above)
     middle = threshold + unit / 2
     return Design(threshold, alternative, alpha_above, alpha_below, tuple(rounds), fixed, planned, middle, intercept / unit, SLOPE * unit)
+
+
+def look_at(design: Design, found: Evidence) -> Look:
+    """A look, or arrays of looks: the larger of the errors that threshold and alternative imply, and its degrees of freedom."""
+    import numpy as np
+
+    (error, degrees), (other, others) = (error_if(found, truth) for truth in (design.threshold, design.alternative))
+    return Look(found.mean, np.maximum(error, other), np.where(np.greater_equal(error, other), degrees, others)[()])
 
 
 def score(design: Design, look: Look) -> tuple[Any, Any]:
