@@ -67,18 +67,19 @@ def needs(candidate: Ledger, baseline: Ledger, found: Estimate, margin: float, r
     if not is_open or target <= 0 or found.floor * reach > target or len(baseline.problems) < 2:
         return Needs(detectable)
     seen, size = spread(candidate, baseline, found, rules.questions), len(baseline.problems)
-    samples = power.samples_needed(seen.within, size, target, question_variance=seen.between, alpha=rules.alpha, power=POWER)
+    score = baseline.mean("score")
+    samples = power.samples_needed(seen.within, size, target, question_variance=seen.between, alpha=rules.alpha, power=POWER, score=score)
     n = min(candidate.n, baseline.n)
     if samples is not None and samples <= n:
         samples = None
-    return Needs(detectable, samples, problems_needed(seen, n, target, rules.alpha), tokens_needed(candidate, baseline, samples))
+    return Needs(detectable, samples, problems_needed(seen, n, target, rules.alpha, score), tokens_needed(candidate, baseline, samples))
 
 
-def problems_needed(seen: Spread, n: int, target: float, alpha: float) -> int | None:
+def problems_needed(seen: Spread, n: int, target: float, alpha: float, score: float | None) -> int | None:
     """The least number of problems, as varied as these and with n samples each, that show a difference of `target`."""
 
     def is_enough(size: int) -> bool:
-        plan = power.plan(seen.within, size, n, question_variance=seen.between, alpha=alpha, power=POWER)
+        plan = power.plan(seen.within, size, n, question_variance=seen.between, alpha=alpha, power=POWER, score=score)
         return plan.detectable <= target
 
     if not is_enough(MOST_PROBLEMS):

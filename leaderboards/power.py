@@ -34,6 +34,8 @@ class Spread(NamedTuple):
     between: float
     """Variance over problems of their true scores."""
     source: str
+    score: float | None = None
+    """Mean score, where it is known: near 0 and 1 errors depend on it."""
 
     @property
     def question_variance(self) -> float:
@@ -137,7 +139,7 @@ def planning(task: str, pass_rate: float | None = None) -> Spread:
     rate = UNKNOWN_PASS_RATE if pass_rate is None else pass_rate
     most = rate * (1 - rate)
     given = f"pass rate {rate:.3g}" if pass_rate is not None else f"no planning value for {task}, pass rate taken as {rate:g}"
-    return Spread(most, most / 2, f"{given}: the most that p (1 - p) allows, so likely too large")
+    return Spread(most, most / 2, f"{given}: the most that p (1 - p) allows, so likely too large", pass_rate)
 
 
 def single(run: Run) -> Spread:
@@ -147,7 +149,7 @@ def single(run: Run) -> Spread:
     size = f"{run.manifest.num_problems} problem{'s' if run.manifest.num_problems != 1 else ''} x {run.manifest.n}"
     why = "which do not say how samples of one problem vary" if run.manifest.n == 1 else "too few to say how problems vary"
     source = f"pass rate {rate:.3g} over {size} of run {run.id}, {why}: the most that p (1 - p) allows, so likely too large"
-    return Spread(most, most / 2, source)
+    return Spread(most, most / 2, source, rate)
 
 
 def measured(run: Run, *, place: Path | None = None) -> tuple[Spread, Tokens | None]:
@@ -164,7 +166,7 @@ def measured(run: Run, *, place: Path | None = None) -> tuple[Spread, Tokens | N
     parts = statistics.variance_parts(scores)
     if parts.within is None or parts.between is None:
         return single(run), tokens
-    return Spread(parts.within, parts.between, f"measured over {size}"), tokens
+    return Spread(parts.within, parts.between, f"measured over {size}", statistics.pass_at_1(scores)), tokens
 
 
 def ceiling(max_tokens: int, *, has_baseline: bool = False) -> Tokens:
@@ -176,7 +178,7 @@ def ceiling(max_tokens: int, *, has_baseline: bool = False) -> Tokens:
 def row_of(spread: Spread, num_problems: int, samples: int, samples_baseline: int | None, tokens: Tokens, **rates: float) -> Row:
     """One size. The baseline has as many samples as the candidate unless it is said how many it keeps. `rates` as of `plan`."""
     held = samples_baseline or samples
-    fixed = plan(spread.within, num_problems, held, samples, **rates)
+    fixed = plan(spread.within, num_problems, held, samples, score=spread.score, **rates)
     random = plan(spread.within, num_problems, held, samples, question_variance=spread.question_variance, **rates)
     return Row(samples, held, fixed.detectable, random.detectable, num_problems * samples * tokens.per_completion)
 
@@ -208,10 +210,10 @@ def forecast(
     asked = rows[sizes.index(samples)]
     extra = spread.question_variance if questions == "random" else 0.0
     needed, both = (
-        samples_needed(spread.within, num_problems, margin, samples_a=held, question_variance=extra, **rates)
+        samples_needed(spread.within, num_problems, margin, samples_a=held, question_variance=extra, score=spread.score, **rates)
         for held in (samples_baseline, None)
     )
-    here = plan(spread.within, num_problems, samples_baseline or samples, samples, question_variance=extra, **rates)
+    here = plan(spread.within, num_problems, samples_baseline or samples, samples, question_variance=extra, score=spread.score, **rates)
     return Forecast(
         task=task,
         num_problems=num_problems,
@@ -227,7 +229,7 @@ def forecast(
         samples_needed=needed,
         samples_needed_both=both,
         problems_needed=more_problems(here, margin),
-        adaptive=adaptive(max(spread.within, noise_variance), num_problems, margin, alpha) if questions == "fixed" else None,
+        adaptive=adaptive(max(spread.within, noise_variance), num_problems, margin, alpha, spread.score) if questions == "fixed" else None,
         noise=noise,
         noise_floor=None if noise is None else (noise_variance * (1 / here.samples_a + 1 / here.samples_b) / num_problems) ** 0.5,
     )
@@ -240,10 +242,12 @@ def more_problems(here: Plan, margin: float) -> int | None:
     return -int(-here.num_problems * (here.detectable / margin) ** 2 // 1)
 
 
-def adaptive(variance: float, num_problems: int, margin: float, alpha: float) -> Adaptive | None:
+def adaptive(variance: float, num_problems: int, margin: float, alpha: float, score: float | None = None) -> Adaptive | None:
     """What the triangular test of `gate --adaptive` would need for this margin; None where no number of samples is enough."""
     try:
-        found = sequential.design(-margin, 0.0, variance=variance, num_problems=num_problems, alpha_above=alpha, alpha_below=alpha)
+        found = sequential.design(
+            -margin, 0.0, variance=variance, num_problems=num_problems, alpha_above=alpha, alpha_below=alpha, score=score
+        )
     except UsageError:
         return None
     foreseen = sequential.foresee(found, 0.0)
