@@ -108,7 +108,7 @@ def gate(
     """
     from r1bench.harness.gating_files import Files
     from r1bench.leaderboards import gate_text
-    from r1bench.leaderboards.gate import to_json
+    from r1bench.leaderboards.gate_json import to_json
 
     files = Files(junit, markdown, out)
     files.check({"--baseline": baseline, "--data": options["data"]})
@@ -122,11 +122,12 @@ def gate(
 def judged(name: str, baseline: str, task_names: str, options: dict[str, Any], *, is_adaptive: bool, most_samples: int | None) -> Any:
     """The verdict that the options ask for; rounds are told on stderr."""
     from r1bench.harness import gating
+    from r1bench.harness.drawing import Drawing
     from r1bench.harness.gating_names import find_baseline
     from r1bench.leaderboards.gate_guards import recorded_names
 
     rules = rules_of(options)
-    drawing = gating.Drawing(**options)
+    drawing = Drawing(**options)
     references = find_baseline(baseline, drawing.runs, names(task_names), also=recorded_names(rules.guards), is_adaptive=is_adaptive)
 
     def tell(line: str) -> None:
@@ -138,8 +139,8 @@ def judged(name: str, baseline: str, task_names: str, options: dict[str, Any], *
 def rules_of(options: dict[str, Any]) -> Any:
     """The rules from the options about them, which are taken out."""
     from r1bench.harness.gating import parse_points
-    from r1bench.leaderboards.gate import Rule, Rules
     from r1bench.leaderboards.gate_guards import parse
+    from r1bench.leaderboards.gate_rules import Rule, Rules
 
     margin, margins = parse_points(options.pop("margins"), "--margin")
     gain, gains = parse_points(options.pop("gains"), "--at-least")

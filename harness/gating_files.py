@@ -104,7 +104,7 @@ class Files(NamedTuple):
     def write(self, verdict: "Verdict") -> None:
         """The verdict, each file whole or not at all. Raises StorageError, naming the file and its option."""
         from r1bench.leaderboards import gate_junit, gate_markdown
-        from r1bench.leaderboards.gate import to_json
+        from r1bench.leaderboards.gate_json import to_json
 
         if self.junit:
             self._put("--junit", self.junit, gate_junit.render(verdict, timestamp=now()))

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from r1bench.harness.drawing import IMPORTED, Drawing
 from r1bench.harness.errors import CheckpointError, UsageError
-from r1bench.harness.gating import IMPORTED, Drawing
 from r1bench.harness.gating_names import Reference
 from r1bench.harness.records import Manifest, Run
 from r1bench.harness.store import read_problems, read_run
 
 if TYPE_CHECKING:
-    from r1bench.leaderboards.gate import Rules
     from r1bench.leaderboards.gate_ledger import Ledger
     from r1bench.leaderboards.gate_rounds import Course
+    from r1bench.leaderboards.gate_rules import Rules
 
 
 def check_adaptive(held: Manifest, rules: "Rules") -> None:

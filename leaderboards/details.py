@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from r1bench.leaderboards import tables
 
 if TYPE_CHECKING:
-    from r1bench.leaderboards.board import Entry
+    from r1bench.leaderboards.entry import Entry
 
 FIRST_LINE = (3, -26, 11, 11, 12, 12)
 SECOND_LINE = (3, 13, 9, 9, 9, 9, 9, 9)

@@ -8,12 +8,13 @@ One task, non-inferiority: PASS when the one-sided 1 - alpha bound of candidate 
 is shown (the other bound below 0); otherwise INSUFFICIENT_EVIDENCE. So the chance of a PASS for a candidate that lost the margin or more is
 at most alpha, and so is the chance of a FAIL for one that lost nothing. Improvement (`at_least`): PASS above +g, FAIL below +g.
 Several: PASS needs every task to pass (intersection-union, Berger 1982: no correction); the FAILs of all tasks and guards together are
-Holm-adjusted. Guards only ever fail. Left out: which runs (harness/gating.py), rounds (gate_rounds.py), words (gate_text.py).
+Holm-adjusted. Guards only ever fail. Left out: which runs (harness/gating.py), rounds (gate_rounds.py), words (gate_text.py),
+JSON (gate_json.py).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Run
@@ -26,55 +27,11 @@ from r1bench.leaderboards.gate_guards import DEFAULTS, Guard, GuardVerdict
 from r1bench.leaderboards.gate_ledger import Ledger, check_pair, of_run
 from r1bench.leaderboards.gate_needs import Needs
 from r1bench.leaderboards.gate_rounds import GUARDS_SHARE, Course
+from r1bench.leaderboards.gate_rules import Rule, Rules
 
 Decision = Literal["PASS", "FAIL", "INSUFFICIENT_EVIDENCE"]
 EXIT_CODES: dict[Decision, int] = {"PASS": 0, "FAIL": 1, "INSUFFICIENT_EVIDENCE": 3}
 """2 is taken: an error of the user's (R1benchError)."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What one task must show, in points."""
-
-    margin: float = 2.0
-    """The loss that is still accepted."""
-    at_least: float | None = None
-    """The gain that must be shown instead; None where not losing is enough."""
-
-    @property
-    def threshold(self) -> float:
-        """What the lower bound must lie above, a fraction."""
-        return -self.margin / 100 if self.at_least is None else self.at_least / 100
-
-    @property
-    def failing(self) -> float:
-        """What the upper bound must lie below for a FAIL, a fraction."""
-        return 0.0 if self.at_least is None else self.at_least / 100
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What all tasks must show."""
-
-    rule: Rule = Rule()
-    tasks: Mapping[str, Rule] = field(default_factory=dict)
-    """Task -> its own rule."""
-    alpha: float = 0.05
-    questions: Questions = "fixed"
-    guards: tuple[Guard, ...] = DEFAULTS
-
-    def of(self, task: str) -> Rule:
-        return self.tasks.get(task, self.rule)
-
-    def check(self) -> None:
-        """Raises UsageError for a margin, gain or alpha that cannot be."""
-        if not 0 < self.alpha < 0.5:
-            raise UsageError(f"alpha {self.alpha:g} is no error rate of a one-sided test; give one between 0 and 0.5, such as 0.05")
-        for rule in (self.rule, *self.tasks.values()):
-            if not 0 <= rule.margin <= 100:
-                raise UsageError(f"margin {rule.margin:g} is no loss in points; give one between 0 and 100, such as 2")
-            if rule.at_least is not None and not 0 <= rule.at_least <= 100:
-                raise UsageError(f"at least {rule.at_least:g} is no gain in points; give one between 0 and 100, such as 3")
 
 
 @dataclass(frozen=True)
@@ -254,44 +211,3 @@ def _bare_decision(found: Estimate, rule: Rule, alpha: float, p_value: float, ad
     bare = found.without_floor()
     factor = adjusted_p / p_value if p_value else 1.0
     return decide(bare, rule, alpha, min(1.0, factor * bare.p_below(rule.failing)))
-
-
-def to_json(verdict: Verdict) -> dict[str, Any]:
-    """Plain JSON values: fractions, except margins and limits in points."""
-    from r1bench.leaderboards import gate_text
-
-    return {
-        "decision": verdict.decision,
-        "exit_code": verdict.exit_code,
-        "alpha": verdict.rules.alpha,
-        "questions": verdict.rules.questions,
-        "is_adaptive": any(each.course for each in verdict.tasks),
-        "chosen": [each.to_json() for each in verdict.chosen],
-        "tasks": [_task_json(each) | gate_text.to_json(each, verdict.rules) for each in verdict.tasks],
-        "guards": [guard.to_json() for guard in verdict.guards],
-    }
-
-
-def _task_json(verdict: TaskVerdict) -> dict[str, Any]:
-    return {
-        "task": verdict.task,
-        "decision": verdict.decision,
-        "margin_points": verdict.rule.margin,
-        "at_least_points": verdict.rule.at_least,
-        "difference": verdict.estimate.mean,
-        "lower_bound": verdict.lower,
-        "upper_bound": verdict.upper,
-        "standard_error": verdict.estimate.error,
-        "degrees": None if verdict.estimate.degrees == float("inf") else verdict.estimate.degrees,
-        "method": verdict.estimate.method,
-        "noise_floor": verdict.estimate.floor,
-        "noise_floor_decides": verdict.floor_decides,
-        "p_value": verdict.p_value,
-        "adjusted_p": verdict.adjusted_p,
-        "is_improvement": verdict.is_improvement,
-        "num_problems": len(verdict.baseline.problems),
-        "candidate": verdict.candidate.to_json(),
-        "baseline": verdict.baseline.to_json(),
-        **verdict.needs._asdict(),
-        "adaptive": verdict.course.to_json() if verdict.course else None,
-    }

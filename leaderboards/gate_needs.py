@@ -13,7 +13,7 @@ from r1bench.leaderboards.gate_estimate import IDENTICAL, Estimate, tally
 from r1bench.leaderboards.gate_ledger import Ledger
 
 if TYPE_CHECKING:
-    from r1bench.leaderboards.gate import Rules
+    from r1bench.leaderboards.gate_rules import Rules
 
 POWER = 0.8
 """Chance of a PASS for such a candidate that the advice aims at."""

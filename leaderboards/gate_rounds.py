@@ -17,7 +17,7 @@ from r1bench.leaderboards.gate_estimate import IDENTICAL, Estimate, estimate, ta
 from r1bench.leaderboards.gate_ledger import Ledger
 
 if TYPE_CHECKING:
-    from r1bench.leaderboards.gate import Rule
+    from r1bench.leaderboards.gate_rules import Rule
 
 GUARDS_SHARE = 0.2
 """Of alpha, for the FAILs of guards; the tasks share the rest equally (Bonferroni)."""

@@ -9,11 +9,12 @@ from typing import Any
 
 from r1bench.harness import statistics
 from r1bench.leaderboards import board, gate_rounds, tables
-from r1bench.leaderboards.gate import Rules, TaskVerdict, Verdict
+from r1bench.leaderboards.gate import TaskVerdict, Verdict
 from r1bench.leaderboards.gate_estimate import IDENTICAL
 from r1bench.leaderboards.gate_guards import GuardVerdict
 from r1bench.leaderboards.gate_ledger import Ledger, rows
 from r1bench.leaderboards.gate_rounds import Course, Round
+from r1bench.leaderboards.gate_rules import Rules
 
 SIDES = (-10, -27, -22, 12)
 ROUNDS = (-5, 6, 22, 13, 9, 11, -8)

@@ -4,8 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from r1bench.harness.drawing import Drawing
 from r1bench.harness.evaluate import evaluate
-from r1bench.harness.gating import Drawing
 from r1bench.harness.records import Checkpoint, Problem, Run, Sampling
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.tasks import get_task

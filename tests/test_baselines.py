@@ -10,8 +10,8 @@ from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.noise import Noise
 from r1bench.harness.records import Run
 from r1bench.leaderboards import baselines, gate
-from r1bench.leaderboards.gate import Rules
 from r1bench.leaderboards.gate_ledger import of_run, recorded_shares
+from r1bench.leaderboards.gate_rules import Rules
 from r1bench.leaderboards.tables import display_width
 
 SECRETS = ("the-prompt", "the-completion", "the-answer")

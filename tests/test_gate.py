@@ -10,9 +10,9 @@ from scipy import stats
 
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.noise import Noise
-from r1bench.leaderboards import gate, gate_text
-from r1bench.leaderboards.gate import Rule, Rules
+from r1bench.leaderboards import gate, gate_json, gate_text
 from r1bench.leaderboards.gate_ledger import of_run
+from r1bench.leaderboards.gate_rules import Rule, Rules
 
 LEVEL_RUN = [[1, 0, 1, 0]] * 100 + [[1, 1, 1, 0]] * 75 + [[0, 0, 0, 1]] * 75
 
@@ -105,7 +105,7 @@ def test_one_problem_with_one_sample_is_never_enough_for_two_checkpoints():
     for new, old in ((1, 1), (1, 0), (0, 1), (0, 0)):
         verdict = judge([[new]], [[old]])
         assert verdict.decision == "INSUFFICIENT_EVIDENCE"
-        assert json.dumps(gate.to_json(verdict), allow_nan=False)
+        assert json.dumps(gate_json.to_json(verdict), allow_nan=False)
 
 
 def test_margin_zero_is_never_reached_by_an_equal_candidate_and_the_text_says_so():
@@ -201,6 +201,6 @@ def test_the_noise_floor_holds_a_verdict_back_and_the_text_says_so():
 
 def test_json_holds_plain_values_and_the_exit_code():
     for verdict in (judge([[1]], [[0]]), judge(LEVEL_RUN, LEVEL_RUN), gate.judge(make_run(LEVEL_RUN), make_run(LEVEL_RUN))):
-        again = json.loads(json.dumps(gate.to_json(verdict), allow_nan=False))
+        again = json.loads(json.dumps(gate_json.to_json(verdict), allow_nan=False))
         assert again["exit_code"] == verdict.exit_code
         assert again["tasks"][0]["lower_bound"] == verdict.tasks[0].lower

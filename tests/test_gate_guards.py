@@ -10,10 +10,10 @@ from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import evidence
 from r1bench.leaderboards import gate, gate_guards
-from r1bench.leaderboards.gate import Rules
 from r1bench.leaderboards.gate_estimate import estimate, tally
 from r1bench.leaderboards.gate_guards import DEFAULTS, Guard, parse
 from r1bench.leaderboards.gate_ledger import of_run, recorded_shares, rows
+from r1bench.leaderboards.gate_rules import Rule, Rules
 
 SIZE = 200
 
@@ -104,7 +104,7 @@ def test_a_multiple_of_the_baseline_has_the_multiple_of_its_error():
 def test_a_task_can_be_a_guard_and_is_then_judged_by_its_limit_only():
     pairs = [(of_run(told("new", task="gsm8k")), of_run(told("old", task="gsm8k")))]
     pairs += [(of_run(told("new", score=0.3, task="safe")), of_run(told("old", score=0.9, task="safe")))]
-    verdict = gate.judge_tasks(pairs, Rules(gate.Rule(20.0), guards=parse(["task:safe=5"], has_defaults=False)))
+    verdict = gate.judge_tasks(pairs, Rules(Rule(20.0), guards=parse(["task:safe=5"], has_defaults=False)))
     assert ([each.task for each in verdict.tasks], [guard.decision for guard in verdict.guards]) == (["gsm8k"], ["FAIL"])
     assert (verdict.tasks[0].decision, verdict.decision) == ("PASS", "FAIL")
 

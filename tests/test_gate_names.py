@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 
 from r1bench.harness import samplers
 from r1bench.harness.cli import main
+from r1bench.harness.drawing import Drawing
 from r1bench.harness.errors import UsageError
-from r1bench.harness.gating import Drawing, parse_points
+from r1bench.harness.gating import parse_points
 from r1bench.harness.gating_names import find_baseline, find_candidate, titled
 from r1bench.harness.store import read_manifest, read_run
 

@@ -8,8 +8,8 @@ from fakes_runs import make_run
 from test_gate import LEVEL_RUN, better, worse
 
 from r1bench.leaderboards import gate, gate_junit, gate_markdown, gate_rounds, gate_text
-from r1bench.leaderboards.gate import Rules
 from r1bench.leaderboards.gate_ledger import of_run
+from r1bench.leaderboards.gate_rules import Rule, Rules
 from r1bench.leaderboards.tables import display_width
 
 HOSTILE = (
@@ -134,7 +134,7 @@ def test_a_verdict_without_guards_has_no_table_of_them():
 def test_an_adaptive_gate_that_is_over_advises_no_more_samples():
     run = make_run(LEVEL_RUN, name="new")
     pair = of_run(run), of_run(make_run(LEVEL_RUN, name="old"))
-    rules = Rules(gate.Rule(2.0, 1.0), guards=())
+    rules = Rules(Rule(2.0, 1.0), guards=())
     plan = gate_rounds.design(pair[1], rules.rule, alpha=0.05, alpha_below=0.05, is_baseline_fixed=False)
     last = gate_rounds.look(gate_rounds.Course(plan, (), False), *pair).rounds[0]._replace(stop="below", lower=-0.01, upper=0.02)
     verdict = gate.judge_tasks([pair], rules, {"arithmetic": gate_rounds.Course(plan, (last,), False)})
