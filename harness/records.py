@@ -1,10 +1,10 @@
 """The nouns of r1bench. Frozen records; everything else is functions over them.
 
-Left out: how they are stored (store.py), how they are made (samplers, graders). Records hold plain Python values only, so that
-each is one JSON object: `to_json` and the `from_json` of each record are inverse to each other.
+Left out: storing (store.py) and making them (samplers, graders). Each is one JSON object; `to_json` and `from_json` are inverse.
 """
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal, Self
 
 from r1bench.harness.canonical import Record, digest_of
@@ -233,9 +233,8 @@ class Manifest(Record):
         is_plain = all(type(getattr(self, each.name)) is each.type for each in fields(self) if each.type in (str, int))
         made_by = self.environment
         is_told = type(made_by) is dict and all(type(text) is str for pair in made_by.items() for text in pair)
-        is_counted = is_count(self.num_problems) and is_count(self.batch_size)
         is_drawn = bool(self.rounds) and all(is_count(n, least=1) for n in self.rounds)
-        if not (is_plain and self.task and is_told and is_counted and is_drawn):
+        if not (is_plain and self.task and is_told and is_drawn and is_count(self.num_problems) and is_count(self.batch_size)):
             raise ValueError("a field of the manifest has a value that it cannot have")
         Sampling.from_json(self.sampling).check()
 
@@ -244,14 +243,12 @@ class Manifest(Record):
         leave_out = ("name", "environment", "command", "rounds", "stage", "parent", "checkpoint")
         fields = {key: value for key, value in self.to_json().items() if key not in leave_out}
         fields["sampling"] = {key: value for key, value in self.sampling.items() if key != "n"}
-        device = self.environment.get("device", "").partition(",")[0]
-        fields["computed"] = [self.environment.get("dtype", ""), device]
+        fields["computed"] = [self.environment.get("dtype", ""), self.environment.get("device", "").partition(",")[0]]
         return digest_of(fields)
 
     def protocol(self) -> str:
         """What must agree before two runs may be compared (n may differ: pass@1 does not depend on it)."""
-        sampling = Sampling.from_json(self.sampling).digest()
-        judged_by = [self.grader, self.grader_version]
+        sampling, judged_by = Sampling.from_json(self.sampling).digest(), [self.grader, self.grader_version]
         return digest_of([self.task, self.task_version, self.problems_digest, self.template_hash, sampling, *judged_by])
 
 
@@ -287,12 +284,16 @@ class Run:
         counts = [len(samples) for samples in self.samples_by_problem().values()]
         return len(counts) == self.manifest.num_problems > 0 and set(counts) == {self.manifest.n}
 
-    def samples_by_problem(self) -> dict[str, list[Sample]]:
-        """Problem id -> its samples in order of index."""
-        found: dict[str, list[Sample]] = {}
+    @cached_property
+    def _grouped(self) -> dict[str, list[Sample]]:
+        found: dict[str, list[Sample]] = {sample.problem_id: [] for sample in self.samples}
         for sample in self.samples:
-            found.setdefault(sample.problem_id, []).append(sample)
+            found[sample.problem_id].append(sample)
         return found
+
+    def samples_by_problem(self) -> dict[str, list[Sample]]:
+        """Problem id -> its samples in order of index. Grouped once: not to be changed."""
+        return self._grouped
 
     def scores_by_problem(self) -> dict[str, list[float]]:
         """Problem id -> its n scores, each 0.0 or 1.0."""
