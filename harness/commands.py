@@ -9,6 +9,7 @@ from r1bench.harness.records import Problem, Run, Sampling
 from r1bench.harness.store import check_writable, read_run, run_folders
 
 if TYPE_CHECKING:
+    from r1bench.harness.repeat import Again
     from r1bench.tasks.task import Task
 
 
@@ -45,12 +46,31 @@ def sampling_of(task: "Task", *, samples: int | None, seed: int, **changes: Any)
     return replace(task.sampling, seed=seed, **given)
 
 
+def samplings_of(chosen: list["Task"], *, samples: int | None, seed: int, **changes: Any) -> list[Sampling]:
+    """The protocol of each task, checked. Raises UsageError for values that no sampler can honour."""
+    from r1bench.harness.evaluate import check_sampling
+
+    found = [sampling_of(task, samples=samples, seed=seed, **changes) for task in chosen]
+    for sampling in found:
+        check_sampling(sampling)
+    return found
+
+
 def problems_of(chosen: list["Task"], data: Path | None, columns: dict[str, str] | None, limit: int | None) -> list[list[Problem]]:
     """The problems of each task. Data are for the tasks that do not make their own, if there are any."""
     from r1bench.tasks.loading import load_problems
 
     is_mixed = any(task.generate is None for task in chosen)
     return [load_problems(task, None if is_mixed and task.generate else data, columns)[:limit] for task in chosen]
+
+
+def again_of(num_problems: int | None, batch_size: int | None) -> "Again | None":
+    """What `--repeat-check` asks for. Raises UsageError for a batch size without it."""
+    from r1bench.harness.repeat import Again
+
+    if batch_size is not None and num_problems is None:
+        raise UsageError("--repeat-batch-size is about asking again; give --repeat-check too")
+    return None if num_problems is None else Again(num_problems or None, batch_size)
 
 
 def evaluate_checkpoint(
@@ -79,21 +99,16 @@ def evaluate_checkpoint(
     """Evaluate a checkpoint on tasks, all of which are loaded and checked before the model is.
 
     Args:
-        repeat_check: problems that are asked again when a run is complete, to measure the backend's nondeterminism (`repeat.py`); 0 for
-            its default number, None for no repetition.
+        repeat_check: problems that are asked again when a run is complete (`repeat.py`); 0: its default number, None: no repetition.
     """
-    from r1bench.harness import repeat
     from r1bench.harness.checkpoints import find_checkpoint
-    from r1bench.harness.evaluate import check_sampling, evaluate
+    from r1bench.harness.evaluate import evaluate
+    from r1bench.harness.repeat import repeat_check as ask_again
     from r1bench.harness.samplers import make_sampler
     from r1bench.tasks.templates import TEMPLATES
 
-    if repeat_batch_size is not None and repeat_check is None:
-        raise UsageError("--repeat-batch-size is about asking again; give --repeat-check too")
-    chosen = chosen_tasks(task_names)
-    samplings = [sampling_of(task, samples=samples, seed=seed, **changes) for task in chosen]
-    for sampling in samplings:
-        check_sampling(sampling)
+    again, chosen = again_of(repeat_check, repeat_batch_size), chosen_tasks(task_names)
+    samplings = samplings_of(chosen, samples=samples, seed=seed, **changes)
     if template is not None and template not in TEMPLATES:
         raise UnknownNameError("template", template, TEMPLATES, "docs/tasks.md")
     found = find_checkpoint(checkpoint, allow_pickle=allow_pickle)
@@ -105,9 +120,8 @@ def evaluate_checkpoint(
     for task, questions, sampling in zip(chosen, problems, samplings, strict=True):
         filled = TEMPLATES[template or task.template]
         run = evaluate(task, questions, found, sampler, sampling, filled, runs, name=name, source=checkpoint, **grading)
-        if repeat_check is not None:
-            again = repeat.Again(repeat_check or None, repeat_batch_size)
-            run = replace(run, noise=repeat.repeat_check(run, runs / run.id, questions, sampler, filled, again, **grading))
+        if again:
+            run = replace(run, noise=ask_again(run, runs / run.id, questions, sampler, filled, again, **grading))
         finished.append(run)
     return finished
 

@@ -102,12 +102,17 @@ def follow(
         if course.stop != "go on":
             break
     if not course.rounds:
-        assert stored is not None
-        raise UsageError(
-            f"--adaptive begins with {design.rounds[0]} samples of each problem on {reference.task}; run {stored.id} has"
-            f" {stored.manifest.n}, and its checkpoint {stored.manifest.checkpoint} is not at hand; give the checkpoint"
-        )
+        raise too_few(reference.task, design.rounds[0], stored)
     return pair, course
+
+
+def too_few(task: str, first_round: int, stored: Run | None) -> UsageError:
+    """A stored candidate that has too few samples for the first look, and cannot be topped up."""
+    assert stored is not None
+    return UsageError(
+        f"--adaptive begins with {first_round} samples of each problem on {task}; run {stored.id} has"
+        f" {stored.manifest.n}, and its checkpoint {stored.manifest.checkpoint} is not at hand; give the checkpoint"
+    )
 
 
 def is_baseline_itself(reference: Reference, name: str, stored: Run | None, drawing: Drawing) -> bool:
