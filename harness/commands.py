@@ -98,8 +98,7 @@ def evaluate_checkpoint(
 ) -> list[Run]:
     """Evaluate a checkpoint on tasks, all of which are loaded and checked before the model is.
 
-    Args:
-        repeat_check: problems that are asked again when a run is complete (`repeat.py`); 0: its default number, None: no repetition.
+    repeat_check: problems that are asked again when a run is complete (`repeat.py`); 0: its default number, None: no repetition.
     """
     from r1bench.harness.checkpoints import find_checkpoint
     from r1bench.harness.evaluate import evaluate

@@ -1,5 +1,6 @@
 """Run folders on disk: `store_run(root, [[1, 0], [1, 1]], name="zero")` is what `r1bench eval` would have left."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from fakes_runs import make_run
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.records import Problem
 from r1bench.harness.store import open_run
+from r1bench.leaderboards import index
+from r1bench.leaderboards.index_file import NAME
 
 
 def make_problems(count: int) -> list[Problem]:
@@ -37,3 +40,22 @@ def start_python(program: str, *arguments: object, **options: Any) -> "subproces
     """A program in a fresh interpreter, with its output in pipes."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def shown(runs: Path, **filters: str) -> list[str]:
+    """The names on the board."""
+    with index.refresh(runs) as found:
+        return [row.name for row in found.entries(**filters)]
+
+
+def left_out(runs: Path) -> list[str]:
+    """What the board leaves out, and why."""
+    with index.refresh(runs) as found:
+        return found.left_out()
+
+
+def change(runs: Path, statement: str) -> None:
+    """Run a statement on the index file behind the board's back."""
+    with sqlite3.connect(runs / NAME) as connection:
+        connection.execute(statement)
+    connection.close()

@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
-from fakes_folders import store_many, store_run
+from fakes_folders import change, left_out, shown, store_many, store_run
 
 from r1bench.harness.errors import StorageError
 from r1bench.harness.noise import Noise
@@ -14,23 +13,6 @@ from r1bench.harness.store import MANIFEST, NOISE, SAMPLES, read_run, write_whol
 from r1bench.leaderboards import board, index
 from r1bench.leaderboards.index_file import NAME, VERSION
 from r1bench.leaderboards.indexing import examine, fingerprint
-
-
-def shown(runs: Path, **filters: str) -> list[str]:
-    """The names on the board."""
-    with index.refresh(runs) as found:
-        return [row.name for row in found.entries(**filters)]
-
-
-def left_out(runs: Path) -> list[str]:
-    with index.refresh(runs) as found:
-        return found.left_out()
-
-
-def change(runs: Path, statement: str) -> None:
-    with sqlite3.connect(runs / NAME) as connection:
-        connection.execute(statement)
-    connection.close()
 
 
 def test_the_rows_are_those_that_the_folders_give(tmp_path: Path) -> None:

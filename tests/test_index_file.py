@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from fakes_folders import start_python, store_many, store_run
+from fakes_folders import change, left_out, shown, start_python, store_many, store_run
 
 from r1bench.harness.errors import StorageError
 from r1bench.harness.store import MANIFEST
@@ -16,23 +15,6 @@ from r1bench.leaderboards import index
 from r1bench.leaderboards.index_file import NAME, VERSION
 
 GHOST = "INSERT INTO runs SELECT 'gone', fingerprint, identity, entry, fault, remarks, checksum FROM runs"
-
-
-def shown(runs: Path) -> list[str]:
-    """The names on the board."""
-    with index.refresh(runs) as found:
-        return [row.name for row in found.entries()]
-
-
-def left_out(runs: Path) -> list[str]:
-    with index.refresh(runs) as found:
-        return found.left_out()
-
-
-def change(runs: Path, statement: str) -> None:
-    with sqlite3.connect(runs / NAME) as connection:
-        connection.execute(statement)
-    connection.close()
 
 
 def test_rebuild_forgets_what_only_the_index_says(tmp_path: Path) -> None:
