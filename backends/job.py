@@ -1,7 +1,7 @@
 """TrainJob: everything a backend needs to train one stage, resolved. No default is left to a backend.
 
 A job is one JSON file, validated here when it is made and again when it is read. Left out: how a recipe becomes a job
-(`r1bench.harness.stages`), and anything only one backend knows.
+(`r1bench.harness.training.stages`), and anything only one backend knows.
 """
 
 from pathlib import Path

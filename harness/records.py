@@ -5,11 +5,27 @@ Left out: storing (store.py) and making them (samplers, graders). Each is one JS
 
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeGuard
 
 from r1bench.harness.canonical import Record, digest_of
-from r1bench.harness.limits import MOST, is_count, is_number
-from r1bench.harness.noise import Noise
+
+MOST = 10**9
+"""Of a count: tokens of a completion, problems, samples per problem. A billion of them still sum to a number of 64 bits."""
+LARGEST = 2.0**53
+"""Of any other number: the whole numbers up to here are exact as floats."""
+LONGEST = 1e9
+"""Seconds of one completion: 31 years."""
+
+
+def is_count(value: Any, *, least: int = 0) -> TypeGuard[int]:
+    """Whether it is a whole number from `least` to MOST; a boolean is none."""
+    return type(value) is int and least <= value <= MOST
+
+
+def is_number(value: Any, *, least: float = -LARGEST) -> TypeGuard[float]:
+    """Whether it is a number from `least` to LARGEST: no boolean, no NaN, no infinity."""
+    return type(value) in (int, float) and least <= value <= LARGEST
+
 
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "failed"]
 """correct and wrong are verdicts; unparsed: no answer was found; truncated: the budget ended first; failed: grading itself broke off."""
@@ -55,6 +71,27 @@ class Problem(Record):
         """Changes when the question or what it is judged by changes, not when metadata does."""
         judged_by = [self.tests, self.options] if self.tests or self.options else []
         return digest_of([self.id, self.prompt, list(self.gold), self.language, *judged_by])
+
+
+@dataclass(frozen=True)
+class Template:
+    """How a problem is put to a model."""
+
+    name: str
+    text: str
+    """With {problem} for the question."""
+    kind: Literal["plain", "chat"]
+    """plain: the model continues this very text; chat: it is the user's turn in the checkpoint's own chat template, and
+    a checkpoint without one gets it as plain text followed by a line break."""
+
+    def fill(self, problem: str) -> str:
+        """The text, with the problem in its place. Braces in the problem are left alone."""
+        return self.text.replace("{{}}", "{}").replace("{problem}", problem)
+
+    @property
+    def hash(self) -> str:
+        """Changes with the text and the kind, not with the name."""
+        return digest_of([self.text, self.kind])
 
 
 @dataclass(frozen=True)
@@ -265,6 +302,37 @@ class Checkpoint(Record):
 
 
 @dataclass(frozen=True)
+class Noise(Record):
+    """What a backend answers differently when it is asked the very same again: from re-running a slice of a run (`eval --repeat-check`)."""
+
+    num_problems: int
+    num_samples: int
+    """Samples that were drawn again, with their seeds."""
+    num_identical: int
+    """Of these, how many came out with the same text, letter by letter."""
+    num_flips: int
+    """Of these, how many came out with another score."""
+    mean_difference: float
+    """Mean score of the repetition minus that of the first time."""
+    error: float
+    """Standard error that this alone gives pass@1 of the whole run; 0 where every score came out the same."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Versions and device of the repetition."""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Raises ValueError or TypeError where a value cannot be what an `eval --repeat-check` found."""
+        found = cls(**value)
+        counts = (found.num_problems, found.num_samples, found.num_identical, found.num_flips)
+        is_counted = all(type(count) is int and 0 <= count <= found.num_samples for count in counts)
+        is_measured = all(type(number) in (int, float) for number in (found.mean_difference, found.error))
+        is_told = isinstance(found.environment, dict) and all(isinstance(text, str) for text in found.environment.values())
+        if not (is_counted and is_measured and is_told and 0 <= found.error <= 1 and abs(found.mean_difference) <= 1):
+            raise ValueError("a field of the noise has a value that it cannot have")
+        return found
+
+
+@dataclass(frozen=True)
 class Run:
     """One evaluation: a checkpoint on a task. What the store reads back and what every statistic starts from."""
 
@@ -283,6 +351,14 @@ class Run:
         """Whether every problem has exactly the n samples that were asked for."""
         counts = [len(samples) for samples in self.samples_by_problem().values()]
         return len(counts) == self.manifest.num_problems > 0 and set(counts) == {self.manifest.n}
+
+    @property
+    def shortfall(self) -> str:
+        """'' for a complete run, otherwise 'incomplete 512/1000': samples received and asked for."""
+        if self.is_complete:
+            return ""
+        n, counts = self.manifest.n, map(len, self.samples_by_problem().values())
+        return f"incomplete {sum(min(count, n) for count in counts)}/{self.manifest.num_problems * n}"
 
     @cached_property
     def _grouped(self) -> dict[str, list[Sample]]:

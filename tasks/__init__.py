@@ -1,7 +1,7 @@
 """What is measured: the table of tasks. One file per task; the table is literal and sorted, nothing registers itself.
 
 task = get_task("gsm8k")
-problems = load_problems(task, Path("gsm8k_test.jsonl"))     # r1bench.tasks.loading
+problems = load_problems(task, Path("gsm8k_test.jsonl"))     # r1bench.tasks.data.loading
 """
 
 from r1bench.harness.errors import UnknownNameError

@@ -12,8 +12,8 @@ counted as this task's), and problems with several right answers of which nothin
 from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
-from r1bench.tasks.programming import CONTEST_HINT, cases_of, limits_of, problem_of, solutions_of, stdin_tests, text_of
-from r1bench.tasks.rows import OtherRow
+from r1bench.tasks.data.programming import CONTEST_HINT, cases_of, limits_of, problem_of, solutions_of, stdin_tests, text_of
+from r1bench.tasks.data.rows import OtherRow
 from r1bench.tasks.task import Task
 
 OPTIONS = {"layout": "tokens", "float_tolerance": 1e-6}

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
+from r1bench.tasks.data.rows import BadRow
 from r1bench.tasks.grading.choice import lettered, shuffled
-from r1bench.tasks.rows import BadRow
 from r1bench.tasks.task import HubSource, Task
 
 NAME = "gpqa_diamond"

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
-from r1bench.tasks.programming import problem_of, text_of
-from r1bench.tasks.rows import BadRow
+from r1bench.tasks.data.programming import problem_of, text_of
+from r1bench.tasks.data.rows import BadRow
 from r1bench.tasks.task import Task
 
 

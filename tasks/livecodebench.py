@@ -17,8 +17,8 @@ import zlib
 from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
-from r1bench.tasks.programming import CONTEST_HINT, cases_of, parsed, problem_of, solutions_of, stdin_tests, text_of
-from r1bench.tasks.rows import BadRow
+from r1bench.tasks.data.programming import CONTEST_HINT, cases_of, parsed, problem_of, solutions_of, stdin_tests, text_of
+from r1bench.tasks.data.rows import BadRow
 from r1bench.tasks.task import Task
 
 MODULES = (

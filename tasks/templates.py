@@ -5,10 +5,7 @@ model's own chat template without a system prompt; `choice` asks for the last li
 `complete` and `program` are for tasks whose answer is code. Left out: few-shot prompts, which hurt R1 (same paper, limitations).
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-from r1bench.harness.records import digest_of
+from r1bench.harness.records import Template
 
 R1_ZERO = (
     "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about "
@@ -21,27 +18,6 @@ PROGRAM = "{problem}\n\nSolve this in Python. Put the whole program into one ```
 BOXED = "{problem}\nPlease reason step by step, and put your final answer within \\boxed{{}}."
 
 CHOICE = "{problem}\n\nReason step by step. The last line of your answer must be 'ANSWER: ' and the letter of the one right option."
-
-
-@dataclass(frozen=True)
-class Template:
-    """How a problem is put to a model."""
-
-    name: str
-    text: str
-    """With {problem} for the question."""
-    kind: Literal["plain", "chat"]
-    """plain: the model continues this very text; chat: it is the user's turn in the checkpoint's own chat template, and
-    a checkpoint without one gets it as plain text followed by a line break."""
-
-    def fill(self, problem: str) -> str:
-        """The text, with the problem in its place. Braces in the problem are left alone."""
-        return self.text.replace("{{}}", "{}").replace("{problem}", problem)
-
-    @property
-    def hash(self) -> str:
-        """Changes with the text and the kind, not with the name."""
-        return digest_of([self.text, self.kind])
 
 
 TEMPLATES: dict[str, Template] = {

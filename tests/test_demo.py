@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from r1bench.harness.store import find_run, read_run
-from r1bench.leaderboards.compare import compare
+from r1bench.harness.store.runs import find_run, read_run
+from r1bench.leaderboards.compare.comparison import compare
 
 ROOT = Path(__file__).parents[1]
 

@@ -22,11 +22,11 @@ from r1bench.backends.custom.update import learning_rate, update
 from r1bench.backends.job import TrainJob
 from r1bench.backends.prompts import draw_problems
 from r1bench.harness.checkpoints import find_checkpoint, seal
+from r1bench.harness.models import end_tokens_of, load_model, load_tokenizer
 from r1bench.harness.records import Checkpoint, Problem
-from r1bench.harness.samplers.hf import end_tokens_of, load_model, load_tokenizer
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool
-from r1bench.tasks.grading.language import primary, words_by_language
+from r1bench.tasks.grading.languages.grader import primary, words_by_language
 from r1bench.tasks.templates import TEMPLATES
 
 

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import torch
 
 from r1bench.backends.job import TrainJob
-from r1bench.harness.records import Completion, Problem, Sampling
+from r1bench.harness.models import encode, prefill_of, render
+from r1bench.harness.records import Completion, Problem, Sampling, Template
 from r1bench.harness.samplers.decoding import decode, uniforms_for
-from r1bench.harness.samplers.hf import encode, prefill_of, render
 from r1bench.tasks.grading import GradingPool
 from r1bench.tasks.rewards import Scored, score
-from r1bench.tasks.templates import Template
 
 
 class Rollout(NamedTuple):

@@ -7,13 +7,10 @@ Left out: grading, storing, and any sampling default; a sampler does exactly wha
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from r1bench.harness.errors import UnknownNameError
-from r1bench.harness.records import Checkpoint, Completion, Sampling
-
-if TYPE_CHECKING:
-    from r1bench.tasks.templates import Template
+from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
 
 
 class Prompt(NamedTuple):
@@ -48,7 +45,7 @@ class Sampler(Protocol):
         """Versions and device, for the manifest."""
         ...
 
-    def prompts(self, template: "Template", problems: Sequence[tuple[str, str]]) -> list[Prompt]:
+    def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
         """Fill a template for (problem id, question) pairs and count tokens."""
         ...
 

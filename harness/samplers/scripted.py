@@ -1,13 +1,9 @@
 """A sampler that says what it is told to: for tests of evaluation, storage and statistics without a model."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from r1bench.harness.records import Completion, Sampling
+from r1bench.harness.records import Completion, Sampling, Template
 from r1bench.harness.samplers import Prompt, Request
-
-if TYPE_CHECKING:
-    from r1bench.tasks.templates import Template
 
 
 class ScriptedSampler:
@@ -28,7 +24,7 @@ class ScriptedSampler:
     def describe(self) -> dict[str, str]:
         return {"sampler": "scripted"}
 
-    def prompts(self, template: "Template", problems: Sequence[tuple[str, str]]) -> list[Prompt]:
+    def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
         texts = [template.fill(question) for _, question in problems]
         return [Prompt(problem_id, text, "", len(text.split())) for (problem_id, _), text in zip(problems, texts, strict=True)]
 

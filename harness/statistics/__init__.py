@@ -18,7 +18,7 @@ from r1bench.harness.statistics.estimators import (
     pass_hat_k,
     worst_of_k,
 )
-from r1bench.harness.statistics.evidence import Evidence, Questions, Side, Tally, tally, tally_of_counts
+from r1bench.harness.statistics.evidence import Evidence, Moments, Questions, Side, moments, moments_of_counts
 from r1bench.harness.statistics.intervals import (
     Interval,
     bootstrap_interval,
@@ -50,13 +50,13 @@ __all__ = [
     "Foreseen",
     "Interval",
     "Look",
+    "Moments",
     "PairedDifference",
     "Plan",
     "Questions",
     "Scores",
     "Side",
     "Standing",
-    "Tally",
     "VarianceParts",
     "best_of_k",
     "binomial_tail",
@@ -72,6 +72,8 @@ __all__ = [
     "majority_at_k",
     "mean_g_pass_at_k",
     "mean_interval",
+    "moments",
+    "moments_of_counts",
     "normal_probability",
     "normal_quantile",
     "paired_difference",
@@ -90,8 +92,6 @@ __all__ = [
     "standing",
     "student_probability",
     "student_t",
-    "tally",
-    "tally_of_counts",
     "total_error",
     "two_sided_p",
     "variance_parts",

@@ -2,7 +2,7 @@
 
 Every function takes the samples of one problem, n in all, and gives the exact expectation over the C(n, k) ways to draw k of them, without
 drawing any. Over several problems: the mean of the values. With k = 1 all of them are the mean score; with k = n they are what these very
-samples did. Left out: intervals, runs (r1bench.leaderboards.sampled).
+samples did. Left out: intervals, runs (r1bench.leaderboards.measures.sampled).
 
 Where k is more than n they refuse: nothing without bias can be said about more draws than there are. Counts of right samples (pass@k,
 pass^k, G-Pass@k, majority) are for graders that know only right and wrong; scores in between go to `best_of_k` and `worst_of_k`.

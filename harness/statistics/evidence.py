@@ -1,6 +1,6 @@
-"""The paired difference of two tallies of samples, its standard error and its degrees of freedom: one formula for one gate or 10,000.
+"""The paired difference of two runs' moments, its standard error and its degrees of freedom: one formula for one gate or 10,000.
 
-    a, b = tally(scores_a), tally(scores_b)          # or tally_of_counts(correct, count) for right or wrong
+    a, b = moments(scores_a), moments(scores_b)          # or moments_of_counts(correct, count) for right or wrong
     found = evidence(a, b, questions="fixed")
     tail_p(found, -0.02, side="above"), bound(found, 0.05, side="above")
 
@@ -35,7 +35,7 @@ BOUND_STEPS = 40
 """Halvings between the estimate and -1 or 1."""
 
 
-class Tally(NamedTuple):
+class Moments(NamedTuple):
     """What a comparison needs of a run: arrays that end in the axis of the problems."""
 
     mean: Any
@@ -58,16 +58,16 @@ class Evidence(NamedTuple):
     """How the error depends on the true difference; None where it is taken not to."""
 
 
-def tally(scores: Scores) -> Tally:
+def moments(scores: Scores) -> Moments:
     """One row of samples per problem, as means, variances and counts. Raises UsageError where there is nothing to average."""
     import numpy as np
 
     means = question_means(scores)
     spreads = [variance(row) if len(row) > 1 else float("nan") for row in scores]
-    return Tally(np.asarray(means), np.asarray(spreads), np.asarray([len(row) for row in scores], dtype=float))
+    return Moments(np.asarray(means), np.asarray(spreads), np.asarray([len(row) for row in scores], dtype=float))
 
 
-def tally_of_counts(correct: Any, count: Any) -> Tally:
+def moments_of_counts(correct: Any, count: Any) -> Moments:
     """Right-or-wrong samples: how many of `count` are right. Integer arrays (..., problems) that broadcast."""
     import numpy as np
 
@@ -75,15 +75,15 @@ def tally_of_counts(correct: Any, count: Any) -> Tally:
     share = correct / count
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.where(count > 1, share * (1 - share) * count / (count - 1), np.nan)
-    return Tally(share, spread, count)
+    return Moments(share, spread, count)
 
 
-def can_fix_questions(a: Tally, b: Tally) -> bool:
+def can_fix_questions(a: Moments, b: Moments) -> bool:
     """Whether every problem has two samples in both runs, so that their spread within problems is known."""
     return bool((a.count >= 2).all() and (b.count >= 2).all())
 
 
-def evidence(a: Tally, b: Tally, *, questions: Questions, noise_error: float = 0.0) -> Evidence:
+def evidence(a: Moments, b: Moments, *, questions: Questions, noise_error: float = 0.0) -> Evidence:
     """B - A, its standard error and the degrees of freedom behind it; see above.
 
     questions='fixed': over new samples of these very questions, from the spread within problems. Where some problem has one sample
@@ -113,18 +113,18 @@ def evidence(a: Tally, b: Tally, *, questions: Questions, noise_error: float = 0
     return Evidence(mean, np.maximum(np.sqrt(squared), noise_error), degrees, restricted)
 
 
-def _are_shares(a: Tally, b: Tally) -> bool:
-    """Whether the scores are within 0 ... 1, by all that the tallies tell of them: lengths are not."""
+def _are_shares(a: Moments, b: Moments) -> bool:
+    """Whether the scores are within 0 ... 1, by all that their moments tell: lengths are not."""
     import numpy as np
 
-    def fits(run: Tally) -> bool:
+    def fits(run: Moments) -> bool:
         most = run.mean * (1 - run.mean) * run.count / np.maximum(run.count - 1, 1)
         return bool((run.mean >= 0).all() and (run.mean <= 1).all() and not (run.variance > most + 1e-9).any())
 
     return fits(a) and fits(b)
 
 
-def _restricted(a: Tally, b: Tally, errors: list[Any], doubts: list[Any], most_degrees: float, floor: float) -> Restricted:
+def _restricted(a: Moments, b: Moments, errors: list[Any], doubts: list[Any], most_degrees: float, floor: float) -> Restricted:
     """The clustering factor of each run, or one for both where only the differences tell of it."""
     import numpy as np
 

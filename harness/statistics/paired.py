@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.statistics.evidence import Evidence, Questions, bound, can_fix_questions, evidence, tail_p, tally
+from r1bench.harness.statistics.evidence import Evidence, Questions, bound, can_fix_questions, evidence, moments, tail_p
 from r1bench.harness.statistics.intervals import chunks
 from r1bench.harness.statistics.spread import Scores, resampling_error, variance
 
@@ -92,7 +92,7 @@ def paired_difference(
     """
     if len(scores_a) != len(scores_b):
         raise UsageError(f"{len(scores_a)} and {len(scores_b)} problems cannot be paired; keep those that both answered")
-    a, b = tally(scores_a), tally(scores_b)
+    a, b = moments(scores_a), moments(scores_b)
     found = evidence(a, b, questions=questions, noise_error=noise_error)
     mean, error, degrees = (float(value) for value in found[:3])
     differences = [round(value, 12) for value in (b.mean - a.mean).tolist()]

@@ -4,7 +4,7 @@
 
 In order: the rows of the board, the data of each run (in processes, one run in memory each), comparisons, trainings, the page itself last.
 What is there already from the very same input is left as it is, so that the command can be repeated, or go on after `kill -9`.
-Left out: parsing the command line (r1bench.harness.cli_report), the look of the page (assets/).
+Left out: parsing the command line (r1bench.harness.cli.report), the look of the page (assets/).
 """
 
 import time
@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from r1bench.harness import __version__
+from r1bench.harness import __version__, tables
 from r1bench.harness.errors import ProtocolError
 from r1bench.harness.progress import Progress
-from r1bench.leaderboards import board, tables
-from r1bench.leaderboards.indexing import in_processes
+from r1bench.leaderboards.board import ranking as board
+from r1bench.leaderboards.board.indexing import in_processes
 from r1bench.leaderboards.report import escape, output, page, pairs, payload, rollouts, sources, training
 from r1bench.leaderboards.report.pairs import Source
 from r1bench.leaderboards.report.payload import Limits

@@ -20,7 +20,7 @@ from typing import Any
 
 from r1bench.harness import __version__
 from r1bench.harness.errors import StorageError
-from r1bench.harness.store import LOCK, only_writer, refusals, write_whole
+from r1bench.harness.store.disk import LOCK, only_writer, refusals, write_whole
 from r1bench.leaderboards.report import escape
 
 MARKER, PAGE, DATA, CACHE = ".r1bench-report", "index.html", "data", ".cache"

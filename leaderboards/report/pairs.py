@@ -4,7 +4,7 @@
     rows = [pairs.work_out(Job(pair, site_folder, level)) for pair in chosen]      # in any process; remembers what it did
 
 In a group of one protocol with up to 8 complete runs every run meets every other; in a larger one its parent and the best. Left out: the
-statistics (leaderboards/compare.py).
+statistics (leaderboards/compare/comparison.py).
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.records import Run
 from r1bench.harness.statistics.multiplicity import holm
-from r1bench.harness.store import read_run
-from r1bench.leaderboards import compare
-from r1bench.leaderboards.board import Entry
-from r1bench.leaderboards.compare_protocol import check_comparable, place_of
-from r1bench.leaderboards.indexing import code_digest
+from r1bench.harness.store.runs import read_run
+from r1bench.leaderboards.board.indexing import code_digest
+from r1bench.leaderboards.board.ranking import Entry
+from r1bench.leaderboards.compare import comparison as compare
+from r1bench.leaderboards.protocol import check_comparable, place_of
 from r1bench.leaderboards.report import escape, output, skeleton
 
 MOST_FOR_ALL = 8

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from r1bench.harness import store
 from r1bench.harness.canonical import canonical_json
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import OUTCOMES, THINKING_STATES, Problem, Run, Sample
+from r1bench.harness.store import runs as store
 from r1bench.leaderboards.report import escape, output, skeleton, spans
 
 ENTRY = "entry.js"

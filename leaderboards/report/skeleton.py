@@ -3,7 +3,7 @@
     skeleton.write(site_folder, directory, run)
     run = skeleton.read(site_folder, directory)        # texts are digests, everything that is compared is there
 
-Left out: what is compared (leaderboards/compare.py).
+Left out: what is compared (leaderboards/compare/comparison.py).
 """
 
 import hashlib
@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from r1bench.harness.errors import StorageError
-from r1bench.harness.noise import Noise
-from r1bench.harness.records import Completion, Grade, Manifest, Run, Sample
-from r1bench.leaderboards import metrics
+from r1bench.harness.records import Completion, Grade, Manifest, Noise, Run, Sample
+from r1bench.leaderboards.measures import metrics
 from r1bench.leaderboards.report import output
 
 

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from r1bench.harness import store
-from r1bench.leaderboards import external, index, lineage, papers
-from r1bench.leaderboards.board import Entry
+from r1bench.harness.store import runs as store
+from r1bench.leaderboards.board import external, index, lineage, papers
+from r1bench.leaderboards.board.ranking import Entry
 from r1bench.leaderboards.report import escape
 
 PRINTED = ("model", "stage", "benchmark", "task", "metric", "value", "unit", "protocol", "source", "trust", "note")

@@ -4,7 +4,7 @@ r"""Where the reasoning of a completion and the answer that was found in it stan
     answer_span("4 is \\boxed{4}", "4", Span(0, 12))                ->  Span(start=12, end=13)
 
 The state of a reasoning comes with the sample; its place follows from that and the marks in the text, which are those of
-r1bench.tasks.grading.thinking. Left out: judging anything.
+r1bench.harness.thinking. Left out: judging anything.
 """
 
 import re

@@ -105,7 +105,7 @@ def check_options(grader: str, options: Mapping[str, Any]) -> str | None:
             return str(error)
         return None
     if grader == "code":
-        from r1bench.tasks.grading import code
+        from r1bench.tasks.grading.programs import grader as code
 
         return code.check_options(options)
     known = {"choice": ("choices",), "language": ("target",), "format": ("style",)}.get(grader, ())
@@ -127,7 +127,7 @@ def open_engine(name: str, num_workers: int, cpu_seconds: float, sandbox: str) -
 
         return AnswerGrader(name, num_workers, cpu_seconds)
     if name == "code":
-        from r1bench.tasks.grading.code import CodeGrader
+        from r1bench.tasks.grading.programs.grader import CodeGrader
 
         return CodeGrader(num_workers, sandbox)
     if name == "choice":
@@ -139,7 +139,7 @@ def open_engine(name: str, num_workers: int, cpu_seconds: float, sandbox: str) -
 
         return OneByOne(format_grader.judge)
     if name == "language":
-        from r1bench.tasks.grading import language
+        from r1bench.tasks.grading.languages import grader as language
 
         return OneByOne(language.judge)
     from r1bench.tasks.grading import behaviour

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from r1bench.harness.errors import GraderError
-from r1bench.tasks.grading import integers, mathematics
+from r1bench.tasks.grading import integers
 from r1bench.tasks.grading.conventions import Conventions, conventions_of
-from r1bench.tasks.grading.finding import Found, find_answer
-from r1bench.tasks.grading.mathematics import Decision
+from r1bench.tasks.grading.finding.completions import Found, find_answer
+from r1bench.tasks.grading.mathematics import deciding as mathematics
+from r1bench.tasks.grading.mathematics.deciding import Decision
+from r1bench.tasks.grading.mathematics.workers import Question, Verdict, WorkerPool
 from r1bench.tasks.grading.request import GradeRequest, Judgement
-from r1bench.tasks.grading.workers import Question, Verdict, WorkerPool
 
 MAX_REMEMBERED = 20_000
 BEST_FIRST = ("correct", "failed", "unparsed", "wrong")

@@ -28,8 +28,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from r1bench.harness import thinking
 from r1bench.tasks.grading import format as format_grader
-from r1bench.tasks.grading import thinking
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
 R1_WORDS = ("wait", "mistake", "however", "but", "retry", "error", "verify", "wrong", "evaluate", "check")

@@ -20,8 +20,9 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from r1bench.harness import thinking
 from r1bench.harness.errors import GraderError
-from r1bench.tasks.grading import extraction, thinking
+from r1bench.tasks.grading.finding import extraction
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
 DEFAULT_STYLE = "think-answer"

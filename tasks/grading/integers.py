@@ -13,8 +13,8 @@ Left out: everything that would have to be worked out (sums, powers, roots, scie
 import re
 from fractions import Fraction
 
-from r1bench.tasks.grading import modifiers
 from r1bench.tasks.grading.conventions import DEFAULTS, Conventions
+from r1bench.tasks.grading.finding import modifiers
 
 MAX_LENGTH = 200
 

@@ -1,4 +1,4 @@
-"""A row of completions to grade -> a GradeRequest: what `r1bench grade` reads. Left out: files (harness/grade_rows.py), verdicts.
+"""A row of completions to grade -> a GradeRequest: what `r1bench grade` reads. Left out: files (harness/evaluation/rows.py), verdicts.
 
     {"response": "... \\\\boxed{25}", "gold": "025"}                                       math, integer, choice
     {"response": "...", "tests": {"kind": "stdin", "cases": [{"input": "1", "output": "2"}]}}    code
@@ -99,7 +99,7 @@ def golds_of(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 def with_tests(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
     """The request with the tests of a program, and its limits among the options."""
-    from r1bench.tasks.grading.code import check_tests
+    from r1bench.tasks.grading.programs.grader import check_tests
 
     tests = fields.get("tests")
     if not isinstance(tests, dict):
@@ -122,7 +122,7 @@ def with_tests(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest
 
 def with_target(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
     """The request with the language that its reasoning should be in."""
-    from r1bench.tasks.grading.language import check_target
+    from r1bench.tasks.grading.languages.grader import check_target
 
     target = fields.get("target")
     if not isinstance(target, str) or not target.strip():

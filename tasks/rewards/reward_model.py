@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from r1bench.harness.errors import CheckpointError
 from r1bench.harness.records import Completion
-from r1bench.tasks.grading.thinking import split
+from r1bench.harness.thinking import split
 from r1bench.tasks.rewards.reward import Count, Judged, Values
 
 OPENING, CLOSING = "<answer>", "</answer>"

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from r1bench.harness.thinking import split
 from r1bench.tasks.grading.format import rules
-from r1bench.tasks.grading.thinking import split
 from r1bench.tasks.rewards.reward import Judged, Values
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")

@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 
 from r1bench.harness.errors import UsageError
-from r1bench.tasks.grading import language, request_of
+from r1bench.tasks.grading import request_of
+from r1bench.tasks.grading.languages import grader as language
 from r1bench.tasks.rewards.reward import Count, Judged, Penalty, Values
 
 INVISIBLE = re.compile(

@@ -1,0 +1,110 @@
+"""The commands that make runs: eval, and import of what someone else generated."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from r1bench.harness.cli.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, SANDBOX, WORKERS, example, show
+from r1bench.harness.errors import printable
+
+REPEAT_DEFAULT = 0
+"""What `--repeat-check` without a number becomes: as many as `repeat.py` takes."""
+
+
+def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """A number of problems from 1 on; `REPEAT_DEFAULT` for the option alone, None without it."""
+    if value is None:
+        return None
+    return REPEAT_DEFAULT if value == "" else click.IntRange(min=1)(value, param, ctx)
+
+
+@click.command(
+    "eval",
+    short_help="Sample a checkpoint and grade it.",
+    epilog=example(
+        "r1bench eval tiny-base --tasks arithmetic\n"
+        "r1bench eval ckpt/ --tasks gsm8k,math500 --data problems/ --samples 4 --limit 100 --max-tokens 2048\n"
+        "r1bench eval tiny-base --tasks arithmetic --repeat-check 32 --repeat-batch-size 16"
+    ),
+)
+@click.argument("checkpoint")
+@click.option("--tasks", "task_names", required=True, help="Names of tasks, separated by commas.")
+@DATA
+@MAP
+@click.option("--samples", type=int, default=None, help="Completions per problem [default: the task's].")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="Only the first so many problems.")
+@click.option("--sampler", "sampler_name", default="transformers", show_default=True, help="Who generates; r1bench doctor lists them.")
+@click.option("--temperature", type=float, default=None, help="0 is greedy [default: the task's].")
+@click.option("--top-p", type=float, default=None, help="[default: the task's]")
+@click.option("--top-k", type=int, default=None, help="0 means no limit [default: the task's].")
+@click.option("--max-tokens", type=int, default=None, help="Most tokens of a completion [default: the task's].")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling; another seed is another run.")
+@click.option("--template", default=None, help="Prompt template [default: the task's].")
+@click.option("--name", default="", help="What tables call the checkpoint [default: its folder's name].")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Sequences at once.")
+@DEVICE
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@click.option(
+    "--repeat-check",
+    callback=repeat_size,
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[N]",
+    help="Then ask N problems again, same seeds and batches, and store what comes out differently [N: 32, fewer beyond 512 samples].",
+)
+@click.option("--repeat-batch-size", type=click.IntRange(min=1), default=None, help="Sequences at once in that [default: the same].")
+@PICKLE
+@WORKERS
+@SANDBOX
+@OUT_RUNS
+@JSON
+def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
+    """Sample CHECKPOINT (a folder, a hub id, or tiny-base), grade what it says, keep every sample.
+
+    The same command again goes on where it was interrupted; with more --samples it draws only the new ones.
+    """
+    from r1bench.harness import tables
+    from r1bench.harness.evaluation import repeat
+    from r1bench.harness.evaluation.commands import evaluate_checkpoint
+    from r1bench.leaderboards.board import ranking as board
+
+    finished = evaluate_checkpoint(runs=runs, **options)
+    entries = board.entries(finished)
+    show(as_json, board.to_json(entries), board.render(entries))
+    if options["repeat_check"] is not None:
+        for run in finished:
+            click.echo(tables.paragraph(printable(repeat.render(run))), err=as_json)
+
+
+@click.command(
+    "import",
+    short_help="Grade what someone else generated.",
+    epilog=example("r1bench import math500 responses.jsonl --name gemma-2-27b-it --data math500_test.jsonl"),
+)
+@click.argument("task")
+@click.argument("responses", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What tables call the model that wrote them.")
+@DATA
+@MAP
+@WORKERS
+@SANDBOX
+@OUT_RUNS
+@JSON
+def import_command(task: str, responses: Path, as_json: bool, **options: Any) -> None:
+    """Grade completions that someone else generated, as a run like any other.
+
+    RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
+    """
+    from r1bench.harness.evaluation.commands import import_responses
+    from r1bench.harness.evaluation.importing import differences, render_differences
+    from r1bench.leaderboards.board import ranking as board
+
+    run = import_responses(task, responses, **options)
+    entries, differing = board.entries([run]), differences(run)
+    text = board.render(entries) + ("\n\n" + render_differences(differing) if differing else "")
+    show(as_json, {"entries": board.to_json(entries), "differences": differing}, text)
+
+
+COMMANDS: tuple[click.Command, ...] = (evaluate_command, import_command)

@@ -1,0 +1,99 @@
+"""`r1bench power`: from names of a task and a run to what a comparison of them could show. Loads no data and no model.
+
+Left out: the forecast itself (r1bench.leaderboards.compare.power).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from r1bench.harness.errors import UsageError
+from r1bench.harness.records import Run
+from r1bench.harness.store.runs import read_run
+
+if TYPE_CHECKING:
+    from r1bench.leaderboards.compare.power import Forecast
+
+
+def plan_comparison(
+    runs: Path,
+    *,
+    task: str | None,
+    samples: int | None,
+    problems: int | None,
+    baseline: str | None,
+    baseline_samples: int | None,
+    pass_rate: float | None,
+    margin: float,
+    alpha: float,
+    power: float,
+    questions: str,
+) -> "Forecast":
+    """What a comparison of this size could show. A baseline's own figures come before planning values; options come before both.
+
+    Args:
+        margin: in points.
+
+    Raises:
+        UsageError, StorageError: neither a task nor a baseline, or two that do not fit. ProtocolError: an incomplete baseline.
+    """
+    from r1bench.leaderboards.compare import power as planning
+    from r1bench.leaderboards.protocol import place_of
+    from r1bench.tasks import get_task
+
+    folder = find_baseline(runs, baseline, task) if baseline else None
+    run = read_run(folder) if folder else None
+    name = task_of(task, run)
+    spread, tokens = planning.measured(run, place=place_of(folder)) if run and folder else (None, None)
+    if pass_rate is not None or spread is None:
+        spread = planning.planning(name, pass_rate)
+    manifest = run.manifest if run else None
+    return planning.forecast(
+        spread,
+        task=name,
+        num_problems=problems or (manifest.num_problems if manifest else get_task(name).num_problems),
+        samples=samples or (manifest.n if manifest else get_task(name).sampling.n),
+        tokens=tokens or planning.ceiling(most_tokens(name, run), has_baseline=run is not None),
+        samples_baseline=baseline_samples or (manifest.n if manifest else None),
+        margin=margin / 100,
+        alpha=alpha,
+        power=power,
+        questions=questions,
+        noise=planning.Noise(run.noise.error, run.manifest.n, run.manifest.num_problems) if run and run.noise else None,
+    )
+
+
+def find_baseline(runs: Path, name: str, task: str | None) -> Path:
+    """The folder of the run that a name stands for; of a checkpoint's runs that of the task.
+
+    Raises:
+        UsageError: it stands for several. UnknownNameError, StorageError: for none, or for one that cannot be read.
+    """
+    from r1bench.leaderboards.compare.many import named_runs
+
+    found = named_runs(runs, name)
+    fitting = [each for each in found if task in (None, each.manifest.task)] or found
+    if len(fitting) > 1:
+        ids = ", ".join(each.folder.name for each in fitting)
+        raise UsageError(f"--baseline {name!r} stands for {len(fitting)} runs: {ids}; give one of these, or its --task")
+    return fitting[0].folder
+
+
+def task_of(task: str | None, run: Run | None) -> str:
+    """The task's name, which a baseline may stand for."""
+    from r1bench.tasks import get_task
+
+    if run is None:
+        if task is None:
+            raise UsageError("say what is to be compared: --task NAME, or --baseline RUN; see: r1bench tasks")
+        return get_task(task).name
+    if task not in (None, run.manifest.task):
+        raise UsageError(f"--baseline {run.id} is a run of {run.manifest.task!r} and not of --task {task!r}; leave one of them out")
+    return run.manifest.task
+
+
+def most_tokens(task: str, run: Run | None) -> int:
+    """What a completion may cost at most, by the run's sampling or the task's protocol. Imported runs say nothing of it."""
+    from r1bench.tasks import get_task
+
+    allowed = int(run.manifest.sampling["max_tokens"]) if run else 0
+    return allowed or get_task(task).sampling.max_tokens

@@ -1,0 +1,115 @@
+"""The static report: run folders as a page that opens from a file."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from r1bench.harness.cli.options import JSON, RUNS, example, show
+from r1bench.harness.errors import StorageError, UsageError
+
+LINES = """
+r1bench report -o site/
+r1bench report -o site/ --runs build/demo/runs --training build/demo/tiny-base-zero --compare tiny-base,tiny-base-zero
+"""
+
+
+def parse_samples(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    """'all' as None, 'none' as 0, a number as itself."""
+    named = {"all": None, "none": 0}
+    if value in named:
+        return named[value]
+    if not value.isascii() or not value.isdecimal() or len(value) > 9:
+        raise click.BadParameter("give all, none, or the most samples of each run")
+    return int(value)
+
+
+def parse_pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """'A,B' as a pair."""
+    pairs = [tuple(name.strip() for name in text.split(",")) for text in value]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise click.BadParameter("give two runs separated by a comma, for example tiny-base,tiny-base-zero")
+    return tuple((pair[0], pair[1]) for pair in pairs)
+
+
+@click.command(short_help="A page of everything, for a browser.", epilog=example(LINES))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that the page is written into.")
+@RUNS
+@click.option("--task", "task_names", multiple=True, help="Only this task; may be given more than once.")
+@click.option("--name", "names", default="", metavar="GLOB", help="Only checkpoints or runs of this name, with * and ?.")
+@click.option("--training", "trainings", multiple=True, type=click.Path(path_type=Path), help="Folder of a training to draw too.")
+@click.option("--compare", "asked", multiple=True, metavar="A,B", callback=parse_pairs, help="Two runs to compare besides the usual ones.")
+@click.option(
+    "--samples", default="all", show_default=True, metavar="all|N|none", callback=parse_samples, help="Samples of each run to show."
+)
+@click.option("--title", default="r1bench report", show_default=True, help="Heading of the page.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes, with one run in memory each.")
+@JSON
+def report(out: Path, runs: Path, asked: tuple[tuple[str, str], ...], as_json: bool, **options: Any) -> None:
+    """Write a page with the board, stages, training curves, comparisons and samples.
+
+    It opens from a file, without a server or a network. The folder --out is this command's own: an existing one that holds other files is
+    refused. What is there already from unchanged runs is kept, so that the same command is quick, and goes on after it was stopped.
+    """
+    from r1bench.leaderboards.report import compose
+
+    result = compose.build(runs, out, chosen(runs, asked, **options))
+    show(as_json, compose.to_json(result), compose.render(result))
+
+
+def chosen(
+    runs: Path,
+    asked: tuple[tuple[str, str], ...],
+    *,
+    task_names: tuple[str, ...],
+    names: str,
+    trainings: tuple[Path, ...],
+    samples: int | None,
+    title: str,
+    workers: int,
+) -> Any:
+    """The options of a report, every name looked up."""
+    from r1bench.harness.store.runs import find_run
+    from r1bench.leaderboards.report import compose
+    from r1bench.tasks import get_task
+
+    for name in set(task_names) - tasks_of(runs):
+        get_task(name)  # tells the nearest name
+    pairs = [tuple(find_run(runs, name).name for name in pair) for pair in asked]
+    for first, second in pairs:
+        if first == second:
+            raise UsageError(f"--compare names one run twice ({first}); give two runs")
+    return compose.Options(
+        choice=compose.Choice(task_names, names),
+        limits=compose.Limits(samples),
+        trainings=trainings,
+        asked=tuple((first, second) for first, second in pairs),
+        title=title,
+        workers=workers,
+        count=count_reflections,
+    )
+
+
+def tasks_of(runs: Path) -> set[str]:
+    """The tasks that have a run."""
+    from r1bench.harness.store.listed import run_folders
+    from r1bench.harness.store.runs import read_manifest
+
+    found = set()
+    for folder in run_folders(runs):
+        with suppress(StorageError):  # the report names what cannot be read
+            found.add(read_manifest(folder).task)
+    return found
+
+
+def count_reflections(text: str) -> int:
+    """Reflection words of DeepSeek-R1's list and of the Chinese one, in a whole completion."""
+    from r1bench.tasks.grading import behaviour
+
+    line = text.encode("ascii", "replace").decode("ascii").lower().replace("\n", " ")
+    english = sum(behaviour.count_word(line, word) for word in behaviour.R1_WORDS)
+    return english + (0 if text.isascii() else sum(map(text.count, behaviour.ZH_WORDS)))
+
+
+COMMANDS: tuple[click.Command, ...] = (report,)

@@ -1,0 +1,126 @@
+"""Samples for a gate, drawn as a manifest says; what cannot be repeated so is refused first. Left out: the gate (gating.py)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from r1bench.harness.canonical import digest_of
+from r1bench.harness.errors import DataError, ProtocolError, UsageError
+from r1bench.harness.records import Manifest, Problem, Run, Sampling
+from r1bench.harness.store.runs import read_problems
+
+if TYPE_CHECKING:
+    from r1bench.harness.checkpoints import Checkpoint
+    from r1bench.harness.samplers import Sampler
+
+IMPORTED = "import"
+BATCH_SIZE = 128
+
+
+@dataclass
+class Drawing:
+    """Draws samples of checkpoints, in the way that a manifest says. A checkpoint is loaded once."""
+
+    runs: Path
+    device: str = "auto"
+    batch_size: int | None = None
+    """Sequences at once; None: as many as the manifest says."""
+    allow_pickle: bool = False
+    workers: int = 1
+    sandbox: str = "auto"
+    data: Path | None = None
+    """Problems for a baseline file, for tasks that do not make their own."""
+    columns: dict[str, str] = field(default_factory=dict)
+    samplers: dict[tuple[Any, ...], "Sampler"] = field(default_factory=dict)
+
+    def find(self, place: str) -> "Checkpoint":
+        """The checkpoint of that name. Raises CheckpointError."""
+        from r1bench.harness.checkpoints import find_checkpoint
+
+        return find_checkpoint(place, allow_pickle=self.allow_pickle)
+
+    def place(self, run: Run) -> Path | None:
+        """The folder of runs, where this one lies in it; for the commands that messages give."""
+        return self.runs if (self.runs / run.id).is_dir() else None
+
+    def sampler(self, checkpoint: "Checkpoint", held: Manifest, device: str) -> "Sampler":
+        """The sampler that made the held run, for this checkpoint."""
+        from r1bench.harness.samplers import make_sampler
+
+        options = {
+            "device": device,
+            "dtype": held.environment.get("dtype", "auto"),
+            "batch_size": self.batch_size or held.batch_size or BATCH_SIZE,
+            "allow_pickle": self.allow_pickle,
+        }
+        key = (held.sampler, checkpoint.digest, *options.values())
+        if key not in self.samplers:
+            self.samplers[key] = make_sampler(held.sampler, checkpoint, **options)
+        return self.samplers[key]
+
+    def draw(self, place: str, held: Manifest, problems: Sequence[Problem], *, n: int, name: str = "", device: str = "") -> Run:
+        """Evaluate the checkpoint at `place` as the held run was made, with n samples; those that are stored are not drawn again.
+
+        Raises:
+            UsageError: how the held run was sampled is not known.
+        """
+        from r1bench.harness.evaluation.evaluate import evaluate
+        from r1bench.tasks import get_task
+        from r1bench.tasks.templates import TEMPLATES
+
+        check_drawable(held)
+        checkpoint = self.find(place)
+        sampler = self.sampler(checkpoint, held, device or self.device)
+        sampling, template = replace(Sampling.from_json(held.sampling), n=n), TEMPLATES[held.template]
+        how: dict[str, Any] = {"name": name, "source": place, "grading_workers": self.workers, "sandbox": self.sandbox}
+        return evaluate(get_task(held.task), problems, checkpoint, sampler, sampling, template, self.runs, **how)
+
+    def problems(self, held: Manifest, folder: Path | None, asked: Sequence[str], what: str) -> list[Problem]:
+        """What a run was asked: from its folder, or where there is none (`what` says what there is) from the data at hand.
+
+        Args:
+            asked: ids of its problems.
+
+        Raises:
+            DataError: the data at hand are others.
+        """
+        from r1bench.tasks import get_task
+        from r1bench.tasks.data.loading import load_problems
+
+        if folder:
+            return read_problems(folder)
+        task = get_task(held.task)
+        found = load_problems(task, None if task.generate else self.data, self.columns)[: held.num_problems]
+        if digest_of([problem.digest() for problem in found]) != held.problems_digest:
+            where = "the task's own problems" if task.generate or self.data is None else str(self.data)
+            is_same = sorted(problem.id for problem in found) == sorted(asked)
+            how = "have the ids of the problems, and stand in another order or say something else" if is_same else "are not the problems"
+            raise DataError(where, f"{how} that {what} was asked", "give the same file with --data")
+        return found
+
+
+def check_drawable(held: Manifest) -> None:
+    """Refuse, before anything is drawn, what could not be held against the baseline afterwards.
+
+    Raises:
+        UsageError: an imported run, whose sampling cannot be repeated.
+        ProtocolError: the baseline's task, grader or template has another version here.
+    """
+    from r1bench.tasks import get_task
+    from r1bench.tasks.grading import GRADERS
+    from r1bench.tasks.templates import TEMPLATES
+
+    what = f"baseline {held.name} on {held.task}"
+    if held.sampler == IMPORTED or held.template not in TEMPLATES:
+        raise UsageError(f"{what} was imported: how it was sampled is not known; give a run instead of a checkpoint")
+    task = get_task(held.task)
+    versions = (
+        ("task version", held.task_version, task.version, "evaluate the baseline again"),
+        ("grader", held.grader, task.grader, "evaluate the baseline again"),
+        ("grader version", held.grader_version, GRADERS[task.grader].version, "grade the baseline again: r1bench regrade RUN --write"),
+        ("template", held.template_hash, TEMPLATES[held.template].hash, "evaluate the baseline again"),
+    )
+    for name, then, now, cure in versions:
+        if then != now:
+            raise ProtocolError(f"{what} has {name} {then}, and this r1bench {now}: a candidate could not be held against it; {cure}")

@@ -1,0 +1,208 @@
+"""Completions that somebody else generated, graded as a run like any other.
+
+One row (JSON, one per line, or a JSON list) holds one or several completions of one problem. Recognised names: the completion under
+`response`, `responses`, `completion`, `completions`, `generation`, `output`, `code`; the problem under `problem_id`, or found by its
+text under `problem`, `question`, `prompt`, or by the row's own `id`/`idx`/`unique_id` where that is a problem's id. Others by --map.
+Verdicts that came with them (`score`, `is_correct`, ...) are kept beside ours, and every difference is listed.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from r1bench.harness.canonical import digest_of
+from r1bench.harness.errors import DataError, printable
+from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sampling
+from r1bench.harness.store.runs import open_run, read_run
+
+if TYPE_CHECKING:
+    from r1bench.tasks.task import Task
+
+RESPONSE_NAMES = ("response", "responses", "completion", "completions", "generation", "output", "code")
+VERDICT_NAMES = ("score", "is_correct", "correct", "graded_list")
+PROBLEM_TEXT_NAMES = ("problem", "question", "prompt")
+PROBLEM_ID_NAMES = ("problem_id", "unique_id", "id", "idx", "task_id")
+
+
+def normal(text: str) -> str:
+    """A problem's text without differences of white space."""
+    return " ".join(text.split())
+
+
+def find_problem(
+    row: dict[str, Any], columns: dict[str, str], by_id: dict[str, Problem], by_text: dict[str, Problem], where: str
+) -> Problem:
+    """The problem that a row answers.
+
+    Raises:
+        DataError: neither its id nor its text is one of the task's. A row whose text is there and fits no problem is not
+            matched by a running number, which may count something else.
+    """
+    texts = [columns["problem"]] if "problem" in columns else PROBLEM_TEXT_NAMES
+    for name in texts:
+        if isinstance(row.get(name), str) and normal(row[name]) in by_text:
+            return by_text[normal(row[name])]
+    has_text = any(isinstance(row.get(name), str) for name in texts)
+    ids = [columns["problem_id"]] if "problem_id" in columns else ("problem_id", "unique_id") if has_text else PROBLEM_ID_NAMES
+    for name in ids:
+        if name in row and str(row[name]) in by_id:
+            return by_id[str(row[name])]
+    raise DataError(
+        where,
+        "answers no problem of this task",
+        "give the problems it belongs to with --data, or name its columns with --map problem=COLUMN",
+    )
+
+
+def texts_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[str]:
+    """The completions of a row, at least one.
+
+    Raises:
+        DataError: none, or not text.
+    """
+    names = [columns["response"]] if "response" in columns else [name for name in RESPONSE_NAMES if name in row]
+    value = row.get(names[0]) if names else None
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise DataError(where, "has no completion (a text, or a list of texts)", "name its column with --map response=COLUMN")
+    return texts
+
+
+def verdicts_of(row: dict[str, Any], count: int) -> list[bool | None]:
+    """What another grader said of each completion of a row; None where it said nothing that is a yes or a no."""
+    value = next((row[name] for name in VERDICT_NAMES if name in row), None)
+    given = value if isinstance(value, list) else [value]
+    if len(given) != count:
+        return [None] * count
+    return [bool(verdict) if isinstance(verdict, bool) or verdict in (0, 1) else None for verdict in given]
+
+
+def read_completions(
+    rows: Iterable[tuple[str, dict[str, Any]]], columns: dict[str, str], problems: list[Problem]
+) -> tuple[list[tuple[str, int, Completion]], dict[tuple[str, int], bool]]:
+    """(problem id, index, completion) for every completion of every row, given as (where, row), and the verdicts that came with them."""
+    by_id = {problem.id: problem for problem in problems}
+    by_text = {normal(problem.prompt): problem for problem in problems}
+    counts: dict[str, int] = {}
+    found: list[tuple[str, int, Completion]] = []
+    published: dict[tuple[str, int], bool] = {}
+    for where, row in rows:
+        problem = find_problem(row, columns, by_id, by_text, where)
+        reason = row.get("finish_reason", "stop")
+        if reason not in FINISH_REASONS:
+            raise DataError(where, f"finish_reason {reason!r} is none of {', '.join(FINISH_REASONS)}", "correct the row")
+        prefill = "<think>\n" if row.get("prefilled_think") is True else ""
+        texts = texts_of(row, columns, where)
+        for text, verdict in zip(texts, verdicts_of(row, len(texts)), strict=True):
+            index = counts.get(problem.id, 0)
+            counts[problem.id] = index + 1
+            found.append((problem.id, index, Completion(text=text, finish_reason=reason, num_tokens=0, prefill=prefill)))
+            if verdict is not None:
+                published[problem.id, index] = verdict
+    return found, published
+
+
+def check_counts(found: list[tuple[str, int, Completion]], problems: list[Problem], source: Path) -> int:
+    """The number of completions per problem, which must be the same for all.
+
+    Raises:
+        DataError: some problem has fewer: a mean over what happens to be there would be a number about nothing.
+    """
+    if not found:
+        raise DataError(str(source), "holds no rows", "name the file with the completions")
+    counts = dict.fromkeys((problem.id for problem in problems), 0)
+    for problem_id, _, _ in found:
+        counts[problem_id] += 1
+    most = max(counts.values(), default=0)
+    short = [problem_id for problem_id, count in counts.items() if count != most]
+    if short or not most:
+        raise DataError(
+            str(source),
+            f"{len(short)} of {len(problems)} problems do not have {most} completions (first: {short[0] if short else 'none'})",
+            "add what is missing, or give with --data only the problems that were answered",
+        )
+    return most
+
+
+def unknown_length(text: str) -> int:
+    """Imported text has no tokens that we could count: whose tokenizer would they be of?"""
+    return 0
+
+
+def import_run(
+    task: "Task",
+    problems: list[Problem],
+    rows: Iterable[tuple[str, dict[str, Any]]],
+    source: Path,
+    root: Path,
+    *,
+    name: str,
+    columns: dict[str, str],
+    grading_workers: int = 1,
+    sandbox: str = "auto",
+) -> Run:
+    """Grade foreign completions and store them as a run.
+
+    How they were sampled is not known: the protocol says so, and such a run is compared only with other imported ones.
+    """
+    from r1bench.harness.evaluation import evaluate
+    from r1bench.tasks.grading import GRADERS, GradingPool
+
+    found, published = read_completions(rows, columns, problems)
+    num_samples = check_counts(found, problems, source)
+    texts = digest_of([[problem_id, index, completion.text] for problem_id, index, completion in found])
+    checkpoint = Checkpoint(name=name, path=str(source), digest=texts)
+    manifest = Manifest(
+        task=task.name,
+        task_version=task.version,
+        problems_digest=digest_of([problem.digest() for problem in problems]),
+        num_problems=len(problems),
+        checkpoint=source.name,
+        checkpoint_digest=checkpoint.digest,
+        name=name,
+        sampler="import",
+        template="imported",
+        template_hash="imported",
+        sampling={**Sampling(n=num_samples, max_tokens=0).to_json()},
+        grader=task.grader,
+        grader_version=GRADERS[task.grader].version,
+        environment={"r1bench": evaluate.__version__},
+        command=f"r1bench import {task.name} {source.name} --name {name}",
+        rounds=(num_samples,),
+    )
+    by_id = {problem.id: problem for problem in problems}
+    with (
+        GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
+        open_run(root, manifest, problems) as writer,
+    ):
+        missing = [entry for entry in found if entry[:2] not in writer.keys]
+        for start in range(0, len(missing), evaluate.GRADE_AT_ONCE):
+            evaluate.grade_and_store(pool, writer, by_id, missing[start : start + evaluate.GRADE_AT_ONCE], unknown_length, published)
+    return read_run(writer.folder)
+
+
+def differences(run: Run) -> list[dict[str, Any]]:
+    """Every sample on which our verdict and the one that came with it disagree, as plain values."""
+    return [
+        {
+            "problem_id": sample.problem_id,
+            "index": sample.index,
+            "published": sample.published,
+            "outcome": sample.grade.outcome,
+            "extracted": sample.grade.extracted,
+            "reason": sample.grade.reason,
+        }
+        for sample in run.samples
+        if sample.published is not None and sample.published != bool(sample.grade.score)
+    ]
+
+
+def render_differences(found: list[dict[str, Any]]) -> str:
+    """A line for each difference."""
+    lines = [
+        f"  {printable(row['problem_id'])} #{row['index']}: came with "
+        f"{'correct' if row['published'] else 'wrong'}, is {row['outcome']} here "
+        f"({row['reason']}); extracted {row['extracted']!r:.60}"
+        for row in found
+    ]
+    return "\n".join([f"{len(found)} verdicts differ from those that came with the completions:", *lines])

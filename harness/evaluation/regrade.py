@@ -1,0 +1,157 @@
+"""`r1bench regrade`: replays the stored samples of a run through today's graders and lists every verdict that flips.
+
+The run itself is never changed. With `write` the replayed samples become a run of their own, beside it, under today's grader version:
+so that a run made with an older grader can be compared with one made today. Left out: why a verdict flipped (see its text and reason).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from r1bench.harness import statistics
+from r1bench.harness.errors import printable
+from r1bench.harness.evaluation.evaluate import GRADE_AT_ONCE, judge
+from r1bench.harness.progress import Progress
+from r1bench.harness.records import Grade, Manifest, Problem, Run, Sample
+from r1bench.harness.store.runs import open_run, read_problems, read_run
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A sample whose verdict is another one now."""
+
+    problem_id: str
+    index: int
+    before: Grade
+    after: Grade
+
+    def to_json(self) -> dict[str, Any]:
+        named = {"problem_id": self.problem_id, "index": self.index}
+        return {**named, **{name: _verdict(grade) for name, grade in (("before", self.before), ("after", self.after))}}
+
+
+@dataclass(frozen=True)
+class Regraded:
+    """What `regrade` found."""
+
+    run: str
+    task: str
+    grader: str
+    old_version: str
+    new_version: str
+    num_samples: int
+    num_problems: int
+    before: dict[str, Any]
+    """Mean score over problems with its interval, and"""
+    after: dict[str, Any]
+    """the same of today's verdicts."""
+    flips: tuple[Flip, ...]
+    written: str = ""
+    """Folder of the new run; '' where none was asked for, or none written."""
+    remark: str = ""
+    """What else is to be known: an incomplete run, why nothing was written."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "flips": [flip.to_json() for flip in self.flips]}
+
+    def render(self) -> str:
+        """A line for each flip, and what they add up to."""
+        kinds = Counter(f"{flip.before.outcome} -> {flip.after.outcome}" for flip in self.flips)
+        lines = [
+            f"  {printable(flip.problem_id)} #{flip.index}: {flip.before.outcome} -> {flip.after.outcome} "
+            f"({printable(flip.before.reason)} -> {printable(flip.after.reason)}); extracted {flip.after.extracted!r:.60}"
+            for flip in self.flips
+        ]
+        versions = f"grader {self.grader}, version {self.old_version} -> {self.new_version}"
+        count = f"{len(self.flips)} of {self.num_samples} verdicts flip ({versions})"
+        shares = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+        size = f"95 %, n = {self.num_samples} samples of {self.num_problems} problems"
+        means = f"score {_points(self.before)} -> {_points(self.after)} ({size})"
+        closing = [text for text in (f"written: {self.written}" if self.written else "", self.remark) if text]
+        return "\n".join([count + (f": {shares}" if shares else ""), *lines, means, *closing])
+
+
+def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1, sandbox: str = "auto") -> Regraded:
+    """Grade every stored sample of a run again.
+
+    Args:
+        write_to: the folder of runs that the replayed run is written into; None writes nothing.
+
+    Raises:
+        StorageError: the run cannot be read. SandboxError: it is about programs, and nothing isolates them.
+    """
+    from r1bench.tasks.grading import GradingPool, request_of
+
+    run, problems = read_run(folder), read_problems(folder)
+    by_id = {problem.id: problem for problem in problems}
+    after: list[Sample] = []
+    with (
+        GradingPool(run.manifest.grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool,
+        Progress(f"regraded {run.id}", len(run.samples)) as progress,
+    ):
+        for start in range(0, len(run.samples), GRADE_AT_ONCE):
+            batch = run.samples[start : start + GRADE_AT_ONCE]
+            grades = pool.grade([request_of(by_id[sample.problem_id], sample.completion) for sample in batch])
+            after += [replayed(sample, grade, by_id[sample.problem_id]) for sample, grade in zip(batch, grades, strict=True)]
+            progress.advance(len(batch))
+        version = pool.grader.version
+    flips = tuple(
+        Flip(old.problem_id, old.index, old.grade, new.grade)
+        for old, new in zip(run.samples, after, strict=True)
+        if (old.grade.outcome, old.grade.score) != (new.grade.outcome, new.grade.score)
+    )
+    remarks = [f"{run.shortfall}: the run is not whole" if run.shortfall else ""]
+    if write_to and version == run.manifest.grader_version:
+        remarks.append("not written: the run was graded by this version already, and a run is never changed")
+        write_to = None
+    return Regraded(
+        run=run.id,
+        task=run.manifest.task,
+        grader=run.manifest.grader,
+        old_version=run.manifest.grader_version,
+        new_version=version,
+        num_samples=len(run.samples),
+        num_problems=len({sample.problem_id for sample in run.samples}),
+        before=summary_of(run.samples),
+        after=summary_of(after),
+        flips=flips,
+        written=str(write_run(write_to, run, problems, after, version)) if write_to else "",
+        remark="; ".join(filter(None, remarks)),
+    )
+
+
+def replayed(sample: Sample, grade: Grade, problem: Problem) -> Sample:
+    """The sample with today's grade and today's remarks. Its reasoning keeps the number of tokens that the model's tokenizer gave it."""
+    today = judge(problem, sample.completion, sample.index, grade, lambda text: sample.reasoning_tokens)
+    return replace(today, published=sample.published)
+
+
+def summary_of(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Mean score over problems with its 95 % interval; nothing for no samples."""
+    by_problem: dict[str, list[float]] = {}
+    for sample in samples:
+        by_problem.setdefault(sample.problem_id, []).append(sample.grade.score)
+    if not by_problem:
+        return {}
+    scores = list(by_problem.values())
+    interval = statistics.interval(scores)
+    return {"score": statistics.pass_at_1(scores), "low": interval.low, "high": interval.high, "interval": interval.method}
+
+
+def write_run(root: Path, run: Run, problems: list[Problem], samples: list[Sample], version: str) -> Path:
+    """The replayed samples as a run of today's grader version; one that is there already is completed."""
+    values = {**run.manifest.to_json(), "grader_version": version, "command": f"r1bench regrade {run.id}"}
+    with open_run(root, Manifest.from_json(values), problems) as writer:
+        for sample in samples:
+            writer.append(sample)
+        return writer.folder
+
+
+def _verdict(grade: Grade) -> dict[str, Any]:
+    return {"outcome": grade.outcome, "score": grade.score, "extracted": grade.extracted, "reason": grade.reason, "version": grade.version}
+
+
+def _points(summary: dict[str, Any]) -> str:
+    return f"{100 * summary['score']:.1f} [{100 * summary['low']:.1f}, {100 * summary['high']:.1f}]" if summary else "-"

@@ -1,0 +1,1 @@
+"""What is on disk: folders, runs, samples, disk faults."""

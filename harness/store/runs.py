@@ -1,0 +1,266 @@
+"""Run folders: the truth. One folder per run, one JSON line per sample, appended and flushed as it finishes.
+
+    runs/<task>--<name>--<identity>/
+        manifest.json     frozen before the first token; only `rounds` grows
+        problems.jsonl    what was asked, with the golds
+        samples.jsonl     one line per sample, append-only
+
+`kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
+copied between machines. Left out: which folders there are (listed.py), turning a line into a sample (sample_lines.py), numbers about
+samples (statistics, leaderboards).
+"""
+
+import errno
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from r1bench.harness.canonical import canonical_json, digest_of
+from r1bench.harness.errors import StorageError, UnknownNameError
+from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample
+from r1bench.harness.store.disk import LOCK, check_writable, is_regular, only_writer, open_regular, refusals, write_whole
+from r1bench.harness.store.listed import BLOCK, MANIFEST, SAMPLES, half_line, not_runs, run_folders
+from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
+from r1bench.harness.store.sample_lines import parse_samples
+
+PROBLEMS, NOISE = "problems.jsonl", "noise.json"
+FAULTS = (OSError, *LINE_FAULTS)
+"""What reading a broken file can raise."""
+__all__ = [  # imported from here by the rest
+    "BLOCK",
+    "LOCK",
+    "check_writable",
+    "half_line",
+    "not_runs",
+    "only_writer",
+    "refusals",
+    "run_folders",
+    "write_whole",
+]
+
+
+def run_id(manifest: Manifest) -> str:
+    """The folder's name: readable, and unique by the run's identity."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", manifest.name).strip("-.") or "run"
+    return f"{manifest.task}--{name[:60]}--{manifest.identity()[:8]}"
+
+
+class RunWriter:
+    """The one writer of a run folder. Open it with `open_run`."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self.manifest = folder, manifest
+        self.path = folder / SAMPLES
+        self.keys = {sample.key for sample in repair(self.path)}
+        self.file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def append(self, sample: Sample) -> None:
+        """Store a sample; one that is there already is left as it is.
+
+        Raises:
+            StorageError: the disk is full; the file then ends with the last whole line.
+        """
+        if sample.key in self.keys:
+            return
+        line = (canonical_json(sample.to_json()) + "\n").encode("utf-8", "surrogatepass")
+        with refusals(self.folder):
+            before = os.fstat(self.file).st_size
+            try:
+                if os.write(self.file, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                os.ftruncate(self.file, before)
+                raise
+        self.keys.add(sample.key)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self.file)
+
+
+@contextmanager
+def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Iterator[RunWriter]:
+    """Create a run folder, or go on with the one that has the same identity.
+
+    A larger n than the folder's opens another round; a smaller one leaves it as it is.
+
+    Raises:
+        StorageError: the folder cannot be written, or another process is writing it.
+    """
+    folder = root / run_id(manifest)
+    with only_writer(folder, f"run {folder.name}"), refusals(folder):
+        try:
+            manifest = extend(folder, manifest, problems)
+        except OSError:
+            discard(folder)
+            raise
+        writer = RunWriter(folder, manifest)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder that could not be begun; one that has a manifest or samples stays."""
+    if (folder / MANIFEST).exists() or (folder / SAMPLES).exists():
+        return
+    for name in (PROBLEMS, LOCK):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):  # something of somebody else's is in it
+        folder.rmdir()
+
+
+def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem]) -> Manifest:
+    """Write a new manifest, or the stored one with another round if more samples are asked for."""
+    if not is_regular(folder / MANIFEST):
+        write_whole(folder / PROBLEMS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
+        write_whole(folder / MANIFEST, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n")
+        return manifest
+    stored = read_manifest(folder)
+    if manifest.n > stored.n:
+        stored = Manifest.from_json({**stored.to_json(), "rounds": (*stored.rounds, manifest.n)})
+        write_whole(folder / MANIFEST, json.dumps(stored.to_json(), indent=1, ensure_ascii=False) + "\n")
+    return stored
+
+
+def _content(path: Path) -> str:
+    """The text of a file. Raises OSError where it is none, ValueError where it is no text."""
+    with open_regular(path) as file:
+        return file.read().decode("utf-8", "surrogatepass")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a run folder.
+
+    Raises:
+        StorageError: it is missing, unreadable, or of another version of r1bench.
+    """
+    path = folder / MANIFEST
+    try:
+        value = json.loads(_content(path))
+        if value.get("format") != 1:
+            cure = "read it with the version that wrote it, or install that version here"
+            raise StorageError(f"{path} is of run-folder format {value.get('format')!r}; this r1bench reads format 1; {cure}")
+        manifest = Manifest.from_json(value)
+        manifest.check()
+        return manifest
+    except FileNotFoundError as error:
+        raise StorageError(f"{path} is not there; restore it from a copy of the run, or remove the folder") from error
+    except FAULTS as error:
+        raise StorageError(f"{path} is no manifest of a run ({type(error).__name__}); restore it or remove the folder") from error
+
+
+def repair(path: Path) -> list[Sample]:
+    """The stored samples; cuts a half-written last line off the file."""
+    found, end = [], 0
+    for sample, end in parse_samples(path):  # noqa: B007
+        found.append(sample)
+    if is_regular(path) and path.stat().st_size > end:
+        with refusals(path):
+            os.truncate(path, end)
+    return found
+
+
+def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
+    """A run as it stands on disk, each sample once (the last of its lines), sorted by problem and index.
+
+    Without `keep_texts` every completion's text is checked and then dropped: what numbers are computed from needs a tenth of the memory.
+    """
+    manifest = read_manifest(folder)
+    samples, num_differing = _last_lines(folder / SAMPLES, keep_texts)
+    problems = read_problems(folder)
+    if digest_of([problem.digest() for problem in problems]) != manifest.problems_digest:
+        raise StorageError(f"{folder / PROBLEMS} is not what this run was asked; restore it from a copy of the run")
+    order = {problem.id: number for number, problem in enumerate(problems)}
+    if strange := next((name for name, _ in samples if name not in order), None):
+        raise StorageError(f"{folder / SAMPLES} has a sample of problem {strange!r:.80}, which is not in {PROBLEMS}; restore the file")
+    ranked = sorted(samples.values(), key=lambda sample: (order[sample.problem_id], sample.index))
+    asked = tuple(sample for sample in ranked if sample.index < manifest.n)
+    return Run(folder.name, manifest, asked, read_noise(folder), _remarks(folder, manifest, num_differing))
+
+
+def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sample], int]:
+    """The samples by their keys, and how many of them have a line before that says something else."""
+    found: dict[tuple[str, int], Sample] = {}
+    differing = set()
+    for sample, _ in parse_samples(path, keep_texts=keep_texts):
+        key = sample.key
+        held = found.setdefault(key, sample)
+        if held is not sample and held != sample:
+            differing.add(key)
+            found[key] = sample
+    return found, len(differing)
+
+
+def _remarks(folder: Path, manifest: Manifest, num_differing: int) -> tuple[str, ...]:
+    """What is odd about the samples, a line each."""
+    path, found = folder / SAMPLES, []
+    if not path.exists():
+        found.append(f"{path} is not there; restore it from a copy of the run, or draw the samples again: {manifest.command}")
+    if num_differing:
+        lines = f"{num_differing} sample{'s' if num_differing > 1 else ''} in lines that differ"
+        found.append(f"{path} has {lines}: the last counts; delete the others, or restore the file")
+    return tuple(found)
+
+
+def read_noise(folder: Path) -> Noise | None:
+    """What `eval --repeat-check` measured of a run; None where it was not done."""
+    path = folder / NOISE
+    try:
+        return Noise.from_json(json.loads(_content(path)))
+    except FileNotFoundError:
+        return None
+    except FAULTS as error:
+        raise StorageError(
+            f"{path} cannot be read ({type(error).__name__}); delete it and repeat: r1bench eval ... --repeat-check"
+        ) from error
+
+
+def read_problems(folder: Path) -> list[Problem]:
+    """The problems of a run."""
+    path, number = folder / PROBLEMS, 0
+    try:
+        found = []
+        for number, line in enumerate(_content(path).split("\n"), 1):  # noqa: B007
+            if line:
+                found.append(Problem.from_json(json.loads(line)))
+                found[-1].check()
+        return found
+    except FAULTS as error:
+        where = f"{path}:{number}" if number else str(path)
+        raise StorageError(f"{where} cannot be read ({type(error).__name__}); restore it from a copy of the run") from error
+
+
+def title_of(folder: Path) -> str:
+    """What a run calls its checkpoint; the folder's name where its manifest is broken, which is no business of other runs."""
+    try:
+        return read_manifest(folder).name
+    except StorageError:
+        return folder.name
+
+
+def find_run(root: Path, name: str) -> Path:
+    """The run that a user named: a folder, its id, or a part of the id (a checkpoint's name) that fits one run only.
+
+    Raises:
+        UnknownNameError: nothing fits, with the nearest id.
+        StorageError: several fit.
+    """
+    if is_regular(Path(name) / MANIFEST):
+        return Path(name)
+    folders = {path.name: path for path in run_folders(root)}
+    if name in folders:
+        return folders[name]
+    titles = {folder: title_of(path) for folder, path in folders.items()}
+    fitting = [folder for folder in folders if titles[folder] == name or folder.startswith(name) or folder.endswith(name)]
+    if len(fitting) == 1:
+        return folders[fitting[0]]
+    if fitting:
+        raise StorageError(f"run {name!r} fits {len(fitting)} runs: {', '.join(fitting)}; give one of these")
+    if not folders:
+        raise StorageError(f"no runs in {root}; make one with r1bench eval, or name the folder with --runs")
+    raise UnknownNameError("run", name, {*folders, *titles.values()}, f"r1bench leaderboard --runs {root}")

@@ -1,0 +1,1 @@
+"""Every run as a row, ranked within its protocol, and what stands beside: lineage, other harnesses, papers."""

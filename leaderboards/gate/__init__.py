@@ -1,0 +1,1 @@
+"""May this checkpoint replace that one? A verdict with an exit code."""

@@ -1,0 +1,207 @@
+"""Guards of the gate: alarms for what a score does not show. A guard fails only where a worsening beyond its limit is shown.
+
+    guards = parse(["format=3", "loop=1", "task:safety=2"], has_defaults=True)
+
+Defaults: format, mixed (languages) and truncated may worsen by 2 points, the length of the reasoning may grow by 25 %, and more where the
+task's score is shown to have risen: to think longer and be right is what training is for. A length guard that is named has no such excuse.
+Any share that runs record (`loop`, `repeated_passages`, `empty_reasoning`, `rule:think_once`) can be named, and a task: `task:NAME` guards
+its score and is then no task of the gate itself. Left out: the correction for several claims (gate.py).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+from r1bench.harness.errors import UsageError
+from r1bench.harness.statistics.evidence import Questions
+from r1bench.leaderboards.gate.estimate import estimate
+from r1bench.leaderboards.gate.ledger import Ledger
+from r1bench.leaderboards.measures import metrics
+
+GuardDecision = Literal["PASS", "FAIL", "OFFSET", "NOT SHOWN", "NOT KNOWN"]
+"""OFFSET: the length grew beyond the default limit, and the score has risen. Only FAIL counts against the candidate."""
+TASK = "task:"
+MEASURES = {"length": "reasoning_tokens"}
+RELATIVE = ("length", "reasoning_tokens", "tokens")
+"""Numbers without a largest value: their limits are in per cent of the baseline's."""
+GIVEN = re.compile(r"(?P<name>[^=]+)=\+?(?P<limit>\d+(\.\d+)?)%?")
+
+
+class Guard(NamedTuple):
+    """One alarm and its limit."""
+
+    name: str
+    limit: float
+    """What a worsening must exceed: points of a share; per cent of the length."""
+    is_named: bool = False
+    """Whether the user asked for it: one that cannot be measured is then refused, not passed over."""
+
+    @property
+    def task(self) -> str:
+        """The task that this guard is about; empty for a measure of every task."""
+        return self.name.removeprefix(TASK) if self.name.startswith(TASK) else ""
+
+    @property
+    def measure(self) -> str:
+        """Its name in `Ledger.measures`."""
+        return "score" if self.task else MEASURES.get(self.name, self.name)
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether the limit is in per cent of the baseline's value."""
+        return self.name in RELATIVE
+
+    @property
+    def is_good(self) -> bool:
+        """Whether more of it is better."""
+        return bool(self.task) or self.name == "format" or self.name.startswith(metrics.RULE)
+
+    @property
+    def unit(self) -> str:
+        return "%" if self.is_relative else "points"
+
+
+DEFAULTS = (Guard("format", 2.0), Guard("mixed", 2.0), Guard("truncated", 2.0), Guard("length", 25.0))
+
+
+@dataclass(frozen=True)
+class GuardVerdict:
+    """What one guard saw on one task. Values and changes are fractions (tokens for the length); a rise in `worsening` is bad."""
+
+    task: str
+    guard: Guard
+    decision: GuardDecision
+    baseline: float | None = None
+    candidate: float | None = None
+    worsening: float | None = None
+    """Of a share: fraction. Of the length: fraction of the baseline's."""
+    low: float | None = None
+    """One-sided bounds of it."""
+    high: float | None = None
+    p_value: float | None = None
+    """Of the claim that the limit is exceeded."""
+    adjusted_p: float | None = None
+    """The same among all claims of the gate (Holm)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values: fractions, except the limit in points or per cent."""
+        fields = ("baseline", "candidate", "worsening", "low", "high", "p_value", "adjusted_p")
+        named = {"task": self.task, "name": self.guard.name, "limit": self.guard.limit, "unit": self.guard.unit, "decision": self.decision}
+        return {**named, **{field: getattr(self, field) for field in fields}}
+
+
+def parse(texts: Iterable[str], *, has_defaults: bool = True) -> tuple[Guard, ...]:
+    """Guards from NAME=LIMIT; a name that is given replaces the default of that name.
+
+    Raises:
+        UsageError: no NAME=LIMIT, a limit beyond 100 points, or a name given twice.
+    """
+    named: dict[str, Guard] = {}
+    for text in texts:
+        found = GIVEN.fullmatch(text.strip())
+        if not found:
+            raise UsageError(f"guard {text!r} is no NAME=LIMIT; give for example format=2, length=25 or task:safety=1")
+        guard = Guard(found["name"].strip(), float(found["limit"]), True)
+        if guard.name == "score":
+            raise UsageError(f"guard {text!r}: the score is what the gate judges; give --margin, or task:NAME=1 to guard a whole task")
+        if guard.name in named:
+            raise UsageError(f"guard {guard.name!r} is given twice; give it once")
+        if not guard.is_relative and guard.limit > 100:
+            raise UsageError(f"guard {text!r}: a share cannot worsen by more than 100 points; give a limit between 0 and 100")
+        named[guard.name] = guard
+    defaults = {guard.name: guard for guard in DEFAULTS} if has_defaults else {}
+    return tuple({**defaults, **named}.values())
+
+
+def guarded_tasks(guards: Sequence[Guard]) -> list[str]:
+    """Tasks that are guards and not judged by the margin."""
+    return [guard.task for guard in guards if guard.task]
+
+
+def recorded_names(guards: Sequence[Guard]) -> list[str]:
+    """The measures that must be read beside the usual ones."""
+    return [guard.measure for guard in guards if not guard.task]
+
+
+def watch(
+    candidate: Ledger, baseline: Ledger, guards: Sequence[Guard], *, alpha: float, questions: Questions, floor: float = 0.0
+) -> list[GuardVerdict]:
+    """What each guard sees on one task, before the claims are corrected for their number. A task that is a guard has no other guards.
+
+    `floor`: the backend's noise, which is known of scores only.
+
+    Raises:
+        UsageError: a guard that was asked for is not recorded in both.
+    """
+    task = baseline.manifest.task
+    of_task = [guard for guard in guards if guard.task]
+    chosen = [guard for guard in of_task if guard.task == task] or [guard for guard in guards if not guard.task]
+    return [_watch(candidate, baseline, guard, alpha=alpha, questions=questions, floor=floor if guard.task else 0.0) for guard in chosen]
+
+
+def _watch(candidate: Ledger, baseline: Ledger, guard: Guard, *, alpha: float, questions: Questions, floor: float) -> GuardVerdict:
+    task, values = baseline.manifest.task, (baseline.mean(guard.measure), candidate.mean(guard.measure))
+    seen = GuardVerdict(task, guard, "NOT KNOWN", *values)
+    if values[0] is None or values[1] is None or (guard.is_relative and not values[0]):
+        if guard.is_named:
+            which = next((each for each in (baseline, candidate) if guard.measure not in each.measures), baseline)
+            raise _not_measured(guard, which)
+        return seen
+    if guard.is_relative:
+        return _watch_ratio(candidate, baseline, guard, seen, alpha=alpha, questions=questions)
+    found = estimate(candidate, baseline, guard.measure, questions=questions, floor=floor)
+    mean, low, high = found.mean, found.lower(alpha), found.upper(alpha)
+    limit = guard.limit / 100
+    if guard.is_good:
+        mean, low, high = -mean, -high, -low
+    p_value = found.p_below(-limit) if guard.is_good else found.p_above(limit)
+    decision: GuardDecision = "PASS" if high < limit else "NOT SHOWN"
+    return replace(seen, decision=decision, worsening=mean + 0.0, low=low + 0.0, high=high + 0.0, p_value=p_value)
+
+
+def known_names(ledger: Ledger) -> list[str]:
+    """The guards that can be measured of a run, by the names that a user gives."""
+    names = {name for name, measure in MEASURES.items() if measure in ledger.measures}
+    return sorted(names | {*ledger.measures, *ledger.recorded} - {"score"})
+
+
+def _not_measured(guard: Guard, ledger: Ledger) -> UsageError:
+    task, known = ledger.manifest.task, ", ".join(known_names(ledger))
+    return UsageError(f"guard {guard.name!r} cannot be measured on {task}: {ledger.id} has no such record; it has {known}")
+
+
+def check_recorded(ledger: Ledger, guards: Sequence[Guard]) -> None:
+    """Raises UsageError for a guard that was asked for and that this run, which no other guards, has no record of."""
+    if ledger.manifest.task in guarded_tasks(guards):
+        return
+    for guard in guards:
+        if guard.is_named and not guard.task and guard.measure not in ledger.measures:
+            raise _not_measured(guard, ledger)
+
+
+def _watch_ratio(
+    candidate: Ledger, baseline: Ledger, guard: Guard, seen: GuardVerdict, *, alpha: float, questions: Questions
+) -> GuardVerdict:
+    """Candidate / baseline - 1 of a mean length against a limit.
+
+    The decision is about candidate - (1 + limit) x baseline, which needs no approximation of a ratio (Fieller 1954). The bounds that are
+    printed are those of the ratio, linearised at its estimate.
+    """
+    assert seen.candidate is not None
+    assert seen.baseline
+    contrast = estimate(candidate, baseline, guard.measure, questions=questions, scale=1 + guard.limit / 100)
+    ratio = seen.candidate / seen.baseline
+    around = estimate(candidate, baseline, guard.measure, questions=questions, scale=ratio)
+    low, high = (ratio - 1 + bound / seen.baseline for bound in (around.lower(alpha), around.upper(alpha)))
+    decision: GuardDecision = "PASS" if contrast.upper(alpha) < 0 else "NOT SHOWN"
+    p_value = contrast.p_above(0.0)
+    return replace(seen, decision=decision, worsening=ratio - 1, low=low, high=high, p_value=p_value)
+
+
+def decided(seen: GuardVerdict, adjusted_p: float, alpha: float, *, improved: Iterable[str] = ()) -> GuardVerdict:
+    """The verdict once its p value stands among the other claims. `improved`: tasks on which the score has risen."""
+    if adjusted_p > alpha:
+        return replace(seen, adjusted_p=adjusted_p)
+    is_offset = seen.guard.is_relative and not seen.guard.is_named and seen.task in improved
+    return replace(seen, adjusted_p=adjusted_p, decision="OFFSET" if is_offset else "FAIL")

@@ -1,0 +1,102 @@
+"""What more evidence would take: the margin that could be shown with what there is, and the samples, problems and tokens for this one.
+
+Left out: words (gate_text.py). Advice is for a candidate as good as the alternative: equal to the baseline, or better by the asked gain and
+the margin.
+"""
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from r1bench.harness.statistics import normal_quantile, power
+from r1bench.harness.statistics.student import t_quantile
+from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, moments
+from r1bench.leaderboards.gate.ledger import Ledger
+
+if TYPE_CHECKING:
+    from r1bench.leaderboards.gate.rules import Rules
+
+POWER = 0.8
+"""Chance of a PASS for such a candidate that the advice aims at."""
+MOST_PROBLEMS = 1_000_000
+"""Advice beyond this is no advice."""
+
+
+class Needs(NamedTuple):
+    """Sizes; None where no size within reach is enough, or none is needed."""
+
+    detectable: float | None
+    """The least margin, a fraction, that an equally good candidate passes with 80 % chance at this size; 0 for identical runs."""
+    samples_needed: int | None = None
+    """Per problem, of both runs, for these problems."""
+    problems_needed: int | None = None
+    """With as many samples for each as there are."""
+    tokens_needed: int | None = None
+    """To be generated for `samples_needed`, by both together; None where tokens are not known."""
+
+
+class Spread(NamedTuple):
+    """Variances that a size is planned with."""
+
+    within: float
+    """Of one sample within its problem."""
+    between: float
+    """Of the true differences over problems; 0 where the questions are fixed."""
+
+
+def spread(candidate: Ledger, baseline: Ledger, found: Estimate, questions: str) -> Spread:
+    """Estimated from both runs. Where problems have one sample, all of the differences' spread is taken to lie within problems."""
+    a, b = moments(baseline, "score"), moments(candidate, "score")
+    size = len(baseline.problems)
+    differences = b.mean - a.mean
+    total = float(differences.var(ddof=1)) if size > 1 else 0.5
+    if min(*candidate.counts, *baseline.counts) < 2:
+        return Spread(total / (1 / baseline.n + 1 / candidate.n), 0.0)
+    within = float((a.variance + b.variance).mean() / 2)
+    sampling = float((a.variance / a.count + b.variance / b.count).mean())
+    return Spread(within, max(0.0, total - sampling) if questions == "random" else 0.0)
+
+
+def needs(candidate: Ledger, baseline: Ledger, found: Estimate, margin: float, rules: "Rules", *, is_open: bool) -> Needs:
+    """Sizes for this margin, in points, and what these runs can show. Only an open verdict needs more."""
+    if found.method == IDENTICAL:
+        return Needs(0.0)
+    if not found.degrees:
+        return Needs(None)
+    detectable = (float(t_quantile(1 - rules.alpha, found.degrees)) + normal_quantile(POWER)) * found.error
+    target, reach = margin / 100, normal_quantile(1 - rules.alpha) + normal_quantile(POWER)
+    if not is_open or target <= 0 or found.floor * reach > target or len(baseline.problems) < 2:
+        return Needs(detectable)
+    seen, size = spread(candidate, baseline, found, rules.questions), len(baseline.problems)
+    score = baseline.mean("score")
+    samples = power.samples_needed(seen.within, size, target, question_variance=seen.between, alpha=rules.alpha, power=POWER, score=score)
+    n = min(candidate.n, baseline.n)
+    if samples is not None and samples <= n:
+        samples = None
+    return Needs(detectable, samples, problems_needed(seen, n, target, rules.alpha, score), tokens_needed(candidate, baseline, samples))
+
+
+def problems_needed(seen: Spread, n: int, target: float, alpha: float, score: float | None) -> int | None:
+    """The least number of problems, as varied as these and with n samples each, that show a difference of `target`."""
+
+    def is_enough(size: int) -> bool:
+        plan = power.plan(seen.within, size, n, question_variance=seen.between, alpha=alpha, power=POWER, score=score)
+        return plan.detectable <= target
+
+    if not is_enough(MOST_PROBLEMS):
+        return None
+    low, high = 1, MOST_PROBLEMS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high
+
+
+def tokens_needed(candidate: Ledger, baseline: Ledger, samples: int | None) -> int | None:
+    """What both would still have to generate for so many samples of each problem."""
+    total = 0.0
+    for ledger in (candidate, baseline):
+        mean = ledger.mean("tokens")
+        if samples is None or mean is None:
+            return None
+        total += mean * sum(max(0, samples - count) for count in ledger.counts)
+    return math.ceil(total)

@@ -1,0 +1,214 @@
+"""The gate for CI: may this checkpoint replace that one, or did it lose more than a margin on one of several tasks?
+
+    verdict = gate.judge(candidate, baseline, margin=2.0)                        # two runs of one task
+    verdict = gate.judge_tasks([(candidate, baseline), ...], Rules(...))         # ledgers of several tasks
+    print(gate_text.render(verdict)); sys.exit(verdict.exit_code)
+
+One task, non-inferiority: PASS when the one-sided 1 - alpha bound of candidate - baseline lies above -margin; otherwise FAIL when a loss
+is shown (the other bound below 0); otherwise INSUFFICIENT_EVIDENCE. So the chance of a PASS for a candidate that lost the margin or more is
+at most alpha, and so is the chance of a FAIL for one that lost nothing. Improvement (`at_least`): PASS above +g, FAIL below +g.
+Several: PASS needs every task to pass (intersection-union, Berger 1982: no correction); the FAILs of all tasks and guards together are
+Holm-adjusted. Guards only ever fail. Left out: which runs (leaderboards/gate/judging.py), rounds (gate_rounds.py), words (gate_text.py),
+JSON (gate_json.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from r1bench.harness.errors import UsageError
+from r1bench.harness.records import Run
+from r1bench.harness.statistics.evidence import Questions
+from r1bench.harness.statistics.multiplicity import holm
+from r1bench.leaderboards.gate import guards as gate_guards
+from r1bench.leaderboards.gate import needs as gate_needs
+from r1bench.leaderboards.gate.choice import Choice
+from r1bench.leaderboards.gate.estimate import Estimate, estimate
+from r1bench.leaderboards.gate.guards import DEFAULTS, Guard, GuardVerdict
+from r1bench.leaderboards.gate.ledger import Ledger, check_pair, of_run
+from r1bench.leaderboards.gate.needs import Needs
+from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course
+from r1bench.leaderboards.gate.rules import Rule, Rules
+
+Decision = Literal["PASS", "FAIL", "INSUFFICIENT_EVIDENCE"]
+EXIT_CODES: dict[Decision, int] = {"PASS": 0, "FAIL": 1, "INSUFFICIENT_EVIDENCE": 3}
+"""2 is taken: an error of the user's (R1benchError)."""
+
+
+@dataclass(frozen=True)
+class TaskVerdict:
+    """A decision about one task and the numbers behind it. Fractions, except those of the rule."""
+
+    task: str
+    decision: Decision
+    rule: Rule
+    candidate: Ledger
+    baseline: Ledger
+    estimate: Estimate
+    lower: float
+    """One-sided 1 - alpha bounds of candidate - baseline; in an adaptive gate valid at the round at which it stopped."""
+    upper: float
+    p_value: float | None
+    """Of the claim behind a FAIL; None in an adaptive gate, whose bounds decide."""
+    adjusted_p: float | None
+    """The same among all claims of the gate (Holm)."""
+    floor_decides: bool
+    """Whether the verdict would be another one if the backend answered the same thing each time."""
+    needs: Needs
+    course: Course | None = None
+    """The rounds of an adaptive gate."""
+
+    @property
+    def is_improvement(self) -> bool:
+        """Whether the lower bound is above 0: better, not merely not worse."""
+        return self.lower > 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The decision over all tasks and guards."""
+
+    decision: Decision
+    tasks: tuple[TaskVerdict, ...]
+    guards: tuple[GuardVerdict, ...]
+    rules: Rules
+    chosen: tuple[Choice, ...] = ()
+    """The runs that were taken as baseline where several fitted."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 PASS, 1 FAIL, 3 INSUFFICIENT_EVIDENCE."""
+        return EXIT_CODES[self.decision]
+
+
+def decide(found: Estimate, rule: Rule, alpha: float, adjusted_p: float) -> Decision:
+    """One task. `adjusted_p`: of the claim that the difference is below `rule.failing`, among all claims of the gate."""
+    if found.lower(alpha) > rule.threshold:
+        return "PASS"
+    return "FAIL" if adjusted_p <= alpha else "INSUFFICIENT_EVIDENCE"
+
+
+def decide_course(course: Course, rule: Rule) -> Decision:
+    """One task of an adaptive gate. Where a gain is asked for, 'below' says less than gain and margin; a FAIL needs less than the gain."""
+    if course.stop == "above":
+        return "PASS"
+    is_short = rule.at_least is None or course.upper < rule.failing
+    return "FAIL" if course.stop == "below" and is_short else "INSUFFICIENT_EVIDENCE"
+
+
+def overall(tasks: Sequence[TaskVerdict], guards: Sequence[GuardVerdict]) -> Decision:
+    """FAIL if anything failed, else INSUFFICIENT_EVIDENCE if a task has too little; guards that show nothing do not block."""
+    decisions = [each.decision for each in tasks]
+    if "FAIL" in decisions or any(guard.decision == "FAIL" for guard in guards):
+        return "FAIL"
+    return "INSUFFICIENT_EVIDENCE" if "INSUFFICIENT_EVIDENCE" in decisions else "PASS"
+
+
+def judge(
+    candidate: Run,
+    baseline: Run,
+    *,
+    margin: float = 2.0,
+    at_least: float | None = None,
+    alpha: float = 0.05,
+    questions: Questions = "fixed",
+    guards: Sequence[Guard] = DEFAULTS,
+) -> Verdict:
+    """Whether the candidate is at most `margin` points worse than the baseline, or `at_least` so many points better, on one task.
+
+    Identical evaluations of one checkpoint differ by exactly 0. Two checkpoints that tie everywhere still have bounds as wide as the
+    number of samples asks for. Raises ProtocolError where the runs cannot be compared, UsageError for impossible options.
+    """
+    names = gate_guards.recorded_names(guards)
+    pair = of_run(candidate, also=names), of_run(baseline, also=names)
+    return judge_tasks([pair], Rules(Rule(margin, at_least), alpha=alpha, questions=questions, guards=tuple(guards)))
+
+
+def judge_tasks(pairs: Sequence[tuple[Ledger, Ledger]], rules: Rules, courses: Mapping[str, Course] | None = None) -> Verdict:
+    """The verdict over (candidate, baseline) pairs, one per task. `courses`: task -> its rounds, for an adaptive gate.
+
+    Raises:
+        ProtocolError: a pair cannot be compared.
+        UsageError: impossible options, no task besides the guards, a guard that cannot be measured.
+    """
+    rules.check()
+    judged = _to_judge(pairs, rules)
+    watched = [guard for pair in pairs for guard in _watched(pair, rules)]
+    found = [estimate(*pair, "score", questions=rules.questions, floor=_floor(*pair)) for pair in judged]
+    claims = [each.p_below(rules.of(pair[1].manifest.task).failing) for each, pair in zip(found, judged, strict=True)]
+    known = [guard.p_value for guard in watched if guard.p_value is not None]
+    adjusted = [None] * len(claims) + holm(known) if courses else holm([*claims, *known])
+    tasks = []
+    for pair, each, claim, adjusted_p in zip(judged, found, claims, adjusted, strict=False):
+        course = courses[pair[1].manifest.task] if courses else None
+        tasks.append(_task_verdict(pair, each, rules, (claim, adjusted_p), course))
+    improved = [each.task for each in tasks if each.is_improvement]
+    of_guards, alpha = iter(adjusted[len(claims) :]), rules.alpha * (GUARDS_SHARE if courses else 1)
+    guards = tuple(
+        each if each.p_value is None else gate_guards.decided(each, next(of_guards) or 0.0, alpha, improved=improved) for each in watched
+    )
+    return Verdict(overall(tasks, guards), tuple(tasks), guards, rules)
+
+
+def check_tasks(names: Sequence[str], rules: Rules) -> list[str]:
+    """The tasks that are no guards. Raises UsageError where none is left, or a rule or guard is about a task that is not among them."""
+    guarding = gate_guards.guarded_tasks(rules.guards)
+    if missing := [name for name in guarding if name not in names]:
+        raise UsageError(f"guard task:{missing[0]} is about a task that is not among {', '.join(names)}; evaluate it, or drop the guard")
+    if missing := [name for name in rules.tasks if name not in names or name in guarding]:
+        raise UsageError(f"a margin or gain is given for {missing[0]!r}, and the tasks judged are {', '.join(names)}; name one of these")
+    judged = [name for name in names if name not in guarding]
+    if not judged:
+        raise UsageError("no task is left to be judged: every one is a guard; name another with --tasks")
+    return judged
+
+
+def _to_judge(pairs: Sequence[tuple[Ledger, Ledger]], rules: Rules) -> list[tuple[Ledger, Ledger]]:
+    """The pairs that are no guards, once all are known to be comparable."""
+    for candidate, baseline in pairs:
+        check_pair(candidate, baseline)
+    judged = check_tasks([baseline.manifest.task for _, baseline in pairs], rules)
+    return [pair for pair in pairs if pair[1].manifest.task in judged]
+
+
+def _watched(pair: tuple[Ledger, Ledger], rules: Rules) -> list[GuardVerdict]:
+    return gate_guards.watch(*pair, rules.guards, alpha=rules.alpha, questions=rules.questions, floor=_floor(*pair))
+
+
+def _floor(candidate: Ledger, baseline: Ledger) -> float:
+    """The least standard error of a difference, by what the backends answered differently to the same question."""
+    return (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5
+
+
+def _task_verdict(
+    pair: tuple[Ledger, Ledger], found: Estimate, rules: Rules, p_values: tuple[float, float | None], course: Course | None
+) -> TaskVerdict:
+    candidate, baseline = pair
+    rule, (p_value, adjusted_p) = rules.of(baseline.manifest.task), p_values
+    if course:
+        decision, lower, upper = decide_course(course, rule), course.lower, course.upper
+    else:
+        decision, lower, upper = decide(found, rule, rules.alpha, adjusted_p or 0.0), found.lower(rules.alpha), found.upper(rules.alpha)
+    is_open = decision == "INSUFFICIENT_EVIDENCE" and (course is None or course.stop == "go on")
+    return TaskVerdict(
+        task=baseline.manifest.task,
+        decision=decision,
+        rule=rule,
+        candidate=candidate,
+        baseline=baseline,
+        estimate=found,
+        lower=max(-1.0, lower),
+        upper=min(1.0, upper),
+        p_value=None if course else p_value,
+        adjusted_p=adjusted_p,
+        floor_decides=not course and _bare_decision(found, rule, rules.alpha, p_value, adjusted_p or 0.0) != decision,
+        needs=gate_needs.needs(candidate, baseline, found, rule.margin, rules, is_open=is_open),
+        course=course,
+    )
+
+
+def _bare_decision(found: Estimate, rule: Rule, alpha: float, p_value: float, adjusted_p: float) -> Decision:
+    """The decision without the noise floor, at the same correction for other claims."""
+    bare = found.without_floor()
+    factor = adjusted_p / p_value if p_value else 1.0
+    return decide(bare, rule, alpha, min(1.0, factor * bare.p_below(rule.failing)))

@@ -1,0 +1,1 @@
+"""What a run says, measure by measure, each with its interval."""

@@ -1,0 +1,181 @@
+"""May two runs be compared? If not: everything that differs, and the command that makes them equal.
+
+    compare_protocol.check_comparable(run_a, run_b)       # ProtocolError, in one line
+
+n and seed may differ: pass@1 does not depend on them. Left out: carrying the command out. It is put together from the two manifests;
+where a run's own command is known, its data and device are taken over. The folder of runs is where the run lies today (`places`), which
+its own command cannot know; without it the command names none.
+"""
+
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from r1bench.harness.errors import ProtocolError
+from r1bench.harness.records import Manifest, Run, Sampling
+
+OPTIONS = {"temperature": "--temperature", "top_p": "--top-p", "top_k": "--top-k", "max_tokens": "--max-tokens"}
+"""Sampling options that `eval` takes; what a model stops at is the task's."""
+OF_PROBLEMS = ("--data", "--map", "--limit")
+OF_PLACE = ("--runs", "--out")
+OF_MACHINE = ("--sampler", "--batch-size", "--device", "--dtype", "--workers", "--sandbox")
+IMPORTED = "import"
+
+Places = tuple[Path | None, Path | None]
+"""The folders of runs that A and B lie in, None where they lie in none that is known."""
+NO_PLACES: Places = (None, None)
+
+
+def place_of(folder: Path) -> Path:
+    """The folder of runs that a run's folder lies in, as the user wrote it where that says so."""
+    return folder.parent if folder.name not in ("", "..") else folder.resolve().parent
+
+
+class Disagreement(NamedTuple):
+    """One thing that two runs do differently and must not, and how to make it equal."""
+
+    what: str
+    a: Any
+    b: Any
+    cure: str
+
+
+def disagreements(a: Manifest, b: Manifest) -> list[Disagreement]:
+    """Everything in two manifests that forbids a comparison."""
+    again = "evaluate both with the same"
+    pairs = [
+        ("task", a.task, b.task, "choose two runs of one task"),
+        ("task version", a.task_version, b.task_version, "evaluate the older one again with this r1bench"),
+        ("problems", a.problems_digest, b.problems_digest, f"{again} problems: same data, same split, same limit"),
+        ("number of problems", a.num_problems, b.num_problems, f"{again} limit"),
+        ("template", f"{a.template} ({a.template_hash})", f"{b.template} ({b.template_hash})", f"{again} template"),
+        ("grader", a.grader, b.grader, "grade both with one grader"),
+        ("grader version", a.grader_version, b.grader_version, "grade the older run again"),
+    ]
+    options = sorted((a.sampling.keys() | b.sampling.keys()) - {"n", "seed"})
+    pairs += [(name, a.sampling.get(name), b.sampling.get(name), f"{again} {name}") for name in options]
+    return [Disagreement(*pair) for pair in pairs if pair[1] != pair[2]]
+
+
+def given_options(command: str) -> list[tuple[str, str]]:
+    """(option, value) pairs of a recorded `r1bench eval`; none of other commands, whose options mean other things."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return []
+    found = []
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, is_joined, value = word.partition("=")
+        if name.startswith("--") and words[1] == "eval":
+            found.append((name, value if is_joined else following))
+    return found
+
+
+def kept(manifest: Manifest, names: tuple[str, ...]) -> list[str]:
+    """The options of these names that a run's own command had, as words."""
+    return [word for name, value in given_options(manifest.command) if name in names for word in (name, value)]
+
+
+def _at(place: Path | None) -> list[str]:
+    return ["--runs", str(place)] if place is not None else []
+
+
+def import_command(run: Manifest, *, place: Path | None = None) -> str:
+    """The command that imports a run's file again, which finishes it; empty where it is not known."""
+    try:
+        words = shlex.split(run.command)
+    except ValueError:
+        return ""
+    if words[1:2] != ["import"]:
+        return ""
+    before = ["", *words[:-1]]
+    others = [word for word, last in zip(words, before, strict=True) if word.partition("=")[0] not in OF_PLACE and last not in OF_PLACE]
+    return shlex.join(others + _at(place))
+
+
+def again_command(run: Manifest, protocol: Manifest, *, samples: int | None = None, place: Path | None = None) -> str:
+    """The command that evaluates the checkpoint of `run` as `protocol` was made (itself, to finish or top up a run), into `place`.
+
+    Empty for imported runs, whose sampling is not known.
+    """
+    if IMPORTED in (run.sampler, protocol.sampler):
+        return ""
+    sampling = Sampling.from_json(protocol.sampling)
+    words = ["r1bench", "eval", run.checkpoint, "--tasks", protocol.task, "--samples", str(samples or protocol.n)]
+    for key, option in OPTIONS.items():
+        words += [option, f"{getattr(sampling, key)}"]
+    words += ["--template", protocol.template]
+    if run.sampling.get("seed"):
+        words += ["--seed", str(run.sampling["seed"])]
+    if run.name != run.checkpoint.rstrip("/").rpartition("/")[2]:
+        words += ["--name", run.name]
+    of_problems = kept(protocol, OF_PROBLEMS)
+    if run.problems_digest == protocol.problems_digest:
+        of_problems = of_problems or kept(run, OF_PROBLEMS)
+    words += of_problems + kept(run, OF_MACHINE)
+    if run.batch_size and "--batch-size" not in words:
+        words += ["--batch-size", str(run.batch_size)]
+    return shlex.join(words + _at(place))
+
+
+def regrade_command(run: Run, *, place: Path | None = None) -> str:
+    """The command that grades a run again."""
+    return shlex.join(["r1bench", "regrade", run.id, "--write", *_at(place)])
+
+
+def is_older(version: str, other: str) -> bool:
+    """Versions are counted up."""
+    first, second = ((int(text) if text.isdecimal() else -1, text) for text in (version, other))
+    return first < second
+
+
+def cure(run_a: Run, run_b: Run, found: list[Disagreement], places: Places = NO_PLACES) -> str:
+    """How to make all of it equal, with the commands; A is the reference unless its task or grader is the older one."""
+    what, a, b = {each.what for each in found}, run_a.manifest, run_b.manifest
+    if "task" in what:
+        return ""
+    is_regraded = what == {"grader version"}
+    if not is_regraded and IMPORTED in (a.sampler, b.sampler):
+        named = " and ".join(letter for letter, side in (("A", a), ("B", b)) if side.sampler == IMPORTED)
+        return f"{named} was imported and cannot be drawn again; import both from files of one protocol and with the same --data"
+    if "stop" in what:
+        return "where a completion stops is the task's and no option: evaluate the older one again with this r1bench"
+    commands = []
+    is_a_old = is_older(a.task_version, b.task_version)
+    if is_a_old:
+        commands.append(again_command(a, a, place=places[0]))
+    elif is_older(a.grader_version, b.grader_version):
+        commands.append(regrade_command(run_a, place=places[0]))
+    if what - {"grader version", "task version"} or is_older(b.task_version, a.task_version):
+        commands.append(again_command(b, a, place=places[1]))
+    elif is_older(b.grader_version, a.grader_version):
+        commands.append(regrade_command(run_b, place=places[1]))
+    return f"to make them equal, run: {' && '.join(commands)}" if commands else ""
+
+
+def finishing(run: Run, *, place: Path | None = None) -> str:
+    """How to finish an incomplete run, with the command where it is known."""
+    is_imported = run.manifest.sampler == IMPORTED
+    command = import_command(run.manifest, place=place) if is_imported else again_command(run.manifest, run.manifest, place=place)
+    what = "importing its file again" if is_imported else "running the same evaluation again"
+    return f"finish it by {what}" + (f": {command}" if command else "")
+
+
+def check_complete(run: Run, *, place: Path | None = None) -> None:
+    """Raises ProtocolError, in one line with the command that cures it, unless every problem has its samples."""
+    if missing := run.shortfall:
+        raise ProtocolError(f"run {run.id} ({run.manifest.name}) is {missing} samples; {finishing(run, place=place)}")
+
+
+def check_comparable(run_a: Run, run_b: Run, *, places: Places = NO_PLACES) -> None:
+    """Raises ProtocolError, in one line, unless both runs are complete, of one protocol, and over the same problems."""
+    for run, place in zip((run_a, run_b), places, strict=True):
+        check_complete(run, place=place)
+    pair = f"runs {run_a.id} ({run_a.manifest.name}) and {run_b.id} ({run_b.manifest.name}) must not be compared"
+    if found := disagreements(run_a.manifest, run_b.manifest):
+        named = "; ".join(f"{what} {a!r} / {b!r}, {how}" for what, a, b, how in found)
+        raise ProtocolError("; ".join(filter(None, (f"{pair}: {named}", cure(run_a, run_b, found, places)))))
+    problems_a, problems_b = run_a.scores_by_problem().keys(), run_b.scores_by_problem().keys()
+    if problems_a != problems_b:
+        shared = f"only {len(problems_a & problems_b)} of {len(problems_a)} problems are in both"
+        raise ProtocolError(f"{pair}: {shared}; evaluate both with the same problems")

@@ -1,0 +1,1 @@
+"""Published files become problems: reading, columns, checks, copies held against each other."""

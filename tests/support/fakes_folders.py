@@ -1,0 +1,61 @@
+"""Run folders on disk: `store_run(root, [[1, 0], [1, 1]], name="zero")` is what `r1bench eval` would have left."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fakes_runs import make_run
+
+from r1bench.harness.canonical import digest_of
+from r1bench.harness.records import Problem
+from r1bench.harness.store.runs import open_run
+from r1bench.leaderboards.board import index
+from r1bench.leaderboards.board.index_file import NAME
+
+
+def make_problems(count: int) -> list[Problem]:
+    return [Problem(f"p{number:04d}", f"Question {number}?", ("1",)) for number in range(count)]
+
+
+def store_run(root: Path, scores: Sequence[Sequence[float]] = ((1, 0), (1, 1), (0, 0)), **changes: Any) -> Path:
+    """Write a run with these scores through the store; `changes` as for `make_run`."""
+    problems = make_problems(len(scores))
+    run = make_run(scores, problems_digest=digest_of([problem.digest() for problem in problems]), **changes)
+    with open_run(root, run.manifest, problems) as writer:
+        for sample in run.samples:
+            writer.append(sample)
+    return writer.folder
+
+
+def store_many(root: Path, count: int) -> None:
+    """Runs of model-0, model-1, ... with two samples of three problems each."""
+    for number in range(count):
+        store_run(root, [[1, 0]] * 3, name=f"model-{number}")
+
+
+def start_python(program: str, *arguments: object, **options: Any) -> "subprocess.Popen[str]":
+    """A program in a fresh interpreter, with its output in pipes."""
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def shown(runs: Path, **filters: str) -> list[str]:
+    """The names on the board."""
+    with index.refresh(runs) as found:
+        return [row.name for row in found.entries(**filters)]
+
+
+def left_out(runs: Path) -> list[str]:
+    """What the board leaves out, and why."""
+    with index.refresh(runs) as found:
+        return found.left_out()
+
+
+def change(runs: Path, statement: str) -> None:
+    """Run a statement on the index file behind the board's back."""
+    with sqlite3.connect(runs / NAME) as connection:
+        connection.execute(statement)
+    connection.close()
