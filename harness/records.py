@@ -3,6 +3,7 @@
 Left out: storing (store.py) and making them (samplers, graders). Each is one JSON object; `to_json` and `from_json` are inverse.
 """
 
+import hashlib
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, Self, TypeGuard
@@ -225,6 +226,12 @@ class Sample(Record):
         return cls(**{**value, **nested})
 
 
+def sample_digest(sample: Sample) -> str:
+    """16 hexadecimal digits for what a sample says and what it scored."""
+    told = repr((sample.problem_id, sample.index, sample.completion.text, sample.grade.score))
+    return hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Manifest(Record):
     """A run's identity, written before its first token and then only ever extended in `rounds`."""
@@ -345,6 +352,8 @@ class Run:
     """The backend's own nondeterminism, where it was measured."""
     remarks: tuple[str, ...] = ()
     """What a reader should know of how it is stored, a line each."""
+    has_texts: bool = True
+    """False where each completion's text was replaced by the sample's digest (`sample_digest`)."""
 
     @property
     def is_complete(self) -> bool:

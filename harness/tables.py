@@ -63,16 +63,22 @@ def between(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{points(low)}, {points(high)}]"
 
 
-def plus_minus(value: float | None, half_width: float | None, decimals: int = 1) -> str:
-    """'45.9±1.4'; the value alone where its uncertainty is unknown."""
+def plus_minus(value: float | None, low: float | None, high: float | None, decimals: int = 1) -> str:
+    """'45.9±1.4': a value with the larger half of its interval; the value alone where that is unknown."""
     text = number(value, decimals)
-    return text if value is None or half_width is None else f"{text}±{number(half_width, decimals)}"
+    return text if value is None or low is None or high is None else f"{text}±{number(max(high - value, value - low), decimals)}"
 
 
-def share(value: float | None, low: float | None, high: float | None) -> str:
-    """A share in points with half of its interval."""
-    half = None if low is None or high is None else 50 * (high - low)
-    return plus_minus(None if value is None else 100 * value, half)
+def measure(unit: str, value: float | None, low: float | None = None, high: float | None = None, decimals: int = 1) -> str:
+    """A value with the larger half of its interval, in points where the unit says so."""
+    scaled = [None if each is None else each * (100 if unit == "points" else 1) for each in (value, low, high)]
+    return plus_minus(scaled[0], scaled[1], scaled[2], decimals)
+
+
+def interval(unit: str, value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """'41.2 [36.0, 46.4]', in points where the unit says so."""
+    scaled = [None if each is None else each * (1 if unit == "points" else 0.01) for each in (value, low, high)]
+    return f"{points(scaled[0])} {between(scaled[1], scaled[2])}".rstrip()
 
 
 def outcome_counts(outcomes: Mapping[str, int]) -> str:

@@ -1,10 +1,10 @@
 """May two runs be compared? If not: everything that differs, and the command that makes them equal.
 
-    compare_protocol.check_comparable(run_a, run_b)       # ProtocolError, in one line
+    check_comparable(a, b)       # ProtocolError, in one line
 
 n and seed may differ: pass@1 does not depend on them. Left out: carrying the command out. It is put together from the two manifests;
-where a run's own command is known, its data and device are taken over. The folder of runs is where the run lies today (`places`), which
-its own command cannot know; without it the command names none.
+where a run's own command is known, its data and device are taken over. The folder of runs is where the run lies today
+(`Tally.place`), which its own command cannot know; where it is not known the command names none.
 """
 
 import shlex
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness.errors import ProtocolError
-from r1bench.harness.records import Manifest, Run, Sampling
+from r1bench.harness.records import Manifest, Sampling
+from r1bench.harness.tally import Tally
 
 OPTIONS = {"temperature": "--temperature", "top_p": "--top-p", "top_k": "--top-k", "max_tokens": "--max-tokens"}
 """Sampling options that `eval` takes; what a model stops at is the task's."""
@@ -20,15 +21,6 @@ OF_PROBLEMS = ("--data", "--map", "--limit")
 OF_PLACE = ("--runs", "--out")
 OF_MACHINE = ("--sampler", "--batch-size", "--device", "--dtype", "--workers", "--sandbox")
 IMPORTED = "import"
-
-Places = tuple[Path | None, Path | None]
-"""The folders of runs that A and B lie in, None where they lie in none that is known."""
-NO_PLACES: Places = (None, None)
-
-
-def place_of(folder: Path) -> Path:
-    """The folder of runs that a run's folder lies in, as the user wrote it where that says so."""
-    return folder.parent if folder.name not in ("", "..") else folder.resolve().parent
 
 
 class Disagreement(NamedTuple):
@@ -118,9 +110,9 @@ def again_command(run: Manifest, protocol: Manifest, *, samples: int | None = No
     return shlex.join(words + _at(place))
 
 
-def regrade_command(run: Run, *, place: Path | None = None) -> str:
+def regrade_command(tally: Tally) -> str:
     """The command that grades a run again."""
-    return shlex.join(["r1bench", "regrade", run.id, "--write", *_at(place)])
+    return shlex.join(["r1bench", "regrade", tally.id, "--write", *_at(tally.place)])
 
 
 def is_older(version: str, other: str) -> bool:
@@ -129,53 +121,64 @@ def is_older(version: str, other: str) -> bool:
     return first < second
 
 
-def cure(run_a: Run, run_b: Run, found: list[Disagreement], places: Places = NO_PLACES) -> str:
+def cure(a: Tally, b: Tally, found: list[Disagreement]) -> str:
     """How to make all of it equal, with the commands; A is the reference unless its task or grader is the older one."""
-    what, a, b = {each.what for each in found}, run_a.manifest, run_b.manifest
+    what, held_a, held_b = {each.what for each in found}, a.manifest, b.manifest
     if "task" in what:
         return ""
     is_regraded = what == {"grader version"}
-    if not is_regraded and IMPORTED in (a.sampler, b.sampler):
-        named = " and ".join(letter for letter, side in (("A", a), ("B", b)) if side.sampler == IMPORTED)
+    if not is_regraded and IMPORTED in (held_a.sampler, held_b.sampler):
+        named = " and ".join(letter for letter, side in (("A", held_a), ("B", held_b)) if side.sampler == IMPORTED)
         return f"{named} was imported and cannot be drawn again; import both from files of one protocol and with the same --data"
     if "stop" in what:
         return "where a completion stops is the task's and no option: evaluate the older one again with this r1bench"
     commands = []
-    is_a_old = is_older(a.task_version, b.task_version)
-    if is_a_old:
-        commands.append(again_command(a, a, place=places[0]))
-    elif is_older(a.grader_version, b.grader_version):
-        commands.append(regrade_command(run_a, place=places[0]))
-    if what - {"grader version", "task version"} or is_older(b.task_version, a.task_version):
-        commands.append(again_command(b, a, place=places[1]))
-    elif is_older(b.grader_version, a.grader_version):
-        commands.append(regrade_command(run_b, place=places[1]))
+    if is_older(held_a.task_version, held_b.task_version):
+        commands.append(again_command(held_a, held_a, place=a.place))
+    elif is_older(held_a.grader_version, held_b.grader_version):
+        commands.append(regrade_command(a))
+    if what - {"grader version", "task version"} or is_older(held_b.task_version, held_a.task_version):
+        commands.append(again_command(held_b, held_a, place=b.place))
+    elif is_older(held_b.grader_version, held_a.grader_version):
+        commands.append(regrade_command(b))
     return f"to make them equal, run: {' && '.join(commands)}" if commands else ""
 
 
-def finishing(run: Run, *, place: Path | None = None) -> str:
+def finishing(tally: Tally) -> str:
     """How to finish an incomplete run, with the command where it is known."""
-    is_imported = run.manifest.sampler == IMPORTED
-    command = import_command(run.manifest, place=place) if is_imported else again_command(run.manifest, run.manifest, place=place)
+    held, is_imported = tally.manifest, tally.manifest.sampler == IMPORTED
+    command = import_command(held, place=tally.place) if is_imported else again_command(held, held, place=tally.place)
     what = "importing its file again" if is_imported else "running the same evaluation again"
     return f"finish it by {what}" + (f": {command}" if command else "")
 
 
-def check_complete(run: Run, *, place: Path | None = None) -> None:
+def check_complete(tally: Tally) -> None:
     """Raises ProtocolError, in one line with the command that cures it, unless every problem has its samples."""
-    if missing := run.shortfall:
-        raise ProtocolError(f"run {run.id} ({run.manifest.name}) is {missing} samples; {finishing(run, place=place)}")
+    if missing := tally.shortfall:
+        raise ProtocolError(f"run {tally.id} ({tally.manifest.name}) is {missing} samples; {finishing(tally)}")
 
 
-def check_comparable(run_a: Run, run_b: Run, *, places: Places = NO_PLACES) -> None:
+def check_protocol(a: Tally, b: Tally) -> None:
+    """Raises ProtocolError, in one line with the command that makes them equal, unless both were made in the same way."""
+    if found := disagreements(a.manifest, b.manifest):
+        named = "; ".join(f"{what} {first!r} / {second!r}, {how}" for what, first, second, how in found)
+        raise ProtocolError("; ".join(filter(None, (f"{_pair(a, b)}: {named}", cure(a, b, found)))))
+
+
+def check_comparable(a: Tally, b: Tally) -> None:
     """Raises ProtocolError, in one line, unless both runs are complete, of one protocol, and over the same problems."""
-    for run, place in zip((run_a, run_b), places, strict=True):
-        check_complete(run, place=place)
-    pair = f"runs {run_a.id} ({run_a.manifest.name}) and {run_b.id} ({run_b.manifest.name}) must not be compared"
-    if found := disagreements(run_a.manifest, run_b.manifest):
-        named = "; ".join(f"{what} {a!r} / {b!r}, {how}" for what, a, b, how in found)
-        raise ProtocolError("; ".join(filter(None, (f"{pair}: {named}", cure(run_a, run_b, found, places)))))
-    problems_a, problems_b = run_a.scores_by_problem().keys(), run_b.scores_by_problem().keys()
-    if problems_a != problems_b:
-        shared = f"only {len(problems_a & problems_b)} of {len(problems_a)} problems are in both"
-        raise ProtocolError(f"{pair}: {shared}; evaluate both with the same problems")
+    for tally in (a, b):
+        check_complete(tally)
+    check_protocol(a, b)
+    if a.problems != b.problems:
+        shared = f"only {len({*a.problems} & {*b.problems})} of {len(a.problems)} problems are in both"
+        raise ProtocolError(f"{_pair(a, b)}: {shared}; evaluate both with the same problems")
+
+
+def _pair(a: Tally, b: Tally) -> str:
+    return f"runs {a.id} ({a.manifest.name}) and {b.id} ({b.manifest.name}) must not be compared"
+
+
+def is_same_evaluation(a: Tally, b: Tally) -> bool:
+    """Whether both hold the very same texts and scores from the same checkpoint: a copy, or an exact repetition."""
+    return a.manifest.checkpoint_digest == b.manifest.checkpoint_digest and a.samples_digest == b.samples_digest

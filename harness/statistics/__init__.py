@@ -41,6 +41,7 @@ from r1bench.harness.statistics.spread import (
     question_means,
     resampling_error,
     total_error,
+    variance,
     variance_parts,
 )
 
@@ -94,6 +95,7 @@ __all__ = [
     "student_t",
     "total_error",
     "two_sided_p",
+    "variance",
     "variance_parts",
     "wilson_interval",
     "worst_of_k",

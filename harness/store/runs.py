@@ -168,7 +168,7 @@ def repair(path: Path) -> list[Sample]:
 def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
     """A run as it stands on disk, each sample once (the last of its lines), sorted by problem and index.
 
-    Without `keep_texts` every completion's text is checked and then dropped: what numbers are computed from needs a tenth of the memory.
+    Without `keep_texts` every completion's text is checked and then replaced by a digest: numbers need a tenth of the memory.
     """
     manifest = read_manifest(folder)
     samples, num_differing = _last_lines(folder / SAMPLES, keep_texts)
@@ -180,7 +180,7 @@ def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
         raise StorageError(f"{folder / SAMPLES} has a sample of problem {strange!r:.80}, which is not in {PROBLEMS}; restore the file")
     ranked = sorted(samples.values(), key=lambda sample: (order[sample.problem_id], sample.index))
     asked = tuple(sample for sample in ranked if sample.index < manifest.n)
-    return Run(folder.name, manifest, asked, read_noise(folder), _remarks(folder, manifest, num_differing))
+    return Run(folder.name, manifest, asked, read_noise(folder), _remarks(folder, manifest, num_differing), keep_texts)
 
 
 def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sample], int]:

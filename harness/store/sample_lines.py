@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from r1bench.harness.errors import StorageError
-from r1bench.harness.records import LARGEST, LONGEST, MOST, Completion, Grade, Sample
+from r1bench.harness.records import LARGEST, LONGEST, MOST, Completion, Grade, Sample, sample_digest
 from r1bench.harness.store.disk import open_regular
 
 SAMPLE, COMPLETION, GRADE = (frozenset(field.name for field in fields(record)) for record in (Sample, Completion, Grade))
@@ -56,13 +56,13 @@ def parse_samples(path: Path, *, keep_texts: bool = True) -> Iterator[tuple[Samp
 
 
 def parse_line(line: bytes, *, keep_text: bool = True) -> Sample:
-    """One line as a sample. Raises one of FAULTS where it is none."""
+    """One line as a sample, with its digest in the place of its text unless that is kept. Raises one of FAULTS where it is none."""
     value = _decode(line.decode("utf-8", "surrogatepass"))
     sample = _as_written(value) if value.keys() == SAMPLE else Sample.from_json(value)
     sample.check()
     check_measures(sample)
     if not keep_text:
-        sample.completion.__dict__["text"] = ""
+        sample.completion.__dict__["text"] = sample_digest(sample)
     return sample
 
 

@@ -1,12 +1,13 @@
 """What stands below the rows of a board: how completions keep to their format, how they reason, what they cost. At most 80 columns.
 
-Only for runs whose samples have it recorded. Left out: the numbers themselves (metrics.py); `r1bench leaderboard --json` has all of them,
+Only for runs whose samples have it recorded. Left out: the numbers themselves (measures/); `r1bench leaderboard --json` has all of them,
 each with error and interval: every rule, every style, both means of each list of reflection words, paragraphs.
 """
 
 from typing import TYPE_CHECKING
 
 from r1bench.harness import tables
+from r1bench.leaderboards.measures import MEASURES, measure_of
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.board.entry import Entry
@@ -19,8 +20,8 @@ LEGEND = (
     " per completion and per 1,000 of the length, which is in tokens of the reasoning, or in words (w) where tokens are not known."
     " repeated: % of 20-word passages that stood before. loops, cut, empty: % of completions that end in a loop, ran out of tokens,"
     " have an empty reasoning. switches: changes of the stated answer per completion. code: % of the reasoning's characters."
-    " ±: half of the 95 % interval. Of a language: % of words in it [95 % interval], mixed: % of reasonings, changes of language per"
-    " 1,000 words."
+    " ±: the larger half of the 95 % interval. Of a language: % of words in it [95 % interval], mixed: % of reasonings, changes of language"
+    " per 1,000 words."
 )
 COST_TITLES = ("", "cost", "generated", "prompts", "seconds", "latency", "noise")
 COST_LINE = (3, -22, 12, 12, 9, 9, 7)
@@ -31,9 +32,14 @@ COST_LEGEND = (
 )
 
 
+def is_known(row: "Entry") -> bool:
+    """Whether graders recorded how a run's completions reason."""
+    return not row.measures.keys() <= MEASURES.keys()
+
+
 def render(rows: list["Entry"]) -> str:
     """The block below a group of rows; empty where nothing was recorded."""
-    known = [row for row in rows if row.behaviour]
+    known = list(filter(is_known, rows))
     if not known:
         return ""
     titles = ("", f"form: {known[0].style}", "strict", "tax", "reflection", "/1000")
@@ -63,11 +69,11 @@ def _tokens(count: int | None) -> str:
 def _row_lines(row: "Entry") -> list[str]:
     """Two lines: format and reflection, then the rest."""
     name, asked = tables.shortened(tables.plain(row.name), -FIRST_LINE[1]), row.strictness.get(row.style, {})
-    strict = [tables.share(asked.get(key), asked.get(f"{key}_low"), asked.get(f"{key}_high")) for key in ("strict", "tax")]
+    strict = [tables.measure("points", asked.get(key), asked.get(f"{key}_low"), asked.get(f"{key}_high")) for key in ("strict", "tax")]
     length = _mean(row, f"reasoning_{row.length_unit}") + ("w" if row.length_unit == "words" else "")
     first = ("", name, *strict, _mean(row, "reflection_r1"), _mean(row, "reflection_r1_per_1000"))
-    shares = [tables.share(*_found(row, key)) for key in ("repeated_passages", "loop", "truncated", "empty_reasoning")]
-    second = ("", length, *shares, _mean(row, "answer_switches", 2), tables.share(*_found(row, "code_share")))
+    shares = [cell(row, key) for key in ("repeated_passages", "loop", "truncated", "empty_reasoning")]
+    second = ("", length, *shares, _mean(row, "answer_switches", 2), cell(row, "code_share"))
     return [tables.columns(first, FIRST_LINE), tables.columns(second, SECOND_LINE)]
 
 
@@ -82,14 +88,12 @@ def _target_lines(row: "Entry") -> list[str]:
     return lines
 
 
-def _found(row: "Entry", key: str) -> tuple[float | None, float | None, float | None]:
-    """The mean of something recorded, and its interval."""
-    found = row.behaviour.get(key, {})
-    return found.get("value"), found.get("low"), found.get("high")
+def cell(row: "Entry", key: str, decimals: int = 1) -> str:
+    """A measure of a row with the larger half of its interval."""
+    found = row.measures.get(key, {})
+    return tables.measure(measure_of(key).unit, *(found.get(end) for end in ("value", "low", "high")), decimals=decimals)
 
 
 def _mean(row: "Entry", key: str, decimals: int = 1) -> str:
-    """A mean with half of its interval; without decimals from 100 on."""
-    found = row.behaviour.get(key, {})
-    value, high = found.get("value"), found.get("high")
-    return tables.plus_minus(value, None if value is None or high is None else high - value, 0 if value and value >= 100 else decimals)
+    """The same of a mean that may be large: without decimals from 100 on."""
+    return cell(row, key, 0 if (row.measures.get(key, {}).get("value") or 0) >= 100 else decimals)

@@ -8,10 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from r1bench.harness import statistics
-from r1bench.harness.records import Record, Run
-from r1bench.leaderboards.measures import metrics, sampled
-
-LEVEL = 0.95
+from r1bench.harness.records import Record
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.measures import (
+    LEVEL,
+    asked_style,
+    by_target,
+    length_unit,
+    measures,
+    outcome_counts,
+    sampled,
+    strictnesses,
+)
 
 
 @dataclass(frozen=True)
@@ -53,27 +61,16 @@ class Entry(Record):
     resampling_error: float | None = None
     question_error: float | None = None
     total_error: float | None = None
-    format_rate: float | None = None
-    format_low: float | None = None
-    format_high: float | None = None
-    mean_tokens: float | None = None
-    mean_tokens_error: float | None = None
-    mean_reasoning_tokens: float | None = None
-    mean_reasoning_tokens_error: float | None = None
-    han_share: float | None = None
-    mixed_share: float | None = None
+    measures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Key -> `measures.Value` of every measure that is known, the score among them."""
     style: str = ""
     """The style of format that the template asks for; the key of `strictness` that tables show."""
     strictness: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Style -> strict and lenient score and the format tax, see `metrics.Strictness`."""
-    format_rules: dict[str, dict[str, float | None]] = field(default_factory=dict)
-    """Rule of the format -> share of samples that keep it, see `metrics.Measure`."""
+    """Style -> strict and lenient score and the format tax, see `measures.Strictness`."""
     targets: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
-    """Language that was asked for -> share of the reasoning in it, see `metrics.by_target`."""
+    """Language that was asked for -> share of the reasoning in it, see `measures.by_target`."""
     length_unit: str = ""
-    """Of the length behind `..._per_1000`: 'tokens' or 'words' of the reasoning; empty where behaviour was not recorded."""
-    behaviour: dict[str, dict[str, float | None]] = field(default_factory=dict)
-    """What was recorded of how the completions reason -> its mean, see `metrics.behaviours` and `metrics.Measure`."""
+    """Of the length behind `..._per_1000`: 'tokens' or 'words' of the reasoning; empty where neither is known."""
     published_score: float | None = None
     """Share of correct among the verdicts that came with imported completions: another grader's opinion."""
     num_published: int = 0
@@ -110,90 +107,68 @@ def sampling_text(sampling: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _measures(run: Run) -> dict[str, Any]:
+def _numbers(tally: Tally) -> dict[str, Any]:
     """The numbers of a complete run, by field of Entry."""
-    scores = metrics.rows(run, lambda sample: sample.grade.score)
-    formats = metrics.rows(run, lambda sample: float(sample.format_ok))
-    score, form = statistics.interval(scores, LEVEL), statistics.interval(formats, LEVEL)
-    tokens = metrics.mean_tokens(run, lambda sample: sample.completion.num_tokens)
-    reasoning = metrics.mean_tokens(run, lambda sample: sample.reasoning_tokens)
+    found, scores = measures(tally, LEVEL), tally.rows("score")
+    score = found["score"]
     return {
-        "score": statistics.pass_at_1(scores),
+        "score": score.value,
         "low": score.low,
         "high": score.high,
         "method": score.method,
         "resampling_error": statistics.resampling_error(scores),
         "question_error": statistics.question_error(scores),
         "total_error": statistics.total_error(scores),
-        "format_rate": statistics.pass_at_1(formats),
-        "format_low": form.low,
-        "format_high": form.high,
-        "mean_tokens": tokens.value,
-        "mean_tokens_error": tokens.error,
-        "mean_reasoning_tokens": reasoning.value,
-        "mean_reasoning_tokens_error": reasoning.error,
-        "han_share": metrics.han_share(run),
-        "mixed_share": metrics.mixed_share(run),
-        **_form_and_behaviour(run),
-        "several": sampled.summary(run, LEVEL),
-        **_published(run),
+        "measures": {key: value._asdict() for key, value in found.items()},
+        "style": asked_style(tally.manifest.template),
+        "strictness": {style: each._asdict() for style, each in strictnesses(tally, LEVEL).items()},
+        "targets": by_target(tally, LEVEL),
+        "length_unit": length_unit(tally),
+        "several": sampled.summary(tally, LEVEL),
+        **_published(tally),
     }
 
 
-def _form_and_behaviour(run: Run) -> dict[str, Any]:
-    """Format, rule by rule and style by style, and how the completions reason, by field of Entry."""
-    asked = metrics.asked_style(run)
-    styles = dict.fromkeys([asked, "think-answer", *metrics.recorded(run, metrics.STYLE)])
-    found = {style: metrics.strictness(run, style, LEVEL) for style in styles}
-    return {
-        "style": asked,
-        "strictness": {style: each._asdict() for style, each in found.items() if each is not None},
-        "format_rules": {rule: mean._asdict() for rule, mean in metrics.rule_rates(run, LEVEL).items()},
-        "targets": metrics.by_target(run, LEVEL),
-        "length_unit": metrics.length_unit(run),
-        "behaviour": {key: mean._asdict() for key, mean in metrics.behaviours(run, LEVEL).items()},
-    }
-
-
-def _published(run: Run) -> dict[str, Any]:
+def _published(tally: Tally) -> dict[str, Any]:
     """How the verdicts that came with imported completions stand beside ours, by field of Entry."""
-    pairs = [(sample.published, bool(sample.grade.score)) for sample in run.samples if sample.published is not None]
+    both = zip(tally.values["published"], tally.values["score"], strict=True)
+    pairs = [(bool(came), bool(ours)) for came, ours in both if came == came]
     if not pairs:
         return {}
-    share = sum(published for published, _ in pairs) / len(pairs)
-    return {"published_score": share, "num_published": len(pairs), "num_differing": sum(published != ours for published, ours in pairs)}
+    share = sum(came for came, _ in pairs) / len(pairs)
+    return {"published_score": share, "num_published": len(pairs), "num_differing": sum(came != ours for came, ours in pairs)}
 
 
-def least_seconds(run: Run) -> float | None:
+def least_seconds(tally: Tally) -> float | None:
     """Wall time that generating a run took at least; None where it was not measured (imported text).
 
     A sample knows the seconds from the start of its batch to its last token. Batches come one after the other, and each takes as long as
     its slowest sample, so at least as long as its mean one: the sum over all samples divided by the size of a batch is never too much.
     """
-    seconds = [sample.completion.seconds for sample in run.samples if sample.completion.seconds > 0]
-    if not seconds or run.manifest.batch_size < 1:
+    seconds = [each for each in tally.values["seconds"] if each > 0]
+    if not seconds or tally.manifest.batch_size < 1:
         return None
-    return max(max(seconds), math.fsum(seconds) / run.manifest.batch_size)
+    return max(max(seconds), math.fsum(seconds) / tally.manifest.batch_size)
 
 
-def _cost(run: Run) -> dict[str, Any]:
+def _cost(tally: Tally) -> dict[str, Any]:
     """What was spent, by field of Entry: of incomplete runs too."""
-    made = [sample.completion for sample in run.samples if sample.completion.num_tokens > 0]
-    prompts = sum(completion.num_prompt_tokens for completion in made)
-    timed = [sample.completion.seconds for sample in run.samples if sample.completion.seconds > 0]
+    made = [tokens for tokens in tally.values["tokens"] if tokens == tokens]
+    prompts = sum(map(int, tally.values["prompt_tokens"]))
+    timed = [each for each in tally.values["seconds"] if each > 0]
     return {
-        "device": run.manifest.environment.get("device"),
-        "generated_tokens": sum(completion.num_tokens for completion in made) if made else None,
-        "prompt_tokens": prompts or None,
-        "seconds": least_seconds(run),
+        "device": tally.manifest.environment.get("device"),
+        "generated_tokens": sum(map(int, made)) if made else None,
+        "prompt_tokens": prompts if made and prompts else None,
+        "seconds": least_seconds(tally),
         "latency": math.fsum(timed) / len(timed) if timed else None,
-        "noise": run.noise.to_json() if run.noise else None,
+        "noise": tally.noise.to_json() if tally.noise else None,
     }
 
 
-def entry(run: Run) -> Entry:
+def entry(tally: Tally) -> Entry:
     """One run as a row. An incomplete run has its counts and a note, and no number."""
-    manifest, note = run.manifest, run.shortfall
+    manifest, note = tally.manifest, tally.shortfall
     return Entry(
         name=manifest.name,
         checkpoint=manifest.checkpoint,
@@ -206,15 +181,15 @@ def entry(run: Run) -> Entry:
         sampling="sampling not known" if manifest.sampler == "import" else sampling_text(manifest.sampling),
         grader=manifest.grader,
         grader_version=manifest.grader_version,
-        run=run.id,
+        run=tally.id,
         versions=dict(manifest.environment),
         num_problems=manifest.num_problems,
         n=manifest.n,
-        num_samples=len(run.samples),
-        outcomes=metrics.outcome_counts(run),
+        num_samples=tally.num_samples,
+        outcomes=outcome_counts(tally),
         is_complete=not note,
         note=note,
         parent=manifest.parent,
-        **_cost(run),
-        **({} if note else _measures(run)),
+        **_cost(tally),
+        **({} if note else _numbers(tally)),
     )

@@ -2,9 +2,10 @@
 
     exports.write(Path("board.csv"), entries, imported=external.rows(runs), printed=papers.rows())
 
-One line per run and metric: pass@1 with everything else that is known of the run, and below it what several samples say (pass@k, cons@k,
-...). Numbers are fractions unless `unit` says otherwise. `kind` tells measured rows from imported and published ones, which have no rank.
-Left out: per-rule and per-language detail, which `r1bench leaderboard --json` has.
+One line per run and metric: pass@1 with everything else that is known of the run, below it every other measure of the table (format,
+truncated, tokens, ...), then what several samples say (pass@k, cons@k, ...). Numbers are fractions unless `unit` says otherwise. `kind`
+tells measured rows from imported and published ones, which have no rank. Left out: per-rule and per-language detail, which
+`r1bench leaderboard --json` has.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from r1bench.harness.errors import UsageError
 from r1bench.harness.store.disk import refusals, replacing
 from r1bench.leaderboards.board import external, papers
 from r1bench.leaderboards.board.entry import Entry
+from r1bench.leaderboards.measures import MEASURES
 
 if TYPE_CHECKING:
     import pandas
@@ -30,8 +32,6 @@ COLUMNS = {
     **dict.fromkeys(("interval_method", "note"), TEXT),
     **dict.fromkeys(("total_error", "resampling_error", "question_error", "noise_error"), FRACTION),
     **dict.fromkeys(("num_problems", "n", "num_samples", "correct", "wrong", "unparsed", "truncated", "failed"), COUNT),
-    **dict.fromkeys(("format_rate", "format_low", "format_high", "mean_tokens", "mean_tokens_error"), FRACTION),
-    **dict.fromkeys(("mean_reasoning_tokens", "mean_reasoning_tokens_error", "han_share", "mixed_share"), FRACTION),
     **dict.fromkeys(("generated_tokens", "prompt_tokens"), COUNT),
     **dict.fromkeys(("seconds", "latency"), FRACTION),
     **dict.fromkeys(("device", "date", "protocol", "template", "sampling", "grader", "grader_version"), TEXT),
@@ -61,12 +61,16 @@ def measured_lines(row: Entry, rank: int | None) -> list[dict[str, Any]]:
     first = {name: values[name] for name in COLUMNS if name in values}
     first |= {**shared, **row.outcomes, "metric": "pass@1", "rank": rank, "value": row.score, "interval_method": row.method}
     first["noise_error"] = (row.noise or {}).get("error")
-    lines = [first]
-    for metric, found in row.several.items():
-        if metric != "pass@1" and isinstance(found, Mapping) and "value" in found:
-            numbers = {key: found.get(key) for key in ("value", "low", "high", "num_problems", "num_samples")}
-            lines.append({**shared, **numbers, "n": row.n, "metric": metric, "interval_method": found.get("method")})
-    return lines
+    units = {key: "fraction" if measure.unit == "points" else measure.unit for key, measure in MEASURES.items() if key != "score"}
+    listed = {key: found for key, found in row.measures.items() if key in units}
+    listed |= {key: found for key, found in row.several.items() if key != "pass@1" and isinstance(found, Mapping)}
+    return [first, *(shared | _line(row, metric, found, units.get(metric, "fraction")) for metric, found in listed.items())]
+
+
+def _line(row: Entry, metric: str, found: Mapping[str, Any], unit: str) -> dict[str, Any]:
+    """What one metric of a run adds to the columns that all of its lines share."""
+    numbers = {key: found.get(key) for key in ("value", "low", "high", "num_problems", "num_samples")}
+    return {**numbers, "unit": unit, "n": row.n, "metric": metric, "total_error": found.get("error"), "interval_method": found["method"]}
 
 
 def imported_line(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,9 +136,11 @@ def _group_markdown(rows: Sequence[Entry], ranked: Mapping[str, int]) -> list[st
     cells = []
     for row in rows:
         score = _points(row.score, row.low, row.high) if row.is_complete else row.note
-        form = _points(row.format_rate, row.format_low, row.format_high)
+        form, tokens = (row.measures.get(key, {}) for key in ("format", "tokens"))
+        shares = _points(form.get("value"), form.get("low"), form.get("high"))
         spent = "-" if row.generated_tokens is None else f"{row.generated_tokens:,}"
-        figures = (score, f"{row.num_problems} x {row.n}", form, tables.number(row.mean_tokens), spent, tables.number(row.seconds))
+        size = f"{row.num_problems} x {row.n}"
+        figures = (score, size, shares, tables.number(tokens.get("value")), spent, tables.number(row.seconds))
         cells.append((str(ranked.get(row.run, "-")), row.name, row.stage or "-", *figures))
     return [f"## {_markdown_cell(first.task)}", "", _markdown_cell(f"{about}, {graded}"), "", *_markdown_table(titles, cells), ""]
 

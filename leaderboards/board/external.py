@@ -287,7 +287,8 @@ def render(listed: Sequence[dict[str, Any]]) -> str:
         factor = 100 if row["unit"] == "fraction" else 1
         error = None if row["error"] is None else factor * row["error"]
         cells = [tables.shortened(tables.plain(text), -width) for text, width in zip((row["name"], row["task"]), WIDTHS, strict=False)]
-        value, n = tables.plus_minus(factor * row["value"], error), str(row["n"] or tables.UNKNOWN)
+        low, high = (None, None) if error is None else (factor * row["value"] - error, factor * row["value"] + error)
+        value, n = tables.plus_minus(factor * row["value"], low, high), str(row["n"] or tables.UNKNOWN)
         value = value if len(value) <= WIDTHS[3] else f"{factor * row['value']:.4g}"
         lines.append(tables.columns((*cells, "", value, n), WIDTHS))
         lines.append(f"    {tables.shortened(tables.plain(metric), tables.WIDTH - 4)}")

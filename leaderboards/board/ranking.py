@@ -1,6 +1,6 @@
 """The leaderboard: one entry per run, grouped by task and protocol, never ranked across protocols.
 
-    print(board.render(board.entries(runs)))
+    print(render(entries(tallies)))
 
 Left out: reading run folders (r1bench.harness.store.runs, index.py), one row (entry.py), pages (report). The text shows points.
 """
@@ -10,25 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, Literal, get_args
 
-from r1bench.harness import statistics, tables
-from r1bench.harness.records import Run
+from r1bench.harness import tables
+from r1bench.harness.tally import Tally
 from r1bench.leaderboards.board import details
-from r1bench.leaderboards.board.entry import LEVEL, Entry, entry, least_seconds, sampling_text
-
-__all__ = [
-    "LEVEL",
-    "Entry",
-    "arranged",
-    "entries",
-    "entry",
-    "least_seconds",
-    "mean_text",
-    "order",
-    "ranks",
-    "render",
-    "sampling_text",
-    "to_json",
-]
+from r1bench.leaderboards.board.entry import Entry, entry
 
 NAME_WIDTH, STAGE_WIDTH = 25, 10
 FIRST_LINE = (3, -NAME_WIDTH, -22, 12, 14)
@@ -39,17 +24,17 @@ LEGEND = (
     "score: pass@1 (of the language grader: the mean share) in points [95 % interval over questions and samples: Wilson's, with as many"
     " trials as the samples are worth]. r/q/t: standard errors of resampling the same"
     " questions, of the choice of questions beyond that, and of both. c/w/u/t/f: samples correct, wrong, unparsed,"
-    " truncated, failed. format: % of samples in <think> <answer> form. tokens, reasoning: means per completion; ±: half of"
-    " the 95 % interval. han: %"
+    " truncated, failed. format: % of samples in the form that the template asks for. tokens, reasoning: means per completion; ±: the"
+    " larger half of the 95 % interval. han: %"
     " Chinese words of the reasoning. mixed: % of reasonings with 2 words and 10 % or more in other languages than most. #: rank by score"
     " within the group. Rows with"
     " overlapping intervals may be equal: compare them in pairs. Groups differ in protocol: no ranking across them."
 )
 
 
-def entries(runs: Iterable[Run]) -> list[Entry]:
+def entries(tallies: Iterable[Tally]) -> list[Entry]:
     """All runs as rows: by task and protocol, then by score; incomplete ones last in their group."""
-    return sorted((entry(run) for run in runs), key=order)
+    return sorted(map(entry, tallies), key=order)
 
 
 def _group(row: Entry) -> tuple[str, str, str]:
@@ -66,11 +51,6 @@ def to_json(rows: Iterable[Entry]) -> list[dict[str, Any]]:
     return [row.to_json() for row in rows]
 
 
-def mean_text(value: float | None, error: float | None, num_problems: int) -> str:
-    """A mean with half of its interval."""
-    return tables.plus_minus(value, None if error is None else error * statistics.student_t(LEVEL, num_problems - 1))
-
-
 def _row_lines(row: Entry, rank: int | None) -> list[str]:
     """Two lines, or three where the name needs its own."""
     score = f"{tables.points(row.score):>5} {tables.between(row.low, row.high)}" if row.is_complete else row.note
@@ -82,13 +62,8 @@ def _row_lines(row: Entry, rank: int | None) -> list[str]:
         lines[0] = tables.columns((counted, lines[0].strip()), (3, -1))
         counted = name = ""
     lines.append(tables.columns((counted, name, score, f"{row.num_problems} x {row.n}", errors), FIRST_LINE))
-    measures = (
-        tables.share(row.format_rate, row.format_low, row.format_high),
-        mean_text(row.mean_tokens, row.mean_tokens_error, row.num_problems),
-        mean_text(row.mean_reasoning_tokens, row.mean_reasoning_tokens_error, row.num_problems),
-        tables.points(row.han_share),
-        tables.points(row.mixed_share),
-    )
+    han, mixed = (tables.points(row.measures.get(key, {}).get("value")) for key in ("han", "mixed"))
+    measures = (*(details.cell(row, key) for key in ("format", "tokens", "reasoning_tokens")), han, mixed)
     stage = tables.shortened(tables.plain(row.stage) or tables.UNKNOWN, STAGE_WIDTH)
     lines.append(tables.columns(("", stage, tables.outcome_counts(row.outcomes), *measures), SECOND_LINE))
     if row.published_score is not None:
@@ -145,9 +120,9 @@ def arranged(rows: Iterable[Entry], *, sort: SortKey = "score", reverse: bool = 
     keys: dict[str, Callable[[Entry], Any]] = {
         "score": lambda row: None if row.score is None else -row.score,
         "name": lambda row: row.name.casefold(),
-        "tokens": lambda row: row.mean_tokens,
+        "tokens": lambda row: row.measures.get("tokens", {}).get("value"),
         "seconds": lambda row: row.seconds,
-        "format": lambda row: None if row.format_rate is None else -row.format_rate,
+        "format": lambda row: -row.measures["format"]["value"] if "format" in row.measures else None,
         "date": lambda row: tuple(-ord(letter) for letter in row.date) or None,
     }
     key = keys[sort]
@@ -177,6 +152,6 @@ def render(
     ranked = ranks(listed if among is None else among)
     groups = [_group_text(list(members), ranked, with_cost) for _, members in groupby(listed, key=_group)]
     legends = [LEGEND]
-    legends += [details.LEGEND] if any(row.behaviour for row in listed) else []
+    legends += [details.LEGEND] if any(map(details.is_known, listed)) else []
     legends += [details.COST_LEGEND] if with_cost else []
     return "\n\n".join([*groups, "\n".join([*map(tables.paragraph, legends), _versions_text(listed)])])

@@ -1,8 +1,8 @@
-"""What completions that ran out of tokens cost: the score at smaller budgets, and of what ended. Functions over one `Run`.
+"""What completions that ran out of tokens cost: the score at smaller budgets, and of what ended.
 
-    for point in budget_curve(run, [256, 512]): print(point.tokens, point.value)
+    for point in budget_curve(tally, [256, 512]): print(point.tokens, point.value)
 
-Left out: what a larger budget than the run's would give (nobody knows), lengths (metrics.py).
+Left out: what a larger budget than the run's would give (nobody knows), lengths (lengths.py).
 """
 
 import math
@@ -12,8 +12,8 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.records import Run, Sample
 from r1bench.harness.statistics.ratios import ratio_interval
+from r1bench.harness.tally import Tally
 from r1bench.leaderboards.measures.drawn import Drawn, Estimate, gather
 
 MOST_BUDGETS = 8
@@ -34,18 +34,13 @@ class BudgetPoint(NamedTuple):
     num_samples: int
 
 
-def is_completed(sample: Sample) -> bool:
-    """Whether a completion ended by itself, as far as is known: imported text often does not say."""
-    return sample.completion.finish_reason == "stop" and sample.grade.outcome != "truncated"
-
-
 def default_budgets(most: int) -> list[int]:
     """The largest powers of two below a run's budget, and that budget: eight points at most."""
     powers = [2**power for power in range(most.bit_length()) if 2**power < most]
     return [*powers[1 - MOST_BUDGETS :], most]
 
 
-def budget_curve(run: Run | Drawn, budgets: Sequence[int] | None = None, *, level: float = 0.95) -> list[BudgetPoint]:
+def budget_curve(tally: Tally | Drawn, budgets: Sequence[int] | None = None, *, level: float = 0.95) -> list[BudgetPoint]:
     """The score if completions had been cut at each budget of generated tokens; by default powers of two up to the run's own.
 
     A sample keeps its score at a budget that its tokens fit into and has 0 at a smaller one: an answer that stood before the end of a
@@ -54,35 +49,36 @@ def budget_curve(run: Run | Drawn, budgets: Sequence[int] | None = None, *, leve
     Raises:
         UsageError: tokens are not known (imported text), or a budget is more than the run had.
     """
-    drawn = gather(run)
+    drawn = gather(tally)
     if not drawn.has_tokens:
         raise UsageError(
-            f"a budget curve needs the tokens of every completion, which run {drawn.run.id} lacks; sample it with r1bench eval"
+            f"a budget curve needs the tokens of every completion, which run {drawn.tally.id} lacks; sample it with r1bench eval"
         )
     most = drawn.most_tokens
     chosen = default_budgets(most) if budgets is None else sorted(set(budgets))
     if beyond := [tokens for tokens in chosen if not 1 <= tokens <= most]:
         cure = f"give 1 ... {most}" + (f", or draw with more: r1bench eval ... --max-tokens {beyond[-1]}" if beyond[-1] > 0 else "")
-        raise UsageError(f"what run {drawn.run.id} would say within {beyond[-1]} tokens is not known, it had at most {most}; {cure}")
-    curves = [_curve(samples) for samples in drawn.problems]
+        raise UsageError(f"what run {drawn.tally.id} would say within {beyond[-1]} tokens is not known, it had at most {most}; {cure}")
+    rows = (drawn.tally.rows(name) for name in ("tokens", "score", "ended"))
+    curves = [_curve(*of_problem) for of_problem in zip(*rows, strict=True)]
     return [_point(drawn, tokens, curves, level) for tokens in chosen]
 
 
 class Curve(NamedTuple):
     """One problem's samples in the order of their tokens."""
 
-    tokens: tuple[int, ...]
+    tokens: tuple[float, ...]
     scores: list[float]
     """Mean score if none, the first, the first two, ... of them ended in time."""
     ended: list[float]
     """The share that ended by itself, likewise."""
 
 
-def _curve(samples: Sequence[Sample]) -> Curve:
-    ordered = sorted((sample.completion.num_tokens, sample.grade.score, is_completed(sample)) for sample in samples)
-    tokens, scores, ended = zip(*ordered, strict=True)
-    sums, counts = accumulate(scores, initial=0.0), accumulate(ended, initial=0)
-    return Curve(tokens, [total / len(samples) for total in sums], [count / len(samples) for count in counts])
+def _curve(*of_problem: Sequence[float]) -> Curve:
+    """From a problem's tokens, scores, and whether each had ended."""
+    tokens, scores, ended = zip(*sorted(zip(*of_problem, strict=True)), strict=True)
+    sums, counts = accumulate(scores, initial=0.0), accumulate(ended, initial=0.0)
+    return Curve(tokens, [total / len(tokens) for total in sums], [count / len(tokens) for count in counts])
 
 
 def _point(drawn: Drawn, tokens: int, curves: Sequence[Curve], level: float) -> BudgetPoint:
@@ -94,14 +90,15 @@ def _point(drawn: Drawn, tokens: int, curves: Sequence[Curve], level: float) -> 
     return BudgetPoint(tokens, value, low, high, method, ended, num_problems, num_samples)
 
 
-def accuracy_at_completed(run: Run | Drawn, *, level: float = 0.95) -> Estimate | None:
+def accuracy_at_completed(tally: Tally | Drawn, *, level: float = 0.95) -> Estimate | None:
     """Score over the samples that ended by themselves; None where none did. `num_samples` is how many did, `num_problems` of how many.
 
     All their scores over their number, so that a problem counts by how many of its completions ended. What is left out is the hard part:
     this says what a larger budget might give at most, never what a checkpoint scores. Interval: `ratio_interval`.
     """
-    drawn = gather(run)
-    done = [[sample.grade.score for sample in samples if is_completed(sample)] for samples in drawn.problems]
+    drawn = gather(tally)
+    pairs = zip(drawn.scores, drawn.tally.rows("ended"), strict=True)
+    done = [[score for score, ended in zip(*both, strict=True) if ended] for both in pairs]
     sums, counts = [math.fsum(row) for row in done], [len(row) for row in done]
     if not sum(counts):
         return None

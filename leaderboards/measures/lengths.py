@@ -1,6 +1,6 @@
-"""How long completions and their reasoning are: mean, median, 90 % and 99 % quantiles, each with n and interval. Functions over one `Run`.
+"""How long completions and their reasoning are: mean, median, 90 % and 99 % quantiles, each with n and interval.
 
-    for length in lengths(run): print(length.of, length.unit, length.mean, length.quantiles["p90"])
+    for length in lengths(tally): print(length.of, length.unit, length.mean, length.quantiles["p90"])
 
 In tokens where the run counted them, otherwise in words of the reasoning (imported text). A completion that was cut would have been longer:
 `num_cut` says how many were, and a quantile that reaches into them is a lower bound. Left out: what length does to the score (budgets.py).
@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from r1bench.harness import statistics
-from r1bench.harness.records import Run
-from r1bench.leaderboards.measures.means import count_measure, mean_and_error
+from r1bench.harness.tally import Rows, Tally
+from r1bench.leaderboards.measures import of_counts
 
 QUANTILES = {"median": 0.5, "p90": 0.9, "p99": 0.99}
+KINDS = {"tokens": ("completion", "tokens"), "reasoning_tokens": ("reasoning", "tokens"), "reasoning_words": ("reasoning", "words")}
+"""Measure -> what it is the length of, and in which unit."""
 
 
 class Quantile(NamedTuple):
@@ -45,25 +47,15 @@ class Length(NamedTuple):
     """Samples that ran out of tokens."""
 
 
-def lengths(run: Run, level: float = 0.95) -> list[Length]:
+def lengths(tally: Tally, level: float = 0.95) -> list[Length]:
     """The lengths that are known of a run, of completions first; nothing where none is."""
-    problems = list(run.samples_by_problem().values())
-    counted = [[sample for sample in samples if sample.completion.num_tokens > 0] for samples in problems]
-    known = [samples for samples in counted if samples]
-    found = []
-    if known:
-        num_cut = sum(sample.completion.finish_reason == "length" for samples in known for sample in samples)
-        found.append(_length("completion", "tokens", [[sample.completion.num_tokens for sample in row] for row in known], num_cut, level))
-        found.append(_length("reasoning", "tokens", [[sample.reasoning_tokens for sample in row] for row in known], num_cut, level))
-    elif problems and all("reasoning_words" in sample.behaviour for sample in run.samples):
-        num_cut = sum(sample.completion.finish_reason == "length" for sample in run.samples)
-        words = [[sample.behaviour["reasoning_words"] for sample in samples] for samples in problems]
-        found.append(_length("reasoning", "words", words, num_cut, level))
-    return found
+    chosen = ["tokens", "reasoning_tokens"] if tally.known("tokens") else ["reasoning_words"]
+    num_cut = int(sum(map(sum, tally.known("truncated"))))
+    return [_length(*KINDS[name], rows, num_cut, level) for name in chosen if (rows := tally.known(name))]
 
 
-def _length(of: str, unit: str, rows: Sequence[Sequence[float]], num_cut: int, level: float) -> Length:
-    mean = count_measure(*mean_and_error([sum(row) / len(row) for row in rows]), len(rows), level)
+def _length(of: str, unit: str, rows: Rows, num_cut: int, level: float) -> Length:
+    mean = of_counts(rows, level)
     ordered = [sorted(row) for row in rows]
     values = sorted({value for row in ordered for value in row})
     quantiles = {name: quantile(ordered, values, share, level) for name, share in QUANTILES.items()}

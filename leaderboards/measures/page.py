@@ -1,9 +1,9 @@
 """Every metric of one run, as JSON values and as text of at most 80 columns.
 
-    found = metrics_page.measure(run, ks=[1, 4], budgets=[256, 512])
-    print(metrics_page.render(found))
+    found = measure(tally, ks=[1, 4], budgets=[256, 512])
+    print(render(found))
 
-Left out: the metrics (sampled.py, budgets.py, lengths.py, metrics.py), several runs (board.py, compare.py). JSON holds fractions, the text
+Left out: the metrics (__init__.py, sampled.py, budgets.py, lengths.py), several runs (board/, compare/). JSON holds fractions, the text
 shows points of 100; a count or a length is itself in both.
 """
 
@@ -12,10 +12,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from r1bench.harness import tables
-from r1bench.harness.records import Run
-from r1bench.leaderboards.measures import lengths, metrics, sampled
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.measures import (
+    LEVEL,
+    MEASURES,
+    PER_1000,
+    RULE,
+    asked_style,
+    by_target,
+    length_unit,
+    lengths,
+    measure_of,
+    measures,
+    outcome_counts,
+    sampled,
+    strictnesses,
+)
 
-LEVEL = 0.95
 OF_K = re.compile(r"(.+?)[@^-](\d+)\Z")
 K_WIDTHS, LINE_WIDTHS = (4, 18, 18, 18, 18), (-31, 22, 24)
 SHARES = {"median": "median", "p90": "90 % quantile", "p99": "99 % quantile"}
@@ -32,39 +45,34 @@ LEGEND = (
 )
 
 
-def measure(run: Run, *, ks: Sequence[int] | None = None, budgets: Sequence[int] | None = None, level: float = LEVEL) -> dict[str, Any]:
+def measure(tally: Tally, *, ks: Sequence[int] | None = None, budgets: Sequence[int] | None = None, level: float = LEVEL) -> dict[str, Any]:
     """Every metric of a complete run as plain JSON values, each with its interval; n is at the top, or beside what rests on fewer.
 
     Raises:
-        UsageError: the run is incomplete, or has too few samples or tokens for what `ks` and `budgets` name.
+        ProtocolError: the run is incomplete. UsageError: it has too few samples or tokens for what `ks` and `budgets` name.
     """
-    manifest, several = run.manifest, sampled.summary(run, level, ks=ks, budgets=budgets)  # which refuses what is incomplete
-    formats = metrics.share_measure([sum(row) / len(row) for row in metrics.rows(run, lambda sample: float(sample.format_ok))], level)
-    styles = dict.fromkeys([metrics.asked_style(run), "think-answer", *metrics.recorded(run, metrics.STYLE)])
-    strictness = {style: metrics.strictness(run, style, level) for style in styles}
-    languages = {"mixed": metrics.mixing(run, level), "chinese": metrics.chinese(run, level)}
+    manifest, several = tally.manifest, sampled.summary(tally, level, ks=ks, budgets=budgets)  # which refuses what is incomplete
     return {
-        "run": run.id,
+        "run": tally.id,
         "name": manifest.name,
         "task": manifest.task,
         "task_version": manifest.task_version,
         "grader": f"{manifest.grader} {manifest.grader_version}",
         "template": manifest.template,
+        "style": asked_style(manifest.template),
         "protocol": manifest.protocol(),
+        "versions": manifest.environment,
         "level": level,
         "num_problems": manifest.num_problems,
         "n": manifest.n,
-        "num_samples": len(run.samples),
+        "num_samples": tally.num_samples,
         "several": several,
-        "outcomes": metrics.outcome_counts(run),
-        "lengths": [_plain(length) for length in lengths.lengths(run, level)],
-        "format": formats._asdict(),
-        "strictness": {style: each._asdict() for style, each in strictness.items() if each is not None},
-        "format_rules": {rule: each._asdict() for rule, each in metrics.rule_rates(run, level).items()},
-        "languages": {name: each._asdict() for name, each in languages.items() if each is not None},
-        "targets": metrics.by_target(run, level),
-        "length_unit": metrics.length_unit(run),
-        "behaviour": {key: each._asdict() for key, each in metrics.behaviours(run, level).items()},
+        "outcomes": outcome_counts(tally),
+        "lengths": [_plain(length) for length in lengths.lengths(tally, level)],
+        "measures": {key: each._asdict() for key, each in measures(tally, level).items()},
+        "strictness": {style: each._asdict() for style, each in strictnesses(tally, level).items()},
+        "targets": by_target(tally, level),
+        "length_unit": length_unit(tally),
     }
 
 
@@ -142,18 +150,19 @@ def _lengths(found: Mapping[str, Any]) -> list[str]:
 
 def _format(found: Mapping[str, Any]) -> list[str]:
     """How the completions keep to forms, and what that costs; then rule by rule."""
-    rows = [("<think> <answer> form", _value(found["format"]), "")]
+    titles = {"format": f"form that was asked for: {found['style']}", "think_answer": "<think> <answer> form"}
+    rows = [(title, _value(found["measures"][key]), "") for key, title in titles.items() if key in found["measures"]]
     for style, row in found["strictness"].items():
         strict, tax = _value(row, "strict_low", "strict_high", "strict"), _value(row, "tax_low", "tax_high", "tax")
         rows.append((f"strict score: {style}", strict, f"tax {tax}"))
-    rows += [(f"rule: {rule}", _value(row), "") for rule, row in found["format_rules"].items()]
+    rows += [(f"rule: {key.removeprefix(RULE)}", _value(row), "") for key, row in found["measures"].items() if key.startswith(RULE)]
     return [tables.columns(("format", "%", ""), LINE_WIDTHS), "-" * tables.WIDTH, *_lines(rows)]
 
 
 def _languages(found: Mapping[str, Any]) -> list[str]:
     """What the reasonings are written in."""
-    names = {"mixed": "reasonings that mix languages", "chinese": "Chinese words of all words"}
-    rows = [(names[name], _value(row), "") for name, row in found["languages"].items()]
+    names = {"mixed": "reasonings that mix languages", "han": "Chinese words of all words"}
+    rows = [(title, _value(found["measures"][key]), "") for key, title in names.items() if key in found["measures"]]
     for target, row in found["targets"].items():
         size = f"n {row['num_samples']:,} of {row['num_problems']:,}"
         rows.append((f"words in {target}, as asked", _value(row, value="share"), size))
@@ -164,11 +173,13 @@ def _languages(found: Mapping[str, Any]) -> list[str]:
 def _behaviour(found: Mapping[str, Any]) -> list[str]:
     """What was recorded of how the completions reason."""
     rows = []
-    for key, row in found["behaviour"].items():
-        is_share = key in metrics.SHARES
-        of = "% of samples or text" if is_share else f"per 1,000 {found['length_unit']}" if key.endswith(metrics.PER_1000) else "per sample"
-        name = TITLES.get(key, key.removesuffix(metrics.PER_1000).replace("_", " "))
-        rows.append((name, _value(row) if is_share else _number(row), of))
+    for key, row in found["measures"].items():
+        if key.startswith(RULE) or (key in MEASURES and key != "truncated"):
+            continue
+        measure = measure_of(key)
+        is_share = measure.unit == "points"
+        of = "% of samples or text" if is_share else f"per 1,000 {found['length_unit']}" if key.endswith(PER_1000) else "per sample"
+        rows.append((TITLES.get(key, measure.title), _value(row) if is_share else _number(row), of))
     return [tables.columns(("reasoning", "mean", "of"), LINE_WIDTHS), "-" * tables.WIDTH, *_lines(rows)] if rows else []
 
 

@@ -1,107 +1,84 @@
-"""What several samples per problem say besides pass@1: pass@k, majority, best-of-n, budget curves. Functions over one `Run`.
+"""What several samples per problem say besides pass@1: pass@k, majority, best-of-n, budget curves.
 
-    found = sampled.majority_at_k(run, 16)      # Estimate(value, low, high, method, num_problems, num_samples)
-    sampled.summary(run)["cons@16"]
+    found = majority_at_k(gather(tally), 16)      # Estimate(value, low, high, method, num_problems, num_samples)
+    summary(tally)["cons@16"]
 
 Each is a value per problem (r1bench.harness.statistics.estimators: sources, small n), their mean, and the interval of that mean over
 problems, `statistics.mean_interval`: the problems are what varies, so samples of one problem stay together. Runs with samples missing are
-refused, and so are draws of more samples than every problem has. Left out: tables (metrics_page.py), differences of two runs.
+refused, and so are draws of more samples than every problem has. Left out: tables (page.py), differences of two runs.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.records import OUTCOMES, Run, Sample
+from r1bench.harness.records import OUTCOMES
 from r1bench.harness.statistics import estimators
-from r1bench.leaderboards.measures.budgets import BudgetPoint, accuracy_at_completed, budget_curve, default_budgets, is_completed
-from r1bench.leaderboards.measures.drawn import AnswerClass, Drawn, Estimate, answer_class, gather
+from r1bench.harness.tally import Rows, Tally
+from r1bench.leaderboards.measures.budgets import accuracy_at_completed, budget_curve
+from r1bench.leaderboards.measures.drawn import Drawn, Estimate, gather
 
-__all__ = [
-    "AnswerClass",
-    "BudgetPoint",
-    "Drawn",
-    "Estimate",
-    "accuracy_at_completed",
-    "answer_class",
-    "best_of",
-    "budget_curve",
-    "default_budgets",
-    "default_ks",
-    "g_pass_at_k",
-    "gather",
-    "is_completed",
-    "majority_at_k",
-    "outcome_shares",
-    "pass_at_k",
-    "pass_hat_k",
-    "summary",
-    "worst_of",
-]
-
-VOTING = ("choice", "integer", "math")
-"""Graders that find an answer which can be voted on; programs, languages and formats cannot."""
 OUTCOME = "outcome:"
 BUDGETS = "budgets"
 
 
-def pass_at_k(run: Run | Drawn, k: int, *, level: float = 0.95) -> Estimate:
+def pass_at_k(tally: Tally | Drawn, k: int, *, level: float = 0.95) -> Estimate:
     """Chance that one of k samples is right (`estimators.pass_at_k`), for scores of 0 and 1."""
-    return _of_counts(run, f"pass@{k}", estimators.pass_at_k, k, level)
+    return _of_counts(tally, f"pass@{k}", estimators.pass_at_k, k, level)
 
 
-def pass_hat_k(run: Run | Drawn, k: int, *, level: float = 0.95) -> Estimate:
+def pass_hat_k(tally: Tally | Drawn, k: int, *, level: float = 0.95) -> Estimate:
     """pass^k: chance that all of k samples are right (`estimators.pass_hat_k`), for scores of 0 and 1."""
-    return _of_counts(run, f"pass^{k}", estimators.pass_hat_k, k, level)
+    return _of_counts(tally, f"pass^{k}", estimators.pass_hat_k, k, level)
 
 
-def g_pass_at_k(run: Run | Drawn, k: int, *, threshold: float | None = None, level: float = 0.95) -> Estimate:
+def g_pass_at_k(tally: Tally | Drawn, k: int, *, threshold: float | None = None, level: float = 0.95) -> Estimate:
     """Chance that a share `threshold` of k samples is right; without it mG-Pass@k, the mean over shares above one half."""
     if threshold is None:
-        return _of_counts(run, f"mg-pass@{k}", estimators.mean_g_pass_at_k, k, level)
-    return _of_counts(run, f"g-pass@{k}", lambda n, right, k: estimators.g_pass_at_k(n, right, k, threshold), k, level)
+        return _of_counts(tally, f"mg-pass@{k}", estimators.mean_g_pass_at_k, k, level)
+    return _of_counts(tally, f"g-pass@{k}", lambda n, right, k: estimators.g_pass_at_k(n, right, k, threshold), k, level)
 
 
-def majority_at_k(run: Run | Drawn, k: int, *, level: float = 0.95) -> Estimate:
+def majority_at_k(tally: Tally | Drawn, k: int, *, level: float = 0.95) -> Estimate:
     """cons@k, maj@k: expected credit of the most frequent answer among k samples (`estimators.majority_at_k`).
 
     Raises:
         UsageError: the run's grader finds no answer to vote on, or there are fewer samples.
     """
-    drawn = gather(run)
+    drawn = gather(tally)
     drawn.need(f"cons@{k}", k)
-    if (grader := drawn.run.manifest.grader) not in VOTING:
+    if not drawn.can_vote:
+        grader = drawn.tally.manifest.grader
         raise UsageError(f"cons@{k} needs answers to vote on, and grader {grader!r} finds none; ask for pass@{k} or best-of-{k}")
     return drawn.estimate([estimators.majority_at_k(*votes, k) for votes in drawn.votes], level)
 
 
-def best_of(run: Run | Drawn, k: int, *, chosen_by: Callable[[Sample], float] | None = None, level: float = 0.95) -> Estimate:
-    """Score of the sample with the highest `chosen_by` (a reward model's opinion) among k; without it the expected highest score.
+def best_of(tally: Tally | Drawn, k: int, *, chosen_by: Rows | None = None, level: float = 0.95) -> Estimate:
+    """Score of the sample with the highest `chosen_by` (a reward model's opinion of each) among k; without it the expected highest score.
 
     The latter is what a perfect judge would reach; it is pass@k for scores of 0 and 1, and is defined for shares too.
     """
-    drawn = gather(run)
+    drawn = gather(tally)
     drawn.need(f"best-of-{k}", k)
     if chosen_by is None:
         return drawn.estimate([estimators.best_of_k(scores, k) for scores in drawn.scores], level)
-    opinions = [[chosen_by(sample) for sample in samples] for samples in drawn.problems]
-    values = [estimators.best_of_k(scores, k, chosen_by=given) for scores, given in zip(drawn.scores, opinions, strict=True)]
+    values = [estimators.best_of_k(scores, k, chosen_by=given) for scores, given in zip(drawn.scores, chosen_by, strict=True)]
     return drawn.estimate(values, level)
 
 
-def worst_of(run: Run | Drawn, k: int, *, level: float = 0.95) -> Estimate:
+def worst_of(tally: Tally | Drawn, k: int, *, level: float = 0.95) -> Estimate:
     """Expected lowest score among k samples; pass^k for scores of 0 and 1, and defined for shares too."""
-    drawn = gather(run)
+    drawn = gather(tally)
     drawn.need(f"worst-of-{k}", k)
     return drawn.estimate([estimators.worst_of_k(scores, k) for scores in drawn.scores], level)
 
 
-def outcome_shares(run: Run | Drawn, *, level: float = 0.95) -> dict[str, Estimate]:
+def outcome_shares(tally: Tally | Drawn, *, level: float = 0.95) -> dict[str, Estimate]:
     """Outcome -> share of the samples, mean over problems; all five are always there."""
-    drawn = gather(run)
-    counts = [Counter(sample.grade.outcome for sample in samples) for samples in drawn.problems]
-    return {outcome: drawn.estimate([count[outcome] / count.total() for count in counts], level, is_share=True) for outcome in OUTCOMES}
+    drawn = gather(tally)
+    rows = drawn.tally.rows("outcome")
+    shares = {outcome: [row.count(place) / len(row) for row in rows] for place, outcome in enumerate(OUTCOMES)}
+    return {outcome: drawn.estimate(each, level, is_share=True) for outcome, each in shares.items()}
 
 
 def default_ks(n: int) -> list[int]:
@@ -116,12 +93,12 @@ def metrics_of_k(drawn: Drawn, k: int) -> Mapping[str, Callable[..., Estimate]]:
     found: dict[str, Callable[..., Estimate]] = {f"pass@{k}": pass_at_k}
     if k > 1:
         found |= {f"pass^{k}": pass_hat_k, f"mg-pass@{k}": g_pass_at_k}
-        if drawn.run.manifest.grader in VOTING:
+        if drawn.can_vote:
             found[f"cons@{k}"] = majority_at_k
     return found
 
 
-def summary(run: Run, level: float = 0.95, *, ks: Sequence[int] | None = None, budgets: Sequence[int] | None = None) -> dict[str, Any]:
+def summary(tally: Tally, level: float = 0.95, *, ks: Sequence[int] | None = None, budgets: Sequence[int] | None = None) -> dict[str, Any]:
     """Metric ('pass@4', 'cons@16', ...) -> {'value', 'low', 'high', 'method', 'num_problems', 'num_samples'}, for a complete run.
 
     Also 'budgets': [{'tokens', 'value', 'low', 'high', 'ended', ...}] where tokens are known. JSON values only, fractions.
@@ -131,11 +108,11 @@ def summary(run: Run, level: float = 0.95, *, ks: Sequence[int] | None = None, b
     and 'outcome:correct' and the other outcomes.
 
     Raises:
-        UsageError: the run is incomplete, or has too few samples or tokens for what was asked for by name.
+        ProtocolError: the run is incomplete. UsageError: it has too few samples or tokens for what was asked for by name.
     """
-    drawn = gather(run)
+    drawn = gather(tally)
     found: dict[str, Estimate] = {}
-    for k in default_ks(drawn.fewest) if ks is None else sorted(set(ks)):
+    for k in default_ks(drawn.tally.n) if ks is None else sorted(set(ks)):
         found |= {name: metric(drawn, k, level=level) for name, metric in metrics_of_k(drawn, k).items()}
     if (completed := accuracy_at_completed(drawn, level=level)) is not None:
         found["accuracy@completed"] = completed
@@ -146,10 +123,10 @@ def summary(run: Run, level: float = 0.95, *, ks: Sequence[int] | None = None, b
     return plain
 
 
-def _of_counts(run: Run | Drawn, metric: str, value: Callable[[int, int, int], float], k: int, level: float) -> Estimate:
+def _of_counts(tally: Tally | Drawn, metric: str, value: Callable[[int, int, int], float], k: int, level: float) -> Estimate:
     """A metric that looks at how many samples of each problem are right."""
-    drawn = gather(run)
+    drawn = gather(tally)
     drawn.need(metric, k)
     if not drawn.is_right_or_wrong:
-        raise UsageError(f"{metric} counts right samples, and run {drawn.run.id} has scores between; ask for best-of-{k} or worst-of-{k}")
+        raise UsageError(f"{metric} counts right samples, and run {drawn.tally.id} has scores between; ask for best-of-{k} or worst-of-{k}")
     return drawn.estimate([value(n, right, k) for n, right in drawn.num_right], level, is_share=k == 1)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from r1bench.harness.records import Completion, Grade, Manifest, Outcome, Run, Sample, Sampling
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.measures.reading import of_run
 
 
 def make_sample(problem: str, index: int, score: float, **changes: Any) -> Sample:
@@ -48,3 +50,8 @@ def make_run(scores: Sequence[Sequence[float]], *, samples: Sequence[Sample] | N
         "rounds": (n,),
     }
     return Run(f"run-{name}", Manifest(**{**fields, **changes}), tuple(made if samples is None else samples))
+
+
+def make_tally(scores: Sequence[Sequence[float]], **changes: Any) -> Tally:
+    """The tally of such a run."""
+    return of_run(make_run(scores, **changes))
