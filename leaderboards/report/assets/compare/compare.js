@@ -2,60 +2,66 @@
 (function () {
   "use strict";
   const r1bench = window.r1bench;
-  const { el, fill, words, known, boot, asPoints, difference, records, dotPlot, squarePlot } = r1bench;
-  function problemList(title, problems, one, empty) {
-    const columns = (items) =>
-      r1bench.table(
-        [
-          { key: "id", title: "problem", class: "who", isHead: true, show: (problem) => r1bench.name(problem.id) },
-          { key: "a", title: "A", class: "number", show: (problem) => sideLink(one.run_a, problem, problem.a, problem.n_a) },
-          { key: "b", title: "B", class: "number", show: (problem) => sideLink(one.run_b, problem, problem.b, problem.n_b) },
-          { key: "gap", title: "B − A", class: "number", show: (problem) => el("b", {}, words.signed(100 * (problem.b - problem.a), 0)) },
-        ],
-        items,
-        { className: "narrow", caption: title },
-      );
+  const { el, fill, words, known, boot, asPoints, gapOf, difference, records, dotPlot, squarePlot } = r1bench;
+
+  function problemList(title, problems, one) {
+    const side = (letter) => ({
+      key: letter,
+      title: letter.toUpperCase(),
+      class: "number",
+      show: (problem) => sideLink(one[`run_${letter}`], problem, problem[letter], problem[`n_${letter}`]),
+    });
+    const columns = [
+      { key: "id", title: "problem", class: "who", isHead: true, show: (problem) => r1bench.name(problem.id) },
+      side("a"),
+      side("b"),
+      { key: "gap", title: "B − A", class: "number", show: (problem) => el("b", {}, words.signed(asPoints(gapOf(problem)))) },
+    ];
+    const show = (items) => r1bench.table(columns, items, { className: "narrow", caption: title });
     return el(
       "section",
       {},
       el("h2", {}, title, " ", el("span", { class: "how-many" }, words.count(problems.length))),
-      problems.length ? r1bench.shortened(problems, 15, columns) : el("p", { class: "empty" }, empty),
+      problems.length ? r1bench.shortened(problems, 15, show) : el("p", { class: "empty" }, "On no problem."),
     );
   }
 
   function sideLink(run, problem, score, n) {
-    const size = el("span", { class: "half" }, `n ${n}`);
-    if (!r1bench.hasSamples(run)) return [words.points(score, 0), size];
-    const label = `${words.points(score, 0)} points, its ${n} samples`;
-    return [r1bench.link(words.points(score, 0), "samples", [run], { problem: problem.id }, { "aria-label": label }), size];
+    const text = words.points(score);
+    const size = el("span", { class: "half" }, `n ${words.count(n)}`);
+    if (!r1bench.hasSamples(run)) return [text, size];
+    const label = `${text} points, its ${words.plural(n, "sample")}`;
+    return [r1bench.link(text, "samples", [run], { problem: problem.id }, { "aria-label": label }), size];
   }
 
   const sideName = (letter, run, name) => el("span", {}, el("b", {}, letter), " ", r1bench.link(r1bench.name(name), "run", [run]));
 
+  // the verdict of this pair alone, and what is left of it among all of the page
+  function verdictLines(one) {
+    return [
+      el("p", { class: "verdict" }, one.verdict),
+      r1bench.isCorrectedAway(one) &&
+        el("p", { class: "note-text" }, `Not shown after ${r1bench.correction()}: adjusted, its p is ${words.p(one.p_adjusted)}.`),
+    ];
+  }
+
   function numbers(one) {
     const domain = r1bench.domainAroundZero([one.low, one.high, one.mean].map(asPoints));
-    const axis = r1bench.axis(domain, (tick) => words.signed(tick, 0), 6);
+    const axis = r1bench.axis(domain, { isSigned: true, count: 6 });
     const facts = [
-      `${words.plural(one.num_problems, "problem")}`,
+      `${words.level(one.level)} interval`,
+      words.plural(one.num_problems, "problem"),
       one.method,
-      words.p(one.p_value),
-      known(one.p_adjusted) ? `adjusted for several comparisons ${words.p(one.p_adjusted)}` : "",
-    ].filter(Boolean);
+      `p ${words.p(one.p_value)}`,
+      known(one.p_adjusted) && `Holm p ${words.p(one.p_adjusted)}`,
+    ];
     return [
       el(
         "div",
         { class: "big-difference" },
-        el(
-          "p",
-          {},
-          "B − A ",
-          el("b", {}, words.signed(asPoints(one.mean))),
-          " ",
-          el("span", { class: "interval" }, words.pointsBetween(one.low, one.high)),
-          " points",
-        ),
+        el("p", {}, "B − A ", r1bench.valued(words.signed(asPoints(one.mean)), words.pointsBetween(one.low, one.high)), " points"),
         el("div", { class: "drawn wide" }, difference(one, domain, axis.ticks), axis.drawing),
-        el("p", { class: "under" }, `${Math.round(1000 * one.level) / 10} % interval, ${facts.join(", ")}`),
+        el("p", { class: "under" }, facts.filter(Boolean).join(", ")),
       ),
       el(
         "div",
@@ -64,22 +70,25 @@
         el(
           "p",
           { class: "keys" },
-          el("span", { class: "key" }, el("i", { class: "part win" }), `better on ${one.wins}`),
-          el("span", { class: "key" }, el("i", { class: "part tie" }), `equal on ${one.ties}`),
-          el("span", { class: "key" }, el("i", { class: "part loss" }), `worse on ${one.losses}`),
+          r1bench.partKey("win", `better on ${words.count(one.wins)}`),
+          r1bench.partKey("tie", `equal on ${words.count(one.ties)}`),
+          r1bench.partKey("loss", `worse on ${words.count(one.losses)}`),
         ),
       ),
     ];
   }
 
+  const plotted = (title, draw, problems, label) =>
+    el("section", {}, el("h2", {}, title), r1bench.fitted((width) => draw(width, problems), { label }));
+
   function draw(main, one, { problems, measures = [], notes = [] }) {
-    const losses = problems.filter((problem) => problem.b < problem.a);
-    const wins = problems.filter((problem) => problem.b > problem.a).reverse();
+    const losses = problems.filter((problem) => gapOf(problem) < 0);
+    const wins = problems.filter((problem) => gapOf(problem) > 0).reverse();
     fill(
       main,
       el("p", { class: "crumbs" }, r1bench.link("Comparisons", "compare")),
       el("h1", {}, r1bench.name(one.name_b), " against ", r1bench.name(one.name_a)),
-      el("p", { class: "verdict" }, words.escapeHidden(one.verdict)),
+      verdictLines(one),
       el(
         "p",
         { class: "protocol" },
@@ -90,48 +99,25 @@
         el("code", {}, one.protocol),
       ),
       numbers(one),
+      measures.length > 0 && el("section", {}, el("h2", {}, "All measures"), r1bench.measureTable(measures)),
       el(
         "div",
         { class: "two-plots" },
-        el(
-          "section",
-          {},
-          el("h2", {}, "Problem by problem"),
-          r1bench.fitted((width) => dotPlot(width, problems), { label: `differences of ${problems.length} problems, sorted` }),
-        ),
-        el(
-          "section",
-          {},
-          el("h2", {}, "A against B"),
-          r1bench.fitted((width) => squarePlot(width, problems), { label: "score of A against score of B for each problem" }),
-        ),
+        plotted("Problem by problem", dotPlot, problems, `differences of ${words.plural(problems.length, "problem")}, sorted`),
+        plotted("A against B", squarePlot, problems, "score of A against score of B for each problem"),
       ),
-      el(
-        "div",
-        { class: "two" },
-        problemList("B is worse", losses, one, "On no problem."),
-        problemList("B is better", wins, one, "On no problem."),
-      ),
-      measures.length > 0 && el("section", {}, el("h2", {}, "All measures"), r1bench.measureTable(measures)),
-      notes.map((note) => el("p", { class: "note-text" }, words.escapeHidden(note))),
+      el("div", { class: "two" }, problemList("B is worse", losses, one), problemList("B is better", wins, one)),
+      notes.map((note) => el("p", { class: "note-text" }, note)),
     );
   }
 
   async function render(route, main) {
-    if (!route.parts[0] && boot.comparisons.length === 0)
-      return void fill(
-        main,
-        el("h1", {}, "Comparisons"),
-        el("p", { class: "empty" }, "No two runs share a protocol, so nothing can be compared."),
-      );
-    if (!route.parts[0]) return void r1bench.comparisonList(main);
-    const one = boot.comparisons.find((each) => each.id === route.parts[0]);
-    if (!one)
-      return void fill(
-        main,
-        el("h1", {}, "Comparisons"),
-        r1bench.problem(`There is no comparison '${route.parts[0]}' in this report. `, r1bench.link("All comparisons", "compare")),
-      );
+    const [id] = route.parts;
+    if (!id && boot.comparisons.length) return void r1bench.comparisonList(main);
+    if (!id) return void r1bench.missing(main, "Comparisons", "No two runs share a protocol, so nothing can be compared.");
+    const one = boot.comparisons.find((each) => each.id === id);
+    const message = `There is no comparison '${id}' in this report. `;
+    if (!one) return void r1bench.missing(main, "Comparisons", message, "All comparisons", "compare");
     const found = await r1bench.kept(`comparison/${one.id}`);
     if (r1bench.isCurrent(route)) draw(main, one, found);
   }

@@ -100,5 +100,18 @@
 
   r1bench.problem = (message, ...more) => r1bench.el("p", { class: "problem", role: "alert" }, message, ...more);
 
+  // a view that cannot be shown: why, and where to go instead
+  r1bench.missing = (main, title, message, text, ...link) =>
+    r1bench.fill(main, r1bench.el("h1", {}, title), r1bench.problem(message, text && r1bench.link(text, ...link)));
+
+  // a part of a view that is folded: its title, a word on what is in it, its content
+  r1bench.folded = (title, note, attributes, ...content) =>
+    r1bench.el(
+      "details",
+      { class: "others", ...attributes },
+      r1bench.el("summary", {}, r1bench.el("h2", {}, title), r1bench.el("span", {}, note)),
+      content,
+    );
+
   r1bench.pause = () => new Promise((done) => window.setTimeout(done, 0));
 })();

@@ -4,8 +4,20 @@
   const r1bench = window.r1bench;
   const UNKNOWN = "–";
   const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
-  const minus = (text) => text.replace("-", "−");
-  const fixed = (value, digits) => minus(value.toFixed(digits));
+  const MINUS = "−";
+
+  // as Python prints f"{round(value, digits):.{digits}f}", the way of the terminal: what lies exactly between two goes to the even one, and
+  // zero has no sign. toFixed() is exact but for such ties; such a tie has at most `digits` + 1 binary places.
+  function fixed(value, digits) {
+    const size = Math.abs(value);
+    const longer = size.toFixed(digits + 1);
+    const shorter = longer.slice(0, digits ? -1 : -2);
+    const isTie = size < 1e21 && longer.endsWith("5") && Number.isInteger(size * 2 ** (digits + 1));
+    const text = isTie && Number(shorter.at(-1)) % 2 === 0 ? shorter : size.toFixed(digits);
+    return (value < 0 && Number(text) ? MINUS : "") + text;
+  }
+
+  const grouped = (text) => text.replace(/\d(?=(\d{3})+(?!\d))(?<!\.\d*)/g, "$&,");
 
   r1bench.UNKNOWN = UNKNOWN;
   r1bench.known = known;
@@ -21,32 +33,37 @@
 
   const words = {
     number: (value, digits = 1) => (known(value) ? fixed(value, digits) : UNKNOWN),
-    points: (value, digits = 1) => (known(value) ? fixed(100 * value, digits) : UNKNOWN),
-    signed: (value, digits = 1) => (known(value) ? (value > 0 ? "+" : "") + fixed(value, digits) : UNKNOWN),
+    points: (value, digits = 1) => words.number(words.scaled("points", value), digits),
+    signed(value, digits = 1) {
+      const text = words.number(value, digits);
+      return value > 0 && Number(text) ? "+" + text : text;
+    },
     between: (low, high, digits = 1) => (known(low) && known(high) ? `[${fixed(low, digits)}, ${fixed(high, digits)}]` : ""),
-    pointsBetween: (low, high, digits = 1) => (known(low) && known(high) ? words.between(100 * low, 100 * high, digits) : ""),
-    count: (value) => (known(value) ? Math.round(value).toLocaleString("en-US") : UNKNOWN),
-    // half of an interval that is made from a standard error over num_problems
-    half: (error, digits = 1) => (known(error) ? `±${fixed(error, digits)}` : ""),
+    pointsBetween: (low, high, digits = 1) => words.between(words.scaled("points", low), words.scaled("points", high), digits),
+    // a measure's value in its unit: fractions are shown in points of 100
+    scaled: (unit, value) => (known(value) ? (unit === "points" ? 100 * value : value) : null),
+    // the larger half of an interval: it may reach further to one side
+    half: ({ value, low, high }, unit = "", digits = 1) =>
+      known(value) && known(low) && known(high) ? `±${fixed(words.scaled(unit, Math.max(high - value, value - low)), digits)}` : "",
+    // a count or a length with its interval, with fewer decimals for large ones
+    counted({ value, low, high }) {
+      const digits = value >= 100 ? 0 : value >= 10 ? 1 : 3;
+      const [text, ...ends] = [value, low, high].map((each) => (known(each) ? grouped(fixed(each, digits)) : UNKNOWN));
+      return [text, known(low) || known(high) ? `[${ends.join(", ")}]` : ""];
+    },
+    count: (value) => (known(value) ? grouped(fixed(value, 0)) : UNKNOWN),
     plural: (count, one, many = one + "s") => `${words.count(count)} ${count === 1 ? one : many}`,
-    compact(value) {
-      if (!known(value)) return UNKNOWN;
-      for (const [size, unit] of [
-        [1e9, "G"],
-        [1e6, "M"],
-        [1e3, "k"],
-      ])
-        if (value >= size) return fixed(value / size, value < 10 * size ? 1 : 0) + unit;
-      return String(Math.round(value));
+    tokens: (count) => (known(count) && count >= 1e9 ? `${grouped(fixed(count / 1e9, 1))} G` : words.count(count)),
+    seconds: (value) => (known(value) ? `${fixed(value, value >= 100 ? 0 : 1)} s` : UNKNOWN),
+    // a function that shows each of these ticks with the decimals that tell one from the next
+    ticks(ticks, { scale = 1, isSigned = false } = {}) {
+      const values = ticks.map((tick) => scale * tick);
+      const isExact = (digits) => values.every((value) => Math.abs(value - Number(value.toFixed(digits))) <= 1e-9 * Math.abs(value));
+      const digits = d3.range(10).find(isExact) ?? 9;
+      return (tick) => grouped((isSigned ? words.signed : words.number)(scale * tick, digits));
     },
-    seconds(value) {
-      if (!known(value)) return UNKNOWN;
-      if (value < 60) return `${fixed(value, value < 10 ? 1 : 0)} s`;
-      if (value < 3600) return `${Math.round(value / 60)} min`;
-      return `${fixed(value / 3600, 1)} h`;
-    },
-    p: (value) => (known(value) ? (value < 0.001 ? "p < 0.001" : `p = ${value.toFixed(3)}`) : "p unknown"),
-    level: () => `${Math.round(1000 * r1bench.boot.level) / 10}\u00a0%`,
+    p: (value) => (known(value) ? (value < 0.001 ? "< 0.001" : fixed(value, 3)) : UNKNOWN),
+    level: (level = r1bench.boot.level) => `${Number((100 * level).toPrecision(6))}\u00a0%`,
     time(text) {
       const when = new Date(text);
       return Number.isNaN(when.getTime()) ? String(text || "") : when.toISOString().slice(0, 16).replace("T", " ") + " UTC";
@@ -59,16 +76,4 @@
     },
   };
   r1bench.words = words;
-
-  const T975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
-
-  // mean, and half of its 95 % t interval, of values taken as independent; half is null for one value
-  r1bench.mean = function (values) {
-    const known_ = values.filter(known);
-    const mean = d3.mean(known_);
-    const n = known_.length;
-    if (n < 2) return { mean: mean === undefined ? null : mean, half: null, n };
-    const t = n - 1 <= T975.length ? T975[n - 2] : 1.96 + 2.4 / (n - 1);
-    return { mean, half: (t * d3.deviation(known_)) / Math.sqrt(n), n };
-  };
 })();
