@@ -61,7 +61,7 @@
       "span",
       { title: entry.device || "" },
       words.tokens(entry.generated_tokens),
-      known(entry.seconds) && el("span", { class: "half" }, words.seconds(entry.seconds)),
+      el("span", { class: "half" }, known(entry.seconds) ? `tokens, ${words.seconds(entry.seconds)}` : "tokens"),
     );
   }
 
@@ -120,8 +120,8 @@
       {
         key: "n",
         title: "n",
-        class: "number",
-        hint: "problems x samples for each",
+        class: "number size",
+        hint: "problems × samples for each",
         largestFirst: true,
         value: (entry) => entry.num_samples,
         show: (entry) => [words.count(entry.num_problems), " × ", words.count(entry.n)],
@@ -137,7 +137,6 @@
       {
         key: "cost",
         title: "cost",
-        under: el("span", { class: "under" }, "tokens, time"),
         class: "number cost",
         hint: "generated tokens, and the wall time of generating at least",
         largestFirst: true,

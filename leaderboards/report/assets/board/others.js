@@ -9,37 +9,26 @@
     return unit === "fraction" ? words.points(value) : words.number(value, unit === "rating" ? 0 : 1);
   }
 
-  // one table for each source and protocol: benchmarks down, models across
+  // one table for each source and protocol: models down, benchmarks across
   function publishedTable(rows) {
-    const models = [...new Set(rows.map((row) => row.model))];
-    const lines = [...d3.group(rows, (row) => `${row.benchmark}\u0000${row.metric}\u0000${row.unit}`).values()];
-    const stageOf = new Map(rows.map((row) => [row.model, row.stage]));
+    const models = d3.groups(rows, (row) => row.model);
+    const benchmarks = d3.groups(rows, (row) => [row.benchmark, row.metric, row.unit].join("\u0000"));
     const columns = [
       {
-        key: "benchmark",
-        title: "benchmark",
+        key: "model",
+        title: "model",
         class: "who",
         isHead: true,
-        show: (line) => [
-          r1bench.name(line[0].benchmark),
-          el(
-            "span",
-            { class: "half" },
-            [line[0].metric, line[0].unit !== "fraction" && line[0].unit].filter(Boolean).join(", "),
-          ),
-        ],
+        show: ([model, [{ stage }]]) => [r1bench.name(model), !model.endsWith(stage) && el("span", { class: "half" }, stage)],
       },
-      ...models.map((model) => ({
-        key: model,
-        plainTitle: model,
+      ...benchmarks.map(([key, [{ benchmark, metric, unit }]]) => ({
+        key,
+        plainTitle: benchmark,
         class: "number",
-        title: [
-          r1bench.name(model),
-          stageOf.get(model) && !model.endsWith(stageOf.get(model)) && el("span", { class: "under" }, stageOf.get(model)),
-        ],
-        show: (line) =>
-          line
-            .filter((row) => row.model === model)
+        title: [r1bench.name(benchmark), el("span", { class: "under" }, [metric, unit !== "fraction" && unit].filter(Boolean).join(", "))],
+        show: ([, members]) =>
+          members
+            .filter((row) => [row.benchmark, row.metric, row.unit].join("\u0000") === key)
             .map(valueText)
             .join(" / "),
       })),
@@ -52,9 +41,9 @@
         "summary",
         {},
         el("h3", {}, rows[0].source),
-        el("span", {}, words.plural(lines.length, "benchmark"), ", ", words.plural(models.length, "model")),
+        el("span", {}, words.plural(benchmarks.length, "benchmark"), ", ", words.plural(models.length, "model")),
       ),
-      r1bench.table(columns, lines, { className: "published", caption: `published by ${rows[0].source}` }),
+      r1bench.table(columns, models, { className: "published", caption: `published by ${rows[0].source}` }),
       el("p", { class: "note-text" }, [about, `protocol: ${rows[0].protocol}`].filter(Boolean).join(". ")),
     );
   }
@@ -69,9 +58,9 @@
       el(
         "p",
         { class: "note-text" },
-        "Copied from the sources named below, in points unless a unit is given. They were measured elsewhere, with other prompts, sampling " +
-          "and graders, so they are never ranked with measured rows; read the order of stages, not the level. Intervals and n were not " +
-          "published.",
+        "Copied from the sources named below, in points unless a unit is given. They were measured elsewhere, with other prompts, " +
+          "sampling and graders, so they are never ranked with measured rows; read the order of stages, not the level. Intervals and " +
+          "n were not published.",
       ),
       [...groups.values()].map(publishedTable),
     );
@@ -101,10 +90,13 @@
         label: `${words.number(row.value)} ${words.between(row.low, row.high)}`,
         tone: "foreign",
       });
-    const metric = ({ metric, filter, unit }) => [metric, filter && filter !== "none" && `filter ${filter}`, unit !== "fraction" && unit];
+    const taskCell = ({ task, metric, filter, unit }) => {
+      const parts = [metric, filter && filter !== "none" && `filter ${filter}`, unit !== "fraction" && unit];
+      return [r1bench.name(task), el("span", { class: "under" }, parts.filter(Boolean).join(", "))];
+    };
     const columns = [
       { key: "name", title: "model", class: "who", isHead: true, show: (row) => r1bench.name(row.name) },
-      { key: "task", title: "task", show: (row) => [r1bench.name(row.task), el("span", { class: "under" }, metric(row).filter(Boolean).join(", "))] },
+      { key: "task", title: "task", show: taskCell },
       {
         key: "value",
         title: "value",
@@ -122,7 +114,8 @@
       el(
         "p",
         { class: "note-text" },
-        "As those harnesses reported them, fractions in points; the interval is 1.96 of their standard error. Not ranked with measured rows.",
+        "As those harnesses reported them, fractions in points; the interval is 1.96 of their standard error. Not ranked with " +
+          "measured rows.",
       ),
       r1bench.table(columns, rows, { className: "imported", caption: "rows of other harnesses" }),
     );

@@ -14,14 +14,12 @@
   }
 
   function records(one) {
-    const parts = { win: one.wins, tie: one.ties, loss: one.losses };
+    const parts = Object.entries({ win: one.wins, tie: one.ties, loss: one.losses }).filter(([, count]) => count > 0);
     const label = `${words.count(one.wins)} better, ${words.count(one.ties)} equal, ${words.count(one.losses)} worse`;
     return el(
       "span",
       { class: "outcomes", role: "img", "aria-label": label },
-      Object.entries(parts).map(
-        ([key, count]) => count > 0 && el("span", { class: `part ${key}`, style: `flex-grow:${count}`, title: `${key} ${words.count(count)}` }),
-      ),
+      parts.map(([key, count]) => el("span", { class: `part ${key}`, style: `flex-grow:${count}`, title: `${key} ${words.count(count)}` })),
     );
   }
 

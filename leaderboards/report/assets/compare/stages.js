@@ -6,6 +6,7 @@
 
   function stepTable(row, among) {
     const comparison = boot.comparisons.find((one) => one.id === row.comparison);
+    const stages = `${row.parent_stage || "base"} → ${row.stage || "no stage"}`;
     const sizes = [...new Set([row.n_a, row.n_b])].map(words.count).join(" and ");
     return el(
       "article",
@@ -16,7 +17,7 @@
         r1bench.link(r1bench.name(row.parent_name), "run", [row.parent_run]),
         el("span", { class: "arrow" }, " → "),
         r1bench.link(r1bench.name(row.name), "run", [row.run]),
-        el("span", { class: "beside-name" }, el("span", { class: "stage" }, `${row.parent_stage || "base"} → ${row.stage || "no stage"}`)),
+        el("span", { class: "beside-name" }, el("span", { class: "stage" }, stages)),
       ),
       el(
         "p",
@@ -47,8 +48,8 @@
       el(
         "p",
         { class: "lead" },
-        "A checkpoint (B) against the one it was trained from (A), on the same problems under the same protocol. Differences are paired by ",
-        `problem; [ ] and the line are the ${words.level()} interval of each by itself, not corrected for their number.`,
+        "A checkpoint (B) against the one it was trained from (A), on the same problems under the same protocol. Differences are " +
+          `paired by problem; [ ] and the line are the ${words.level()} interval of each by itself, not corrected for their number.`,
       ),
       legend(),
       groups.map((rows) =>

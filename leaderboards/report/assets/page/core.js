@@ -39,10 +39,15 @@
   // a link inside the page: parts are encoded here and nowhere else
   r1bench.href = function (view, parts = [], query = {}) {
     const path = ["#", view, ...parts.map(encodeURIComponent)].filter((part) => part !== "").join("/");
-    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
-    const text = new URLSearchParams(given).toString();
-    return (path === "#" ? "#/" : path) + (text ? "?" + text : "");
+    return (path === "#" ? "#/" : path) + queryText(query);
   };
+
+  // what stands behind the path: ?key=value&... of what is given
+  function queryText(query) {
+    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+    return given.length ? `?${new URLSearchParams(given)}` : "";
+  }
+  r1bench.queryText = queryText;
 
   r1bench.link = (text, view, parts, query, attributes) => r1bench.el("a", { href: r1bench.href(view, parts, query), ...attributes }, text);
 

@@ -72,10 +72,9 @@
     return bar;
   }
 
-  const outcomeTag = (outcome) =>
-    el("span", { class: `tag ${outcome}` }, el("i", { class: `part ${outcome}`, "aria-hidden": "true" }), outcome);
-
-  const partKey = (part, text, title) => el("span", { class: "key", title }, el("i", { class: `part ${part}`, "aria-hidden": "true" }), text);
+  const square = (part) => el("i", { class: `part ${part}`, "aria-hidden": "true" });
+  const outcomeTag = (outcome) => el("span", { class: `tag ${outcome}` }, square(outcome), outcome);
+  const partKey = (part, text, title) => el("span", { class: "key", title }, square(part), text);
   const outcomeKey = () => r1bench.OUTCOMES.map((outcome) => partKey(outcome, outcome, r1bench.OUTCOME_MEANING[outcome]));
 
   // an interval as an example in a legend; `options` as of interval()

@@ -114,14 +114,11 @@
   const valued = (value, between) => [el("b", {}, value), " ", el("span", { class: "interval" }, between)];
 
   // name and value, where there is one
-  const factList = (rows) =>
-    el(
-      "dl",
-      { class: "facts" },
-      rows
-        .filter(([, value]) => value || value === 0)
-        .map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value instanceof Node ? value : el("bdi", {}, String(value))))),
-    );
+  function factList(rows) {
+    const known = rows.filter(([, value]) => value || value === 0);
+    const shown = (value) => (value instanceof Node ? value : el("bdi", {}, String(value)));
+    return el("dl", { class: "facts" }, known.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, shown(value)))));
+  }
 
   Object.assign(r1bench, { table, sorted, shortened, drawnColumn, valued, factList });
 })();

@@ -27,7 +27,8 @@
   function curves(entry) {
     const several = entry.several || {};
     const over = curveOf(several);
-    const size = `n = ${words.plural(entry.num_problems, "problem")} with ${words.plural(entry.n, "sample")} each; bands are ${words.level()} intervals.`;
+    const n = `n = ${words.plural(entry.num_problems, "problem")} with ${words.plural(entry.n, "sample")} each`;
+    const size = `${n}; bands are ${words.level()} intervals.`;
     const budgets = (several.budgets || []).filter((each) => known(each.value)).map((each) => ({ x: each.tokens, ...each }));
     return el(
       "div",

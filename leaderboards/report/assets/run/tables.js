@@ -25,8 +25,9 @@
   function shareTable(rows, caption, withN = true) {
     const axis = r1bench.axis([0, 1], { scale: 100, count: withN ? 4 : 2 });
     const label = (row) => `${row.name} ${words.points(row.value)} ${words.pointsBetween(row.low, row.high)}`;
+    const named = (row) => [row.name, row.about && el("span", { class: "half" }, row.about)];
     const columns = [
-      { key: "name", title: caption, class: "who", isHead: true, show: (row) => [row.name, row.about && el("span", { class: "half" }, row.about)] },
+      { key: "name", title: caption, class: "who", isHead: true, show: named },
       {
         key: "value",
         title: "points",

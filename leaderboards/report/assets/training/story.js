@@ -4,6 +4,7 @@
   const r1bench = window.r1bench;
   const { el, words, known } = r1bench;
 
+  const TOO_FEW = "Too few steps to hold the first against the last.";
   const T975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
 
   // the mean of values taken as independent with its 95 % t interval, which one value has not
@@ -95,7 +96,7 @@
         el(
           "div",
           {},
-          el("p", { class: "note-text" }, rows.length ? verdict(length, accuracy, words_) : "Too few steps to hold the first against the last."),
+          el("p", { class: "note-text" }, rows.length ? verdict(length, accuracy, words_) : TOO_FEW),
           rows.length > 0 && [
             storyTable(rows, tenth),
             el(
