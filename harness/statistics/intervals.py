@@ -4,7 +4,7 @@ One rule for all: Wilson's score interval with as many trials as the scores are 
 p (1 - p) / T; where the variance of a mean is estimated from its problems, T = p (1 - p) / variance is its effective number of trials,
 the number of samples over the design effect (Kish 1965; Kott and Carr 1997; Dean and Pagano 2015). Ours adds a little imaginary evidence to
 that estimate instead of taking a t quantile; with one sample of 0 or 1 per problem it is Wilson's interval itself. How often each interval
-covers the truth: `scripts/bench intervals` and docs/calibration.md.
+covers the truth: `scripts/bench intervals` and docs/measured/calibration.md.
 """
 
 import math

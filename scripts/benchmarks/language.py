@@ -1,4 +1,4 @@
-"""Which library tells best, word by word, the language that a reasoning is in? Prints the tables of docs/language.md.
+"""Which library tells best, word by word, the language that a reasoning is in? Prints the tables of docs/measured/language.md.
 
 Labelled texts are spliced from real sentences: 4 to 8 questions in one language, in three of five of which spans of 1, 2, 3, 5, 10 or 20
 words of another language are put at random places, with formulas and code between. Numbers were tuned on the first half of the
@@ -197,7 +197,7 @@ def table(titles: str, rows: Sequence[Sequence[object]]) -> str:
 
 
 def print_tables(found: dict[str, dict[str, Any]]) -> None:
-    """What docs/language.md quotes: words, documents, costs, and languages for each candidate."""
+    """What docs/measured/language.md quotes: words, documents, costs, and languages for each candidate."""
     words, documents, once, languages = [], [], [], []
     for name, each in found.items():
         held, own, real, cost = each["held-out"], each["own"], each["traces"], each["costs"]

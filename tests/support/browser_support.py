@@ -90,12 +90,13 @@ def make_site(folder: Path) -> Site:
     unfinished = store(runs, replace(hostile, samples=hostile.samples[:2]), HOSTILE)
     training = folder / "training"
     training.mkdir()
-    (training / "events.jsonl").write_text("\n".join(_event(step) for step in range(1, 41)) + "\n")
+    (training / "events.jsonl").write_text("\n".join(training_event(step) for step in range(1, 41)) + "\n")
     compose.build(runs, folder / "site", compose.Options(trainings=(training,), workers=1))
     return Site(folder / "site", parent, child, unfinished)
 
 
-def _event(step: int) -> str:
+def training_event(step: int) -> str:
+    """A line of a training's events."""
     return f'{{"event": "step", "step": {step}, "reward": {step / 40}, "length": {20 + step}, "rewards/accuracy": {step / 50}, "kl": 0.01}}'
 
 

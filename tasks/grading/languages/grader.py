@@ -2,7 +2,7 @@ r"""The grader 'language': in which languages a model reasons, and how much of i
 
 R1 rewards the share of target-language words in the chain of thought (arXiv 2501.12948, Eq. 7) and does not say how words are cut or
 told apart. What is a word, and what (formulas, code, names of variables) is none, is masking.py's affair; which language it is of,
-labelling.py's. docs/language.md has the measurements behind both, and their known faults.
+labelling.py's. docs/measured/language.md has the measurements behind both, and their known faults.
 
     judge(GradeRequest("We add 3, luego restamos 2.", language="en")).details["words"]      # {'en': 2, 'es': 2}
 

@@ -2,7 +2,7 @@
 
 The lists of English, Spanish, German, French, Italian and Portuguese are wordfreq's small ones (about 30,000 words each, 1e-6 and more);
 wordfreq has no Swahili, whose commonest words stand here, and whose other words are told by their shape: syllables that end in a
-vowel, with the few clusters of consonants that the language allows. docs/language.md says how this was chosen and what it misses.
+vowel, with the few clusters of consonants that the language allows. docs/measured/language.md says how this was chosen and what it misses.
 Left out: context (labelling.py), other scripts.
 """
 

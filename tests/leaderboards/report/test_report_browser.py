@@ -8,15 +8,17 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed; pip install -e .[dev]")
 
-from browser_support import HOSTILE, PHRASE, Site, Visit, browser, make_site, store, visit
+from browser_support import HOSTILE, PHRASE, Site, Visit, browser, make_site, store, training_event, visit
 from fakes_runs import make_run
 from playwright.sync_api import Browser, expect
 
+from r1bench.harness import tables
 from r1bench.leaderboards.report import compose
 
 pytestmark = pytest.mark.browser
@@ -281,10 +283,11 @@ def test_a_comparison_leads_to_the_samples_of_both_sides(board: Visit) -> None:
 
 def test_stages_show_each_difference_with_its_interval(board: Visit) -> None:
     board.page.click("nav >> text=Stages")
-    cell = board.page.locator("table.stages td.delta").first
-    expect(cell.locator("b")).to_have_text("−25.0")
-    expect(cell.locator(".interval")).to_have_text(re.compile(r"\[−\d+\.\d, −\d+\.\d\]"))
-    expect(cell.locator(".verdict-sign")).to_have_attribute("aria-label", "worse")
+    row = board.page.locator("article.step tr", has_text="score")
+    expect(row.locator("b")).to_have_text("−25.0")
+    expect(row.locator(".score .interval")).to_have_text(re.compile(r"\[−\d+\.\d, −\d+\.\d\]"))
+    expect(row.locator(".verdict-sign")).to_have_attribute("aria-label", "worse")
+    expect(board.page.locator("article.step tr", has_text="cut")).to_contain_text("0.0")
 
 
 def test_training_curves_follow_the_pointer(board: Visit) -> None:
@@ -293,6 +296,100 @@ def test_training_curves_follow_the_pointer(board: Visit) -> None:
     expect(charts.locator("svg").first).to_be_visible()
     charts.locator("svg").first.hover()
     expect(charts.locator(".now").last).to_contain_text("step ")
+
+
+def test_ticks_of_a_short_training_are_whole_steps_each_once(chromium: Browser, tmp_path: Path) -> None:
+    for folder in ("runs", "short"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "short" / "events.jsonl").write_text(f"{training_event(1)}\n{training_event(2)}\n")
+    compose.build(tmp_path / "runs", tmp_path / "site", compose.Options(trainings=(tmp_path / "short",), workers=1))
+    with visit(chromium, Site(tmp_path / "site", "", "", "").url("#/training")) as seen:
+        axis = seen.page.locator("figure.small").first.locator("g:not([text-anchor]) > text")
+        expect(axis).to_have_text(["1", "2"])
+
+
+# ---- one number everywhere
+
+
+def test_a_number_is_written_as_the_terminal_writes_it(board: Visit) -> None:
+    ties = [sign * k / parts for parts in (8, 16, 40, 80, 160, 2000) for k in range(400) for sign in (1, -1)]
+    draw = Random("numbers of the page")
+    values = [*ties, *(draw.uniform(-1, 1) * 10 ** draw.randint(-7, 15) for _ in range(4000)), 0.0, -0.0, 1e-300, 2.5e15, 1e20]
+    written = board.page.evaluate("values => values.map(v => [0, 1, 2, 4].map(d => r1bench.words.number(v, d)))", values)
+    assert written == [[tables.number(value, digits).replace("-", "−") for digits in (0, 1, 2, 4)] for value in values]
+    ends = [[draw.choice(ties), draw.choice(ties)] for _ in range(2000)]
+    shown = "ends => ends.map(([low, high]) => [r1bench.words.pointsBetween(low, high), r1bench.words.signed(100 * low)])"
+    expected = [[tables.between(*pair), tables.signed_points(pair[0])] for pair in ends]
+    assert board.page.evaluate(shown, ends) == [[text.replace("-", "−") for text in pair] for pair in expected]
+
+
+def test_plus_minus_is_the_larger_half(board: Visit) -> None:
+    found = {"value": 0.9, "low": 0.8, "high": 0.9125}
+    assert board.page.evaluate("found => r1bench.words.half(found, 'points')", found) == "±10.0"
+    assert board.page.evaluate("found => r1bench.words.half(found, '', 3)", found) == "±0.100"
+    assert board.page.evaluate("found => r1bench.words.half({...found, low: null})", found) == ""
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([0.5, 0.25, 12], "0.500 [0.250, 12.000]"),
+        ([12.25, None, 13], "12.2 [–, 13.0]"),
+        ([4321.5, 999.5, 1e6], "4,322 [1,000, 1,000,000]"),
+    ],
+)
+def test_a_count_is_written_as_the_metrics_command_writes_it(board: Visit, numbers: list[float], text: str) -> None:
+    written = board.page.evaluate("([value, low, high]) => r1bench.words.counted({value, low, high}).join(' ')", numbers)
+    assert written == text
+
+
+@pytest.mark.parametrize("width", [1280, 1024])
+def test_nothing_is_cut_without_a_scroll_bar(chromium: Browser, site: Site, width: int) -> None:
+    with visit(chromium, site.url(), width=width) as seen:
+        for route in [*ROUTES, _first_comparison(seen)]:
+            seen.page.goto(site.url(route.format(zero=site.zero)))
+            seen.page.wait_for_selector("main:not([aria-busy])")
+            boxes = "[...document.querySelectorAll('main .scroll')].filter(box => box.scrollWidth > box.clientWidth)"
+            assert seen.page.evaluate(f"{boxes}.map(box => box.innerText)") == [], route
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width, route
+
+
+def test_a_verdict_that_correction_takes_away_is_said_beside_it(board: Visit) -> None:
+    board.page.evaluate("Object.assign(r1bench.boot.comparisons[0], {better: 'a', shown: false, p_value: 0.03, p_adjusted: 0.09})")
+    said = "worse; not shown after correction for 1 comparison on this page (Holm)"
+    for route, place in (("#/compare", "table.comparisons"), ("#/", "ul.verdicts"), ("#/stages", "article.step")):
+        board.page.evaluate("route => (location.hash = route)", route)
+        expect(board.page.locator(place).first).to_contain_text(said)
+    board.page.evaluate("route => (location.hash = route)", _first_comparison(board))
+    expect(board.page.locator("p.verdict")).to_contain_text("B is worse by 25.0 points")
+    expect(board.page.locator("p.verdict + p")).to_contain_text("Not shown after correction for 1 comparison")
+
+
+def test_a_pair_shows_the_measures_that_its_data_name_with_the_intervals_of_both_sides(board: Visit) -> None:
+    named = {"key": "think_answer", "label": "think-answer", "unit": "points", "b": 1, "mean": 0.9375}
+    side = {"a": 0.0625, "a_low": 0.01, "a_high": 0.2}
+    text = board.page.evaluate("measure => r1bench.measureTable([measure]).querySelector('tbody').textContent", named | side)
+    assert text.startswith("think-answerpoints6.2 [1.0, 20.0]100.0 +93.8 interval unknown")
+
+
+def test_truncation_stands_on_the_board_and_on_the_page_of_its_run(board: Visit, site: Site) -> None:
+    board.page.evaluate(
+        "Object.assign(r1bench.boot.entries[0], {run: 'other', truncated_rate: 0.01, truncated_low: 0.003, truncated_high: 0.02})"
+    )
+    board.page.evaluate("location.hash = '#/run/other'")
+    expect(board.page.locator("table.metrics tr", has_text="cut")).to_contain_text("1.0 [0.3, 2.0]")
+    board.page.evaluate("location.hash = '#/'")
+    expect(board.page.locator("table.board th", has_text="cut %").first).to_be_visible()
+    expect(board.page.locator("table.board td[data-title='cut %']")).to_have_text(["1.0±1.0", "–", "–"])
+
+
+def test_imported_rows_of_one_metric_are_told_apart_by_their_filter(board: Visit) -> None:
+    row = {"name": "m", "task": "gsm8k", "metric": "exact_match", "value": 0.5, "error": 0.01, "n": 10, "harness": "lm-eval", "source": "r"}
+    rows = [row | {"filter": "strict-match", "unit": "fraction"}, row | {"filter": "none", "unit": "as given", "value": 12.25}]
+    board.page.evaluate("rows => { r1bench.boot.imported = rows; location.hash = '#/?q=' }", rows)
+    lines = board.page.locator("table.imported tbody tr")
+    expect(lines.first).to_contain_text("exact_match, filter strict-match50.0 [48.0, 52.0]")
+    expect(lines.last).to_contain_text("exact_match, as given12.2 [12.2, 12.3]")
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "is missing"), ("r1bench.receive(", "is damaged")])

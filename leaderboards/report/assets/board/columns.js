@@ -1,24 +1,44 @@
-// The columns of the board: what a row shows, what it is sorted by.
+// The columns of the board: what a row shows, what it is sorted by. And the measures of a run by the names of their fields.
 (function () {
   "use strict";
   const r1bench = window.r1bench;
-  const { el, words, known } = r1bench;
+  const { el, words, known, boot } = r1bench;
 
   const DEFAULT = "pass@1";
+  // key, title, field of a row (its interval in ..._low and ..._high), unit, what it is
+  const MEASURES = [
+    ["format", "format", "format_rate", "points", "samples in the form that the template asks for"],
+    ["think_answer", "think-answer", "think_answer_rate", "points", "samples in think-answer form"],
+    ["truncated", "cut", "truncated_rate", "points", "completions that ran out of tokens"],
+    ["mixed", "mixed", "mixed_share", "points", "reasonings that mix languages"],
+    ["han", "han words", "han_share", "points", "Chinese words of all words"],
+    ["tokens", "tokens", "mean_tokens", "tokens", "mean per completion"],
+    ["reasoning", "reasoning", "mean_reasoning_tokens", "tokens", "mean tokens of reasoning per completion"],
+  ];
+  const ON_BOARD = ["format", "think_answer", "truncated", "tokens"];
+
+  // the measures of a row that are known: {key, title, unit, about, value, low, high}
+  function measuresOf(entry) {
+    return MEASURES.map(([key, title, field, unit, about]) => {
+      const [low, high] = ["low", "high"].map((end) => entry[`${field}_${end}`] ?? entry[`${field.replace(/_(rate|share)$/, "")}_${end}`]);
+      return { key, title, unit, about, value: entry[field], low, high };
+    }).filter((one) => known(one.value));
+  }
 
   // the value and interval that the board draws for a row
   function measured(entry, measure) {
-    if (measure === DEFAULT) return { value: entry.score, low: entry.low, high: entry.high, n: entry.num_problems };
-    const found = (entry.several || {})[measure];
-    return found ? { value: found.value, low: found.low, high: found.high, n: found.num_problems } : { value: null };
+    if (measure === DEFAULT) return { value: entry.score, low: entry.low, high: entry.high };
+    return (entry.several || {})[measure] || { value: null };
   }
 
   function nameCell(entry) {
-    const parts = [r1bench.link(r1bench.name(entry.name), "run", [entry.run], {}, { class: "row-link" })];
     const under = [entry.stage && el("span", { class: "stage" }, entry.stage)];
     if (r1bench.hasSamples(entry.run)) under.push(r1bench.link("samples", "samples", [entry.run], {}, { class: "quiet" }));
     if (entry.note) under.push(el("span", { class: "note" }, entry.note));
-    return [...parts, el("span", { class: "beside-name" }, under)];
+    return [
+      r1bench.link(r1bench.name(entry.name), "run", [entry.run], {}, { class: "row-link" }),
+      el("span", { class: "beside-name" }, under),
+    ];
   }
 
   function scoreCell(entry, measure) {
@@ -30,32 +50,18 @@
   function drawnCell(entry, measure, domain, ticks) {
     const found = measured(entry, measure);
     if (!known(found.value)) return "";
-    const n = `${entry.num_problems} problems, ${entry.num_samples} samples`;
+    const n = `${words.plural(entry.num_problems, "problem")}, ${words.plural(entry.num_samples, "sample")}`;
     const label = `${measure} ${words.points(found.value)} ${words.pointsBetween(found.low, found.high)}, ${words.level()} interval, ${n}`;
     return r1bench.interval(found, domain, { ticks, label });
   }
 
-  function formatCell(entry) {
-    if (!known(entry.format_rate)) return r1bench.UNKNOWN;
-    const half = known(entry.format_high) ? Math.max(entry.format_high - entry.format_rate, entry.format_rate - entry.format_low) : null;
-    return [words.points(entry.format_rate), el("span", { class: "half" }, words.half(half === null ? null : 100 * half))];
-  }
-
-  function tokensCell(entry) {
-    if (!known(entry.mean_tokens)) return r1bench.UNKNOWN;
-    const t = 1.96 + 2.4 / Math.max(1, entry.num_problems - 1);
-    const half = known(entry.mean_tokens_error) ? words.half(t * entry.mean_tokens_error, entry.mean_tokens < 1000 ? 1 : 0) : "";
-    return [words.number(entry.mean_tokens, entry.mean_tokens < 1000 ? 1 : 0), el("span", { class: "half" }, half)];
-  }
-
   function costCell(entry) {
     if (!known(entry.generated_tokens) && !known(entry.seconds)) return r1bench.UNKNOWN;
-    const tokens = known(entry.generated_tokens) ? `${words.compact(entry.generated_tokens)} tok` : "";
     return el(
       "span",
       { title: entry.device || "" },
-      tokens,
-      known(entry.seconds) && el("span", { class: "half" }, words.seconds(entry.seconds)),
+      words.tokens(entry.generated_tokens),
+      el("span", { class: "half" }, known(entry.seconds) ? `tokens, ${words.seconds(entry.seconds)}` : "tokens"),
     );
   }
 
@@ -65,7 +71,7 @@
       found.flatMap((each) => [each.low, each.high, each.value]),
       { least: 0.2 },
     );
-    const axis = r1bench.axis(domain, (tick) => words.points(tick, 0));
+    const axis = r1bench.axis(domain, { scale: 100 });
     const values = found.map((each) => each.value).filter(known);
     const rank = (entry) => {
       const value = measured(entry, measure).value;
@@ -88,36 +94,39 @@
     ];
   }
 
+  // a measure with half of its interval; the column is there if it is known of any row of the report
+  function measureColumn([key, title, field, unit, about]) {
+    const of = (entry) => measuresOf(entry).find((one) => one.key === key);
+    return {
+      key,
+      title: unit === "points" ? `${title} %` : title,
+      class: "number",
+      hint: `${about}, with half of the interval`,
+      largestFirst: true,
+      value: (entry) => entry[field],
+      show(entry) {
+        const one = of(entry);
+        return one ? [words.number(words.scaled(unit, one.value)), el("span", { class: "half" }, words.half(one, unit))] : r1bench.UNKNOWN;
+      },
+    };
+  }
+
+  const boardMeasures = () =>
+    MEASURES.filter(([key, , field]) => ON_BOARD.includes(key) && boot.entries.some((entry) => known(entry[field])));
+
   // what does not depend on the chosen score
   function otherColumns() {
     return [
       {
         key: "n",
         title: "n",
-        class: "number",
-        hint: "problems x samples for each",
+        class: "number size",
+        hint: "problems × samples for each",
         largestFirst: true,
         value: (entry) => entry.num_samples,
         show: (entry) => [words.count(entry.num_problems), " × ", words.count(entry.n)],
       },
-      {
-        key: "format",
-        title: "format %",
-        class: "number",
-        hint: "samples in the form that was asked for, with half of the interval",
-        largestFirst: true,
-        value: (entry) => entry.format_rate,
-        show: formatCell,
-      },
-      {
-        key: "tokens",
-        title: "tokens",
-        class: "number",
-        hint: "mean per completion, with half of the interval",
-        largestFirst: true,
-        value: (entry) => entry.mean_tokens,
-        show: tokensCell,
-      },
+      ...boardMeasures().map(measureColumn),
       {
         key: "outcomes",
         title: "outcomes",
@@ -129,7 +138,7 @@
         key: "cost",
         title: "cost",
         class: "number cost",
-        hint: "generated tokens and seconds",
+        hint: "generated tokens, and the wall time of generating at least",
         largestFirst: true,
         value: (entry) => entry.generated_tokens ?? entry.seconds,
         show: costCell,
@@ -137,5 +146,5 @@
     ];
   }
 
-  Object.assign(r1bench, { boardColumns: columnsOf, DEFAULT_MEASURE: DEFAULT });
+  Object.assign(r1bench, { boardColumns: columnsOf, boardMeasures, measuresOf, DEFAULT_MEASURE: DEFAULT });
 })();

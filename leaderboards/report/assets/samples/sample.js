@@ -10,7 +10,7 @@
   function piece(sample, from, to) {
     const [start, end] = sample.marked || [0, 0];
     const [a, b] = [Math.max(from, start), Math.min(to, end)];
-    const show = (i, j) => words.escapeHidden(sample.text.slice(i, j));
+    const show = (i, j) => sample.text.slice(i, j);
     if (a >= b) return [show(from, to)];
     return [show(from, a), el("mark", { title: "the answer that was read" }, show(a, b)), show(b, to)];
   }
@@ -39,7 +39,7 @@
     const shown = (start, end = sample.text.length) => sample.text.slice(start, end).trim() && el("pre", {}, piece(sample, start, end));
     const prefill =
       sample.prefill &&
-      el("pre", { class: "prefill", title: "written by the template, not by the model" }, words.escapeHidden(sample.prefill));
+      el("pre", { class: "prefill", title: "written by the template, not by the model" }, sample.prefill);
     const cut =
       sample.cut &&
       el(
@@ -99,7 +99,6 @@
   }
 
   function grade(sample, problem) {
-    const rows = gradeRows(sample, problem).filter(([, value]) => value !== "" && value !== null && value !== undefined);
     return el(
       "aside",
       { class: "grade" },
@@ -110,11 +109,7 @@
         r1bench.outcomeTag(sample.outcome),
         el("span", { class: "under" }, r1bench.OUTCOME_MEANING[sample.outcome]),
       ),
-      el(
-        "dl",
-        { class: "facts" },
-        rows.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, el("bdi", {}, words.escapeHidden(value))))),
-      ),
+      r1bench.factList(gradeRows(sample, problem)),
     );
   }
 
@@ -209,7 +204,7 @@
         el(
           "div",
           { class: "texts" },
-          el("section", {}, el("h2", {}, "Prompt"), el("pre", { class: "prompt" }, words.escapeHidden(entry.problem.prompt))),
+          el("section", {}, el("h2", {}, "Prompt"), el("pre", { class: "prompt" }, entry.problem.prompt)),
           completion(sample),
         ),
         el("div", { class: "side" }, grade(sample, entry.problem), others),
@@ -224,33 +219,17 @@
   async function render(route, main) {
     const [id, problem, index] = route.parts;
     const run = r1bench.runData(id);
-    if (!run)
-      return void fill(
-        main,
-        el("h1", {}, "Sample"),
-        r1bench.problem(`The samples of run '${id || ""}' are not in this report. `, r1bench.link("To the board", "")),
-      );
-    if (!problem || !/^\d{1,9}$/.test(index || ""))
-      return void fill(
-        main,
-        el("h1", {}, "Sample"),
-        r1bench.problem(
-          "This address names no sample: behind the run it needs a problem and the number of the sample, #/sample/RUN/PROBLEM/0. ",
-          r1bench.link("Samples of this run", "samples", [id]),
-        ),
-      );
+    const missing = (message, ...link) => void r1bench.missing(main, "Sample", message, ...link);
+    if (!run) return missing(`The samples of run '${id || ""}' are not in this report. `, "To the board", "");
+    if (!problem || !/^\d{1,9}$/.test(index || "")) {
+      const needed = "behind the run it needs a problem and the number of the sample, #/sample/RUN/PROBLEM/0. ";
+      return missing(`This address names no sample: ${needed}`, "Samples of this run", "samples", [id]);
+    }
     const hint = route.query.get("at");
     const ordinal = await run.findSample(problem, Number(index), hint === null ? null : Number(hint));
     if (!r1bench.isCurrent(route)) return;
     if (ordinal === null)
-      return void fill(
-        main,
-        el("h1", {}, "Sample"),
-        r1bench.problem(
-          `Run '${id}' has no sample ${index} of problem '${problem}' in this report. `,
-          r1bench.link("Its samples", "samples", [id]),
-        ),
-      );
+      return missing(`Run '${id}' has no sample ${index} of problem '${problem}' in this report. `, "Its samples", "samples", [id]);
     await draw(route, main, run, ordinal);
   }
 

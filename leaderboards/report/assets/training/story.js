@@ -4,20 +4,33 @@
   const r1bench = window.r1bench;
   const { el, words, known } = r1bench;
 
-  // means of the first and the last tenth of the steps, with intervals over those steps
-  function change(columns, key) {
-    if (!columns[key]) return null;
-    const tenth = Math.max(2, Math.round(columns.step.length / 10));
-    const values = columns[key];
-    return { first: r1bench.mean(values.slice(0, tenth)), last: r1bench.mean(values.slice(-tenth)), tenth };
+  const TOO_FEW = "Too few steps to hold the first against the last.";
+  const T975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
+
+  // the mean of values taken as independent with its 95 % t interval, which one value has not
+  function meanOf(values) {
+    const listed = values.filter(known);
+    const mean = d3.mean(listed) ?? null;
+    const degrees = listed.length - 1;
+    if (degrees < 1) return { value: mean, low: null, high: null };
+    const half = ((T975[degrees - 1] ?? 1.96 + 2.4 / degrees) * d3.deviation(listed)) / Math.sqrt(listed.length);
+    return { value: mean, low: mean - half, high: mean + half };
   }
 
-  function storyLine(title, found, digits, scale = 1) {
-    if (!found || !known(found.first.mean) || !known(found.last.mean)) return null;
+  // means of the first and the last tenth of the steps, with intervals over those steps; null where they are the same steps
+  function change(columns, key) {
+    const tenth = Math.max(2, Math.round(columns.step.length / 10));
+    if (!columns[key] || columns.step.length < 2 * tenth) return null;
+    const values = columns[key];
+    return { first: meanOf(values.slice(0, tenth)), last: meanOf(values.slice(-tenth)), tenth };
+  }
+
+  function storyLine(title, found, digits, unit = "") {
+    if (!found || !known(found.first.value) || !known(found.last.value)) return null;
     const side = (one) => [
-      el("b", {}, words.number(scale * one.mean, digits)),
+      el("b", {}, words.number(words.scaled(unit, one.value), digits)),
       " ",
-      el("span", { class: "half" }, known(one.half) ? words.half(scale * one.half, digits) : ""),
+      el("span", { class: "half" }, words.half(one, unit, digits)),
     ];
     return el(
       "tr",
@@ -55,12 +68,12 @@
     const words_ = reflection && change({ step: reflection.step, per_1000: reflection.per_1000 }, "per_1000");
     const rows = [
       storyLine("tokens per completion", length, 1),
-      storyLine("accuracy, points", accuracy, 1, 100),
-      storyLine("format, points", change(columns, "rewards/format"), 1, 100),
+      storyLine("accuracy, points", accuracy, 1, "points"),
+      storyLine("format, points", change(columns, "rewards/format"), 1, "points"),
       storyLine("reflection words per 1,000", words_, 2),
     ].filter(Boolean);
-    if (!rows.length) return null;
-    const tenth = (length || accuracy || words_).tenth;
+    if (!columns.length && !reflection) return null;
+    const tenth = (length || accuracy || words_)?.tenth;
     const charts = el(
       "div",
       { class: "stacked" },
@@ -83,13 +96,15 @@
         el(
           "div",
           {},
-          el("p", { class: "note-text" }, verdict(length, accuracy, words_)),
-          storyTable(rows, tenth),
-          el(
-            "p",
-            { class: "under" },
-            `Means over steps of training rollouts, n = ${tenth} steps each; ± is half of a 95\u00a0% interval over steps.`,
-          ),
+          el("p", { class: "note-text" }, rows.length ? verdict(length, accuracy, words_) : TOO_FEW),
+          rows.length > 0 && [
+            storyTable(rows, tenth),
+            el(
+              "p",
+              { class: "under" },
+              `Means over steps of training rollouts, n = ${tenth} steps each; ± is half of the ${words.level(0.95)} interval over steps.`,
+            ),
+          ],
         ),
         charts,
       ),
@@ -97,13 +112,11 @@
   }
 
   function verdict(length, accuracy, reflection) {
-    const apart = (found) =>
-      found &&
-      known(found.first.half) &&
-      known(found.last.half) &&
-      Math.abs(found.last.mean - found.first.mean) > Math.hypot(found.first.half, found.last.half)
-        ? Math.sign(found.last.mean - found.first.mean)
-        : 0;
+    const apart = ({ first, last }) => {
+      if (!known(first.high) || !known(last.high)) return 0;
+      const gap = last.value - first.value;
+      return Math.abs(gap) > Math.hypot(first.high - first.value, last.high - last.value) ? Math.sign(gap) : 0;
+    };
     const word = (found, up, down, same) => (found ? { 1: up, [-1]: down, 0: same }[apart(found)] : null);
     const parts = [
       word(length, "Completions grew longer", "Completions grew shorter", "The length shows no change"),

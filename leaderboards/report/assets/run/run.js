@@ -27,7 +27,8 @@
   function curves(entry) {
     const several = entry.several || {};
     const over = curveOf(several);
-    const size = `n = ${words.plural(entry.num_problems, "problem")} with ${entry.n} samples each; bands are ${words.level()} intervals.`;
+    const n = `n = ${words.plural(entry.num_problems, "problem")} with ${words.plural(entry.n, "sample")} each`;
+    const size = `${n}; bands are ${words.level()} intervals.`;
     const budgets = (several.budgets || []).filter((each) => known(each.value)).map((each) => ({ x: each.tokens, ...each }));
     return el(
       "div",
@@ -36,7 +37,7 @@
         figure(
           "More samples",
           `pass@k: at least one of k samples is right; cons@k: their most frequent answer is right; pass^k: all k are right. ${size}`,
-          r1bench.fitted((width) => r1bench.curves(width, over, { xLabel: "k", xFormat: String }), {
+          r1bench.fitted((width) => r1bench.curves(width, over, { xLabel: "k", xFormat: words.count }), {
             label: `${over.map((each) => each.name).join(" and ")} over k`,
           }),
         ),
@@ -45,20 +46,21 @@
           "More tokens",
           `The score if every completion were cut at so many tokens. ${size}`,
           r1bench.fitted(
-            (width) => r1bench.curves(width, [{ name: "score", points: budgets }], { xLabel: "tokens", xFormat: words.compact }),
+            (width) => r1bench.curves(width, [{ name: "score", points: budgets }], { xLabel: "tokens", xFormat: words.count }),
             { label: "score over the token budget" },
           ),
         ),
     );
   }
 
-  function between(entry, outcome) {
+  // the share of an outcome; of an incomplete run without an interval
+  function shareText(entry, outcome) {
     const found = (entry.several || {})[`outcome:${outcome}`];
-    return found ? words.pointsBetween(found.low, found.high) : "";
+    if (found) return `${words.points(found.value)} % ${words.pointsBetween(found.low, found.high)}`;
+    return entry.num_samples ? `${words.points((entry.outcomes[outcome] || 0) / entry.num_samples)} %` : "";
   }
 
   function outcomes(entry, canOpen) {
-    const total = d3.sum(Object.values(entry.outcomes));
     return el(
       "section",
       {},
@@ -77,11 +79,7 @@
             " ",
             el("b", {}, words.count(entry.outcomes[outcome] || 0)),
             " ",
-            el(
-              "span",
-              { class: "half" },
-              `${words.points(total ? (entry.outcomes[outcome] || 0) / total : null)} % ${between(entry, outcome)}`,
-            ),
+            el("span", { class: "half" }, shareText(entry, outcome)),
           ),
         ),
       ),
@@ -113,9 +111,7 @@
       );
     const about = entry.is_complete
       ? [
-          el("b", {}, words.points(entry.score)),
-          " ",
-          el("span", { class: "interval" }, words.pointsBetween(entry.low, entry.high)),
+          r1bench.valued(words.points(entry.score), words.pointsBetween(entry.low, entry.high)),
           ` points, ${words.level()} interval, n = ${words.count(entry.num_problems)} problems × ${words.count(entry.n)}`,
         ]
       : [el("span", { class: "note" }, entry.note), ": no number may be made from a part. Run the same evaluation again to finish it."];
@@ -141,15 +137,10 @@
       ),
       outcomes(entry, canOpen),
       curves(entry),
-      entry.is_complete && [el("h2", {}, "Scores"), r1bench.shareTable(r1bench.metricRows(entry), "metric")],
+      entry.is_complete && r1bench.scoreTables(entry),
       comparisons(entry),
       rules.length > 0 &&
-        el(
-          "details",
-          { class: "others" },
-          el("summary", {}, el("h2", {}, "Format, rule by rule"), el("span", {}, words.plural(rules.length, "rule"))),
-          r1bench.shareTable(rules, "rule kept", false),
-        ),
+        r1bench.folded("Format, rule by rule", words.plural(rules.length, "rule"), {}, r1bench.shareTable(rules, "rule kept", false)),
       r1bench.behaviourTables(entry),
       r1bench.runFacts(entry),
     );
@@ -157,12 +148,7 @@
 
   async function render(route, main) {
     let entry = boot.entries.find((each) => each.run === route.parts[0]);
-    if (!entry)
-      return void fill(
-        main,
-        el("h1", {}, "Run"),
-        r1bench.problem(`There is no run '${route.parts[0] || ""}' in this report. `, r1bench.link("To the board", "")),
-      );
+    if (!entry) return void r1bench.missing(main, "Run", `There is no run '${route.parts[0] || ""}' in this report. `, "To the board", "");
     if (boot.runs.has(entry.run)) {
       const { entry: whole, manifest, noise } = await r1bench.kept(`run/${boot.runs.get(entry.run).dir}/entry`);
       if (!r1bench.isCurrent(route)) return;

@@ -2,47 +2,37 @@
 (function () {
   "use strict";
   const r1bench = window.r1bench;
-  const { el, words, known } = r1bench;
+  const { el, words } = r1bench;
 
-  const asPoints = (value) => (known(value) ? 100 * value : null);
-  // shown: the interval excludes 0, and that stands after the adjustment for several comparisons
-  const isShown = (one) => known(one.low) && (one.low > 0 || one.high < 0) && one.shown !== false;
+  const asPoints = (value) => words.scaled("points", value);
+  const gapOf = (problem) => Number((problem.b - problem.a).toFixed(12)); // so that equal means tie
 
   function difference(one, domain, ticks = [0]) {
     const found = { value: asPoints(one.mean), low: asPoints(one.low), high: asPoints(one.high) };
-    const tone = isShown(one) ? (one.mean > 0 ? "added" : "lost") : "";
-    return r1bench.interval(found, domain, {
-      ticks,
-      hollow: !isShown(one),
-      tone,
-      label: `B - A ${words.signed(found.value)} ${words.between(found.low, found.high)} points`,
-    });
+    const label = `B - A ${words.signed(found.value)} ${words.between(found.low, found.high)} points; ${r1bench.verdict(one)}`;
+    return r1bench.interval(found, domain, { ticks, hollow: !one.shown, tone: r1bench.toneOf(one), label });
   }
 
   function records(one) {
-    const bar = el("span", { class: "outcomes", role: "img", "aria-label": `${one.wins} better, ${one.ties} equal, ${one.losses} worse` });
-    for (const [key, count] of [
-      ["win", one.wins],
-      ["tie", one.ties],
-      ["loss", one.losses],
-    ])
-      if (count) bar.append(el("span", { class: `part ${key}`, style: `flex-grow:${count}`, title: `${key} ${count}` }));
-    return bar;
+    const parts = Object.entries({ win: one.wins, tie: one.ties, loss: one.losses }).filter(([, count]) => count > 0);
+    const label = `${words.count(one.wins)} better, ${words.count(one.ties)} equal, ${words.count(one.losses)} worse`;
+    return el(
+      "span",
+      { class: "outcomes", role: "img", "aria-label": label },
+      parts.map(([key, count]) => el("span", { class: `part ${key}`, style: `flex-grow:${count}`, title: `${key} ${words.count(count)}` })),
+    );
   }
 
   // one comparison as a line, with a link to all of it
-  function pairLine(one) {
-    const verdict = isShown(one) ? (one.mean > 0 ? "better" : "worse") : "no difference is shown";
-    return [
-      r1bench.link([r1bench.name(one.name_b), " against ", r1bench.name(one.name_a)], "compare", [one.id]),
-      " ",
-      r1bench.valued(words.signed(asPoints(one.mean)), words.pointsBetween(one.low, one.high)),
-      ` points, ${verdict}, paired over ${words.plural(one.num_problems, "problem")}`,
-    ];
-  }
+  const pairLine = (one) => [
+    r1bench.link([r1bench.name(one.name_b), " against ", r1bench.name(one.name_a)], "compare", [one.id]),
+    " ",
+    r1bench.valued(words.signed(asPoints(one.mean)), words.pointsBetween(one.low, one.high)),
+    ` points, paired over ${words.plural(one.num_problems, "problem")}: ${r1bench.verdict(one)}`,
+  ];
 
   function dotPlot(width, problems) {
-    const rows = problems.map((problem, index) => ({ ...problem, rank: index + 1, gap: 100 * (problem.b - problem.a) }));
+    const rows = problems.map((problem, index) => ({ ...problem, rank: index + 1, gap: asPoints(gapOf(problem)) }));
     return r1bench.plot(width, {
       height: 280,
       marginLeft: 46,
@@ -52,8 +42,7 @@
         label: "problems, from B's worst to its best",
         labelAnchor: "center",
         labelArrow: "none",
-        ticks: Math.max(3, Math.floor(width / 110)),
-        tickFormat: "d",
+        ...r1bench.wholeTicks([1, rows.length], Math.max(3, Math.floor(width / 110))),
       },
       y: {
         label: "B − A, points",
@@ -61,7 +50,7 @@
         labelArrow: "none",
         domain: [-100, 100],
         ticks: 5,
-        tickFormat: (value) => words.signed(value, 0),
+        tickFormat: words.ticks([100], { isSigned: true }),
       },
       color: { domain: [-1, 0, 1], range: ["var(--lost)", "var(--faint-ink)", "var(--added)"] },
       marks: [
@@ -135,5 +124,5 @@
     });
   }
 
-  Object.assign(r1bench, { asPoints, pairLine, difference, records, dotPlot, squarePlot });
+  Object.assign(r1bench, { asPoints, gapOf, pairLine, difference, records, dotPlot, squarePlot });
 })();

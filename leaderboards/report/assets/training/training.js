@@ -35,15 +35,16 @@
     });
   }
 
-  function chart(width, points, extent, digits, onStep) {
+  // `look`: the scale of the values, and the room at the left for its numbers
+  function chart(width, points, extent, look, onStep) {
     const figure = r1bench.plot(width, {
       height: 150,
-      marginLeft: 44,
+      marginLeft: look.room,
       marginRight: 10,
       marginTop: 8,
       marginBottom: 22,
-      x: { domain: extent, label: null, ticks: Math.max(3, Math.floor(width / 70)), tickFormat: "d" },
-      y: { label: null, grid: true, nice: true, ticks: 4 },
+      x: { domain: extent, label: null, ...r1bench.wholeTicks(extent, Math.max(3, Math.floor(width / 70))) },
+      y: { label: null, grid: true, ...look.scale },
       marks: [
         Plot.lineY(points, { x: "step", y: "value", stroke: "var(--faint-ink)", strokeWidth: 0.9 }),
         Plot.lineY(points, { x: "step", y: "smooth", stroke: "var(--accent)", strokeWidth: 2 }),
@@ -52,7 +53,6 @@
       ],
     });
     figure.addEventListener("input", () => onStep(figure.value ? figure.value.step : null));
-    figure.digits = digits;
     return figure;
   }
 
@@ -66,23 +66,28 @@
     const last = drawn[drawn.length - 1];
     const at = new Map(drawn.map((point) => [point.step, point]));
     const decimals = digits && Math.abs(last.smooth) > 0 && Math.abs(last.smooth) < 0.01 ? 4 : digits;
+    const scale = r1bench.ticksOf(
+      drawn.map((point) => point.value),
+      4,
+    );
+    const room = Math.max(44, 16 + 7 * d3.max(scale.ticks, (tick) => scale.tickFormat(tick).length));
     const cross = el("span", { class: "cross", "aria-hidden": "true", hidden: true });
     shared.listeners.push((step) => {
       const point = step === null ? last : at.get(step) || last;
       value.textContent = [
-        step === null ? "last:" : `step ${step}:`,
+        step === null ? "last:" : `step ${words.count(step)}:`,
         `${words.number(point.value, decimals)}, smooth`,
         words.number(point.smooth, decimals),
       ].join(" ");
       const box = cross.parentElement.clientWidth;
       const share = (step - shared.extent[0]) / (shared.extent[1] - shared.extent[0] || 1);
-      cross.style.left = `${44 + share * (box - 54)}px`;
+      cross.style.left = `${room + share * (box - room - 10)}px`;
       cross.hidden = step === null;
     });
-    const figure = r1bench.fitted((width) => chart(width, drawn, shared.extent, digits, shared.tell), {
+    const figure = r1bench.fitted((width) => chart(width, drawn, shared.extent, { scale, room }, shared.tell), {
       className: "multiple",
       label:
-        `${title} over ${points.length} steps, from ${words.number(drawn[0].smooth, decimals)} to ` +
+        `${title} over ${words.plural(points.length, "step")}, from ${words.number(drawn[0].smooth, decimals)} to ` +
         `${words.number(last.smooth, decimals)}`,
     });
     return el(
@@ -111,12 +116,7 @@
       );
     const more =
       later.length > 0 &&
-      el(
-        "details",
-        { class: "others" },
-        el("summary", {}, el("h2", {}, "The optimiser"), el("span", {}, words.plural(later.length, "curve"))),
-        grid(later),
-      );
+      r1bench.folded("The optimiser", words.plural(later.length, "curve"), {}, grid(later));
     const thinned =
       found.rows_of > columns.step.length ? `${words.count(columns.step.length)} of ${words.count(found.rows_of)} steps drawn` : "";
     fill(
@@ -137,7 +137,7 @@
       ),
       evaluated(training),
       r1bench.trainingStory(columns, found.reflection, multiple, shared),
-      (found.notes || []).map((note) => el("p", { class: "note-text" }, words.escapeHidden(note))),
+      (found.notes || []).map((note) => el("p", { class: "note-text" }, note)),
       el("section", {}, el("h2", {}, "Over steps"), grid(keys), more),
     );
     shared.tell(null);

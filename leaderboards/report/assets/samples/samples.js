@@ -70,7 +70,7 @@
     const cut = (text) =>
       text === null || text === undefined
         ? el("span", { class: "unknown" }, "none")
-        : el("bdi", {}, words.escapeHidden(String(text).slice(0, 60)));
+        : el("bdi", {}, String(text).slice(0, 60));
     return [
       { key: "id", title: "sample", class: "who", isHead: true, show: open },
       { key: "outcome", title: "outcome", show: (row) => r1bench.outcomeTag(row.outcome) },
@@ -184,13 +184,10 @@
   }
 
   function render(route, main) {
-    const run = r1bench.runData(route.parts[0]);
+    const [id = ""] = route.parts;
+    const run = r1bench.runData(id);
     if (!run)
-      return void fill(
-        main,
-        el("h1", {}, "Samples"),
-        r1bench.problem(`The samples of run '${route.parts[0] || ""}' are not in this report. `, r1bench.link("To the board", "")),
-      );
+      return void r1bench.missing(main, "Samples", `The samples of run '${id}' are not in this report. `, "To the board", "");
     const state = Object.fromEntries(FIELDS.map((key) => [key, route.query.get(key) || ""]));
     const entry = boot.entries.find((each) => each.run === run.id);
     const view = { run, state, route, list: el("div", { class: "list" }), progress: el("div", { class: "progress" }), top: el("div", {}) };

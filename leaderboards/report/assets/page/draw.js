@@ -7,15 +7,15 @@
   const share = (value, [low, high]) => Math.min(100, Math.max(0, (100 * (value - low)) / (high - low || 1)));
   const percent = (value, domain) => `${share(value, domain).toFixed(2)}%`;
 
-  // a domain that shows all intervals and is not narrower than `least`: at most [0, 1] where `bounded`
-  function domainOf(values, { least = 0.1, bounded = true } = {}) {
+  // a domain that shows all intervals, is not narrower than `least` and lies between 0 and `most`
+  function domainOf(values, { least = 0.1, most = 1 } = {}) {
     const found = values.filter(known);
-    if (!found.length) return [0, 1];
+    if (!found.length) return [0, most];
     let [low, high] = d3.extent(found);
-    if (bounded && high - low > 0.8) return [0, 1];
+    if (high - low > 0.8 * most) return [0, most];
     const gap = Math.max(0, least - (high - low)) / 2;
     [low, high] = d3.nice(low - gap - 0.01 * (high - low), high + gap + 0.01 * (high - low), 8);
-    return bounded ? [Math.max(0, low), Math.min(1, high)] : [low, high];
+    return [Math.max(0, low), Math.min(most, high)];
   }
 
   // around zero, the same on both sides only if both sides are needed
@@ -45,9 +45,11 @@
     return svg("svg", { class: `track ${tone}`, role: "img", "aria-label": label || "interval" }, svg("title", {}, label), parts);
   }
 
-  function axis(domain, format, count = 3) {
+  // ticks and their numbers; `scale` and `isSigned` as in words.ticks
+  function axis(domain, { count = 3, ...shown } = {}) {
     const many = d3.ticks(domain[0], domain[1], count + 1);
     const ticks = many.length <= count + 2 ? many : d3.ticks(domain[0], domain[1], count);
+    const format = words.ticks(ticks, shown);
     const texts = ticks.map((tick) => {
       const at = share(tick, domain);
       const anchor = at < 6 ? "start" : at > 94 ? "end" : "middle";
@@ -59,10 +61,7 @@
   // the five outcomes as one bar; segments link to the samples where `run` is given
   function outcomeBar(outcomes, run) {
     const total = d3.sum(r1bench.OUTCOMES, (outcome) => outcomes[outcome] || 0);
-    const text = (outcome) => {
-      const count = outcomes[outcome] || 0;
-      return `${outcome} ${words.count(count)} (${words.points(total ? count / total : null)} %)`;
-    };
+    const text = (outcome) => `${outcome} ${words.count(outcomes[outcome])} of ${words.count(total)}`;
     const there = r1bench.OUTCOMES.filter((outcome) => outcomes[outcome]);
     const bar = el("span", { class: "outcomes", role: run ? "group" : "img", "aria-label": there.map(text).join(", ") || "no samples" });
     for (const outcome of there) {
@@ -73,25 +72,17 @@
     return bar;
   }
 
-  const outcomeTag = (outcome) =>
-    el("span", { class: `tag ${outcome}` }, el("i", { class: `part ${outcome}`, "aria-hidden": "true" }), outcome);
+  const square = (part) => el("i", { class: `part ${part}`, "aria-hidden": "true" });
+  const outcomeTag = (outcome) => el("span", { class: `tag ${outcome}` }, square(outcome), outcome);
+  const partKey = (part, text, title) => el("span", { class: "key", title }, square(part), text);
+  const outcomeKey = () => r1bench.OUTCOMES.map((outcome) => partKey(outcome, outcome, r1bench.OUTCOME_MEANING[outcome]));
 
-  function outcomeKey() {
-    return r1bench.OUTCOMES.map((outcome) =>
-      el(
-        "span",
-        { class: "key", title: r1bench.OUTCOME_MEANING[outcome] },
-        el("i", { class: `part ${outcome}`, "aria-hidden": "true" }),
-        outcome,
-      ),
-    );
-  }
+  // an interval as an example in a legend; `options` as of interval()
+  const intervalKey = (text, found = { value: 0.5, low: 0.12, high: 0.88 }, domain = [0, 1], options = {}) =>
+    el("span", { class: "key" }, interval(found, domain, { label: text, ...options }), text);
 
-  const intervalKey = (text) =>
-    el("span", { class: "key" }, interval({ value: 0.5, low: 0.12, high: 0.88 }, [0, 1], { label: text }), text);
+  // a checkpoint's name: any text, so it is isolated from its neighbours' direction
+  const name = (text) => el("bdi", { class: "name" }, text || r1bench.UNKNOWN);
 
-  // a checkpoint's name: any text, so it is isolated from its neighbours' direction and its hidden signs are shown
-  const name = (text) => el("bdi", { class: "name" }, words.escapeHidden(text || r1bench.UNKNOWN));
-
-  Object.assign(r1bench, { domainOf, domainAroundZero, interval, axis, outcomeBar, outcomeTag, outcomeKey, intervalKey, name });
+  Object.assign(r1bench, { domainOf, domainAroundZero, interval, axis, outcomeBar, outcomeTag, outcomeKey, partKey, intervalKey, name });
 })();

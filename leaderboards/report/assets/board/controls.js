@@ -13,15 +13,11 @@
     return [DEFAULT, ...[...found].filter((key) => key !== DEFAULT).sort((a, b) => a.localeCompare(b, "en", { numeric: true }))];
   }
 
-  function option(value, text, chosen) {
-    return el("option", { value, selected: value === chosen }, text);
-  }
-
   function select(label, options, chosen, onChange) {
     const list = el(
       "select",
       { onchange: (event) => onChange(event.target.value) },
-      options.map(([value, text]) => option(value, text, chosen)),
+      options.map(([value, text]) => el("option", { value, selected: value === chosen }, text)),
     );
     return el("label", { class: "field" }, el("span", {}, label), list);
   }
@@ -41,8 +37,7 @@
       [order, "score"],
       ["name", "name"],
       ["-n", "n"],
-      ["-format", "format"],
-      ["-tokens", "tokens"],
+      ...r1bench.boardMeasures().map(([key, title]) => [`-${key}`, title]),
       ["-cost", "cost"],
     ];
     return el(
@@ -51,7 +46,7 @@
       el("label", { class: "field grow" }, el("span", {}, "Filter"), search),
       select(
         "Task",
-        [["", "all tasks"], ...distinct(boot.entries.map((entry) => entry.task)).map((task) => [task, words.escapeHidden(task)])],
+        [["", "all tasks"], ...distinct(boot.entries.map((entry) => entry.task)).map((task) => [task, task])],
         state.task,
         (task) => change({ task }),
       ),
@@ -99,8 +94,9 @@
         el(
           "p",
           {},
-          "n is problems × samples for each. Format is the share of samples in the form that was asked for; ± is " +
-            "half of an interval. The bar of outcomes has one part for each: ",
+          "n is problems × samples for each. ",
+          r1bench.boardMeasures().map(([, title, , , about], index) => [index ? "; " : "", el("b", {}, title), `: ${about}`]),
+          ". ± is the larger half of an interval. The bar of outcomes has one part for each: ",
           r1bench.OUTCOMES.map((outcome, index) => [index ? "; " : "", el("b", {}, outcome), `, ${r1bench.OUTCOME_MEANING[outcome]}`]),
           ". A run that is incomplete has no score.",
         ),

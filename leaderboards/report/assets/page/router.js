@@ -25,9 +25,8 @@
 
   // change the query of the address without drawing anew, and without a step in the history
   r1bench.setQuery = function (query) {
-    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
-    const text = new URLSearchParams(given).toString();
-    window.history.replaceState(window.history.state, "", `#/${current.path}${text ? "?" + text : ""}`);
+    const text = r1bench.queryText(query);
+    window.history.replaceState(window.history.state, "", `#/${current.path}${text}`);
     current.query = new URLSearchParams(text);
   };
 

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
   const r1bench = window.r1bench;
-  const { el } = r1bench;
+  const { el, words } = r1bench;
 
   // rows by a column's value; unknown last in both directions; the given order where equal
   function sorted(rows, columns, order) {
@@ -92,7 +92,7 @@
         el(
           "button",
           { type: "button", class: "more", onclick: () => draw(count + 10 * size) },
-          `Show ${Math.min(left, 10 * size)} more of ${left}`,
+          `Show ${words.count(Math.min(left, 10 * size))} more of ${words.count(left)}`,
         ),
       );
     };
@@ -113,5 +113,12 @@
   // a number with its interval
   const valued = (value, between) => [el("b", {}, value), " ", el("span", { class: "interval" }, between)];
 
-  Object.assign(r1bench, { table, sorted, shortened, drawnColumn, valued });
+  // name and value, where there is one
+  function factList(rows) {
+    const known = rows.filter(([, value]) => value || value === 0);
+    const shown = (value) => (value instanceof Node ? value : el("bdi", {}, String(value)));
+    return el("dl", { class: "facts" }, known.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, shown(value)))));
+  }
+
+  Object.assign(r1bench, { table, sorted, shortened, drawnColumn, valued, factList });
 })();

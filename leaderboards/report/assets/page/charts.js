@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const r1bench = window.r1bench;
-  const { el, known } = r1bench;
+  const { el, words, known } = r1bench;
   const FONT = { fontFamily: "inherit", fontSize: "12px", background: "none", overflow: "visible" };
 
   // a chart drawn at the width of its box, and again when that changes by more than a little
@@ -21,11 +21,30 @@
     return box;
   }
 
+  // a scale whose ticks are written as the page writes numbers
+  function ticksOf(values, count) {
+    let [low, high] = d3.extent(values);
+    if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+    const domain = d3.nice(low, high, count);
+    const ticks = d3.ticks(...domain, count);
+    return { domain, ticks, tickFormat: words.ticks(ticks) };
+  }
+
+  // ticks of what is counted: whole numbers, each once
+  function wholeTicks([low, high], count) {
+    const ticks = d3.ticks(low, high, count).filter(Number.isInteger);
+    return { ticks, tickFormat: words.ticks(ticks) };
+  }
+
   const plot = (width, options) => Plot.plot({ width, style: FONT, ...options });
 
   // lines with bands over k or tokens, on a log2 axis: series [{name, points: [{x, value, low, high}]}]
   function curves(width, series, { xLabel, xFormat, height = 260 }) {
-    const points = series.flatMap((each) => each.points.map((point) => ({ ...point, name: each.name })));
+    const [value, low, high] = ["value", "low", "high"].map((key) => (point) => words.scaled("points", point[key]));
+    const points = series.flatMap(({ name, points }) =>
+      points.map((point) => ({ x: point.x, name, value: value(point), low: low(point), high: high(point) })),
+    );
+    const heights = points.flatMap((point) => [point.value, point.low, point.high].filter(known));
     const banded = points.filter((point) => known(point.low) && known(point.high));
     const ticks = [...new Set(points.map((point) => point.x))].sort((a, b) => a - b);
     const shown = width < 420 && ticks.length > 5 ? ticks.filter((_, index) => index % 2 === 0) : ticks;
@@ -46,7 +65,7 @@
         labelAnchor: "center",
         labelArrow: "none",
       },
-      y: { label: "points", percent: true, grid: true, nice: true, labelArrow: "none", ticks: 5 },
+      y: { label: "points", grid: true, labelArrow: "none", ...ticksOf(heights, 5) },
       marks: [
         Plot.areaY(banded, { x: "x", y1: "low", y2: "high", fill: "name", fillOpacity: 0.13 }),
         Plot.ruleX(banded, { x: "x", y1: "low", y2: "high", stroke: "name", strokeOpacity: 0.55 }),
@@ -61,8 +80,7 @@
   }
 
   const tipText = (xLabel, xFormat) => (point) =>
-    `${point.name}, ${xLabel} ${xFormat(point.x)}\n${r1bench.words.points(point.value)} ` +
-    `${r1bench.words.pointsBetween(point.low, point.high)}`;
+    `${point.name}, ${xLabel} ${xFormat(point.x)}\n${words.number(point.value)} ${words.between(point.low, point.high)}`;
 
-  Object.assign(r1bench, { fitted, plot, curves });
+  Object.assign(r1bench, { fitted, plot, ticksOf, wholeTicks, curves });
 })();

@@ -39,10 +39,15 @@
   // a link inside the page: parts are encoded here and nowhere else
   r1bench.href = function (view, parts = [], query = {}) {
     const path = ["#", view, ...parts.map(encodeURIComponent)].filter((part) => part !== "").join("/");
-    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
-    const text = new URLSearchParams(given).toString();
-    return (path === "#" ? "#/" : path) + (text ? "?" + text : "");
+    return (path === "#" ? "#/" : path) + queryText(query);
   };
+
+  // what stands behind the path: ?key=value&... of what is given
+  function queryText(query) {
+    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+    return given.length ? `?${new URLSearchParams(given)}` : "";
+  }
+  r1bench.queryText = queryText;
 
   r1bench.link = (text, view, parts, query, attributes) => r1bench.el("a", { href: r1bench.href(view, parts, query), ...attributes }, text);
 
@@ -99,6 +104,19 @@
   r1bench.kept = r1bench.recent(24, (key) => r1bench.load(key));
 
   r1bench.problem = (message, ...more) => r1bench.el("p", { class: "problem", role: "alert" }, message, ...more);
+
+  // a view that cannot be shown: why, and where to go instead
+  r1bench.missing = (main, title, message, text, ...link) =>
+    r1bench.fill(main, r1bench.el("h1", {}, title), r1bench.problem(message, text && r1bench.link(text, ...link)));
+
+  // a part of a view that is folded: its title, a word on what is in it, its content
+  r1bench.folded = (title, note, attributes, ...content) =>
+    r1bench.el(
+      "details",
+      { class: "others", ...attributes },
+      r1bench.el("summary", {}, r1bench.el("h2", {}, title), r1bench.el("span", {}, note)),
+      content,
+    );
 
   r1bench.pause = () => new Promise((done) => window.setTimeout(done, 0));
 })();
