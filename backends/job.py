@@ -234,7 +234,8 @@ def make_job(values: dict[str, Any]) -> TrainJob:
         group, _, key = old.rpartition(".")
         home = values.get(group) if group else values
         if isinstance(home, dict) and key in home:
-            raise UsageError(f"training settings: {old} is called {new}; correct the recipe or the --set option")
+            inner = f".{next(iter(home[key]))}" if isinstance(home[key], dict) and home[key] else ""
+            raise UsageError(f"training settings: {old}{inner} is called {new}{inner}; correct the recipe or the --set option")
     try:
         return TrainJob.model_validate(values)
     except ValidationError as error:
