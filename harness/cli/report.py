@@ -70,6 +70,7 @@ def chosen(
     workers: int,
 ) -> Any:
     """The options of a report, every name looked up."""
+    from r1bench.backends import journal
     from r1bench.harness.store.runs import find_run
     from r1bench.leaderboards.report import compose
     from r1bench.tasks import get_task
@@ -88,6 +89,7 @@ def chosen(
         title=title,
         workers=workers,
         count=count_reflections,
+        reader=journal,
     )
 
 

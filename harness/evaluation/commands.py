@@ -156,12 +156,13 @@ def train_stage(
     runs: Path, is_judged: bool, *, backend: str, stage: str, recipe: str, device: str = "auto", **options: Any
 ) -> tuple[Path, list[Run]]:
     """Train a stage and evaluate base and result on the tasks that judge it; runs that exist are not repeated."""
-    from r1bench.harness.training.stages import prepare, run_job
+    from r1bench.backends.contract import run
+    from r1bench.harness.training.jobs import prepare
 
     if is_judged:
         check_writable(runs)
     job, judges = prepare(stage, backend, recipe, device=device, **options)
-    checkpoint = run_job(job)
+    checkpoint = run(job)
     if not is_judged or not judges or (options.get("data") and not all_generated(judges)):
         return checkpoint, []
     judged = []

@@ -1,1 +1,1 @@
-"""From a stage and a recipe to a checkpoint: a job, and the process that trains it."""
+"""From a stage and a recipe to a job that a backend trains."""

@@ -48,6 +48,8 @@ class Options:
     workers: int = 2
     count: rollouts.Count | None = None
     """Number of reflection words of a text; without it their curve is left out."""
+    reader: training.Reader | None = None
+    """Reads trainings (r1bench.backends.journal); without it they are left out."""
 
 
 class Result(NamedTuple):
@@ -179,9 +181,9 @@ def write_trainings(chosen: list[Source], runs: Path, out: Path, options: Option
     """The curves of every training that was named or that a run's checkpoint came from."""
     checkpoints = [(source.entry.run, source.entry.checkpoint) for source in chosen]
     described = []
-    for found in training.find(options.trainings, checkpoints, runs.parent):
+    for found in training.find(options.reader, options.trainings, checkpoints, runs.parent) if options.reader else ():
         try:
-            told = write_training(found, out, options.count)
+            told = write_training(found, out, options)
             left_out += [f"training {found.folder}: {fault}" for fault in told.pop("faults")]
             described.append(told)
         except OSError as error:
@@ -189,18 +191,20 @@ def write_trainings(chosen: list[Source], runs: Path, out: Path, options: Option
     return described
 
 
-def write_training(found: training.Found, out: Path, count: Callable[[str], int] | None) -> dict[str, Any]:
+def write_training(found: training.Found, out: Path, options: Options) -> dict[str, Any]:
     """One training's data; remembered by its files."""
-    name = f"training/{found.id}"
-    mark = f"{output.code_digest()}:{count is not None}:{rollouts.state(found.folder)}"
+    name, reader, count = f"training/{found.id}", options.reader, options.count
+    assert reader is not None, "a training was found by its reader"
+    mark = f"{output.code_digest()}:{count is not None}:{reader.state(found.folder)}"
     held = output.remembered(out, name, mark)
     if held is None:
         output.forget(out, name)
-        curves = training.read(found.folder)
-        story = rollouts.read(found.folder, count) if count else None
+        curves = training.curves(*reader.read_steps(found.folder))
+        drawn = reader.read_rollouts(found.folder) if count else None
+        story = rollouts.tell(*drawn, count) if count and drawn else None
         value = {"columns": curves.columns, "rows_of": curves.rows_of, "reflection": story.rows if story else None}
         size = output.write_data(out, name, value | {"notes": rollouts.notes(story)})
-        held = training.describe(found, curves) | {"faults": curves.faults}
+        held = training.describe(found, curves, reader.about(found.folder)) | {"faults": curves.faults}
         output.remember(out, name, mark, held, {f"{output.DATA}/{name}.js": size})
     return held | {"runs": list(found.runs)}
 

@@ -1,21 +1,16 @@
 """What a training's completions say step by step: reflection words, length, share in format, share right.
 
-    story = rollouts.read(Path("build/demo/tiny-base-zero"), count)      # count(text) -> number of reflection words
+    story = rollouts.tell(*reader.read_rollouts(folder), count)      # count(text) -> number of reflection words
 
-Streamed: memory does not grow with the file. Of a file above 200 MB, evenly spread stretches of 200 MB together are read. Left out: the
-word lists, which are the graders' (r1bench.tasks.grading.behaviour); the caller hands over a function.
+Streamed: memory does not grow with the file. Left out: reading it (r1bench.backends.journal), and the word lists, which are the graders'
+(r1bench.tasks.grading.behaviour); the caller hands over both.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from r1bench.leaderboards.report import escape, training
 
-ROLLOUTS = "rollouts.jsonl"
-MOST_BYTES = 200_000_000
-NUM_STRETCHES = 500
 MOST_STEPS = 2_000
 
 Count = Callable[[str], int]
@@ -34,54 +29,33 @@ class Step:
     def __init__(self) -> None:
         self.samples = self.words = self.tokens = self.reflections = self.correct = self.formatted = self.with_format = 0
 
-    def add(self, row: dict[str, Any], count: Count) -> None:
-        """One completion."""
-        text, rewards = row["text"], row.get("rewards")
+    def add(self, row: Any, count: Count) -> None:
+        """One completion, a row of the journal."""
         self.samples += 1
-        self.words += len(text.split())
-        self.tokens += row["tokens"] if training.is_number(row.get("tokens")) else 0
-        self.reflections += count(text)
-        self.correct += row.get("outcome") == "correct"
-        if isinstance(rewards, dict) and training.is_number(rewards.get("format")):
+        self.words += len(row.text.split())
+        self.tokens += row.tokens
+        self.reflections += count(row.text)
+        self.correct += row.outcome == "correct"
+        if row.rewards.get("format") is not None:
             self.with_format += 1
-            self.formatted += rewards["format"] > 0
+            self.formatted += row.rewards["format"] > 0
 
 
-def read(folder: Path, count: Count, most_bytes: int = MOST_BYTES) -> Story | None:
-    """The figures of every step that has completions; None where the file is missing or holds no texts."""
-    path = folder / ROLLOUTS
-    if not path.is_file():
-        return None
-    size, steps = path.stat().st_size, dict[int, Step]()
-    for line in stretches(path, size, most_bytes):
-        row = training.parsed(line)
-        if row and isinstance(row.get("text"), str) and training.is_step(row.get("step")):
-            steps.setdefault(row["step"], Step()).add(row, count)
-    if not steps:
-        return None
-    return Story(table(sorted(steps.items())), min(1.0, most_bytes / size))
+def tell(rows: Iterable[Any], share: float, count: Count) -> Story | None:
+    """The figures of every step that has completions; None where no step has."""
+    steps: dict[int, Step] = {}
+    for row in rows:
+        steps.setdefault(row.step, Step()).add(row, count)
+    return Story(table(sorted(steps.items())), share) if steps else None
 
 
 def notes(story: Story | None) -> list[str]:
     """What the page must say of these figures."""
     if story is None or story.share >= 1:
         return []
-    return [f"Reflection words and what else comes from {ROLLOUTS} are of {100 * story.share:.2g} % of it, evenly spread over the file."]
-
-
-def stretches(path: Path, size: int, most_bytes: int) -> Iterator[bytes]:
-    """Every line, or the lines that begin in evenly spread stretches of a larger file."""
-    with path.open("rb") as file:
-        if size <= most_bytes:
-            yield from iter(lambda: file.readline(training.LONGEST_LINE), b"")
-            return
-        for number in range(NUM_STRETCHES):
-            file.seek(number * size // NUM_STRETCHES)
-            if number:
-                file.readline(training.LONGEST_LINE)  # the rest of a line that began before
-            end = number * size // NUM_STRETCHES + most_bytes // NUM_STRETCHES
-            while file.tell() < end and (line := file.readline(training.LONGEST_LINE)):
-                yield line
+    return [
+        f"Reflection words and what else comes from rollouts.jsonl are of {100 * story.share:.2g} % of it, evenly spread over the file."
+    ]
 
 
 def table(steps: list[tuple[int, Step]]) -> dict[str, Any]:
@@ -101,13 +75,3 @@ def table(steps: list[tuple[int, Step]]) -> dict[str, Any]:
         "correct": [step.correct / step.samples for _, step in chosen],
     }
     return escape.rounded(columns) | {"unit": "tokens" if has_tokens else "words"}
-
-
-def state(folder: Path) -> list[Any]:
-    """What a training's files are known by without reading them."""
-    found: list[Any] = []
-    for name in (training.EVENTS, ROLLOUTS, training.JOB):
-        path = folder / name
-        status = os.stat(path) if path.is_file() else None
-        found.append([status.st_size, status.st_mtime_ns] if status else None)
-    return found

@@ -1,30 +1,44 @@
-"""A training as curves over its steps, from the two files that every training of r1bench writes.
+"""A training as curves over its steps, from what its journal says.
 
-    found = training.find([Path("build/demo/tiny-base-zero")], [(run.id, run.manifest.checkpoint)])
-    curves = training.read(found[0].folder)
+    found = training.find(reader, [Path("build/demo/tiny-base-zero")], [(run.id, run.manifest.checkpoint)])
+    curves = training.curves(*reader.read_steps(found[0].folder))
 
-events.jsonl has a line of figures per step; rollouts.jsonl every completion (rollouts.py). Both may be growing or end in half a line.
-Thinned to 2,000 steps: of each stretch the first step and, for every curve, its lowest and its highest. Left out: drawing.
+Thinned to 2,000 steps: of each stretch the first step and, for every curve, its lowest and its highest. Left out: the files themselves,
+which the reader that is handed in knows (r1bench.backends.journal), and drawing.
 """
 
 import hashlib
-import json
-import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, Protocol
 
 from r1bench.harness.errors import StorageError
 from r1bench.leaderboards.report import escape
 
-EVENTS, JOB, STEPS = "events.jsonl", "job.json", "checkpoints"
 MOST_STEPS = 2_000
 MOST_CURVES = 60
-LAST_STEP = 1_000_000_000
-LONGEST_LINE = 1_000_000
 FIRST = ("reward", "rewards/", "length", "truncated", "target_language_share", "kl", "loss", "grad_norm")
 """The order in which curves are offered; others follow in the order of the file."""
+
+
+class Reader(Protocol):
+    """Reads the folders of trainings: the module r1bench.backends.journal."""
+
+    def home_of(self, checkpoint: Path) -> Path | None:
+        """The training that a checkpoint lies in, if any."""
+
+    def read_steps(self, folder: Path) -> tuple[dict[int, dict[str, float]], list[str]]:
+        """Figures by step, and faults in words."""
+
+    def read_rollouts(self, folder: Path) -> tuple[Iterator[Any], float] | None:
+        """Completions, and the share of them that is read."""
+
+    def about(self, folder: Path) -> dict[str, str]:
+        """Name, stage and backend."""
+
+    def state(self, folder: Path) -> list[Any]:
+        """What the files are known by without reading them."""
 
 
 class Found(NamedTuple):
@@ -45,7 +59,7 @@ class Curves(NamedTuple):
     """Lines that were left out, in words."""
 
 
-def find(given: Iterable[Path], runs: Iterable[tuple[str, str]], beside: Path = Path()) -> list[Found]:
+def find(reader: Reader, given: Iterable[Path], runs: Iterable[tuple[str, str]], beside: Path = Path()) -> list[Found]:
     """The folders that were named and those that the runs' checkpoints lie in, each once.
 
     `runs` are pairs of a run's id and its checkpoint; `beside` is another folder that a checkpoint's relative path may start from.
@@ -53,27 +67,14 @@ def find(given: Iterable[Path], runs: Iterable[tuple[str, str]], beside: Path = 
     """
     folders: dict[Path, list[str]] = {}
     for folder in given:
-        if not (folder / EVENTS).is_file():
-            raise StorageError(f"{folder} is no training: it has no {EVENTS}; give the --out folder of r1bench train")
+        if not reader.home_of(folder / "final"):
+            raise StorageError(f"{folder} is not a training: it has no events.jsonl; give the --out folder of r1bench train")
         folders.setdefault(folder.resolve(), [])
     for run, checkpoint in runs:
-        home = home_of(checkpoint, beside)
+        home = reader.home_of(Path(checkpoint)) or reader.home_of(beside / checkpoint)
         if home is not None:
             folders.setdefault(home, []).append(run)
     return [Found(name_of(folder), folder, tuple(runs)) for folder, runs in folders.items()]
-
-
-def home_of(checkpoint: str, beside: Path) -> Path | None:
-    """The training that a checkpoint lies in: `final` is in its folder, `checkpoints/step-000040` one deeper."""
-    try:
-        for place in (Path(checkpoint), beside / checkpoint):
-            above = place.parent
-            for home in (above.parent,) if above.name == STEPS else (above,):
-                if (home / EVENTS).is_file() and home != place:
-                    return home.resolve()
-    except (OSError, ValueError):  # a name that is no path: a NUL in it, or too long
-        pass
-    return None
 
 
 def name_of(folder: Path) -> str:
@@ -82,55 +83,27 @@ def name_of(folder: Path) -> str:
     return f"{name}-{hashlib.sha256(str(folder).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 
-def describe(found: Found, curves: Curves) -> dict[str, Any]:
+def describe(found: Found, curves: Curves, about: Mapping[str, str]) -> dict[str, Any]:
     """The training's entry in the page's boot data."""
-    try:
-        job = json.loads((found.folder / JOB).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        job = {}
-    named = {key: str(job.get(key, ""))[:200] for key in ("name", "stage", "backend")} if isinstance(job, dict) else {}
     return {
         "id": found.id,
-        "name": named.get("name") or found.folder.name,
-        "stage": named.get("stage", ""),
-        "backend": named.get("backend", ""),
+        **about,
+        "name": about["name"] or found.folder.name,
         "steps": curves.rows_of,
         "curves": [name for name in curves.columns if name != "step"],
         "runs": list(found.runs),
     }
 
 
-def read(folder: Path) -> Curves:
-    """Every step's figures; a step that stands there twice (a resumed training) counts as it stands last."""
-    steps: dict[int, dict[str, float]] = {}
-    strange: list[str] = []
-    for event in lines(folder / EVENTS):
-        step = event.get("step")
-        if event.get("event") != "step":
-            continue
-        if not is_step(step):
-            strange.append(repr(step)[:20])
-        else:
-            steps[step] = {str(name)[:80]: value for name, value in event.items() if name != "step" and is_number(value)}
+def curves(steps: Mapping[int, Mapping[str, float]], faults: list[str]) -> Curves:
+    """Every step's figures, column by column."""
     names = ordered({name: None for figures in steps.values() for name in figures})[:MOST_CURVES]
-    rows = sorted(steps.items())
+    rows = list(steps.items())
     kept = thinned([[figures.get(name) for name in names] for _, figures in rows], MOST_STEPS)
     columns: dict[str, list[float | int | None]] = {"step": [rows[row][0] for row in kept]}
     for name in names:
         columns[name] = [escape.rounded(rows[row][1].get(name)) for row in kept]
-    named = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
-    faults = [f"{len(strange)} line{'s' * (len(strange) > 1)} of {EVENTS} with a step that is none ({named})"] if strange else []
     return Curves(columns, len(rows), faults)
-
-
-def is_step(value: Any) -> TypeGuard[int]:
-    """Whether a value of a line is the number of a step."""
-    return type(value) is int and 0 <= value <= LAST_STEP
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value of a line can be drawn."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
 
 
 def ordered(names: Iterable[str]) -> list[str]:
@@ -155,21 +128,3 @@ def thinned(rows: Sequence[Sequence[float | None]], most: int) -> list[int]:
             known = [(value, number) for number in numbers if (value := rows[number][column]) is not None]
             kept.update((min(known)[1], max(known)[1]) if known else ())
     return sorted(kept)
-
-
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file of JSON lines; a line that is none, such as the last one of a killed training, is left out."""
-    with path.open("rb") as file:
-        while line := file.readline(LONGEST_LINE):
-            value = parsed(line)
-            if value is not None:
-                yield value
-
-
-def parsed(line: bytes) -> dict[str, Any] | None:
-    """The object of a line, or None."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

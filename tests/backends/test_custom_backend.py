@@ -1,14 +1,17 @@
 """The arithmetic of our own GRPO: advantages and loss against golden values and a second way of computing them."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
 from r1bench.backends.custom.advantage import group_advantages
 from r1bench.backends.custom.loss import k3, policy_loss, token_logprobs
-from r1bench.backends.job import LossSpec
+from r1bench.backends.custom.update import learning_rate
+from r1bench.backends.job import LossSpec, OptimizerSpec, read_job
 
+FLAT_JOB = Path(__file__).parents[1] / "cases" / "flat_job.json"
 LENGTHS = (6, 3, 2, 5, 4, 6, 1, 3)
 
 
@@ -126,3 +129,12 @@ def test_what_stands_in_the_padding_reaches_neither_loss_nor_gradient(batch: dic
     loss.backward()
     assert torch.equal(loss.detach(), clean.detach())
     assert bool(torch.isfinite(spoilt["logprobs_BT"].grad).all())
+
+
+@pytest.mark.parametrize(("decay", "halfway", "end"), [("constant", 1.0, 1.0), ("linear", 0.55, 0.1), ("cosine", 0.55, 0.1)])
+def test_the_learning_rate_falls_to_its_share(decay: str, halfway: float, end: float) -> None:
+    job = read_job(FLAT_JOB)
+    job = job.model_copy(update={"optimizer": OptimizerSpec(learning_rate=1.0, decay=decay, decay_to=0.1)})  # type: ignore[arg-type]
+    updates = job.num_steps() * job.grpo.minibatches
+    rates = [learning_rate(job, update) for update in (0, updates // 2, updates)]
+    assert rates == pytest.approx([1.0, halfway, end])

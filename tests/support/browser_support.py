@@ -17,6 +17,7 @@ import pytest
 from fakes_runs import make_run, make_sample
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from r1bench.backends import journal
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.records import Problem, Run, Sample
 from r1bench.harness.store.runs import open_run
@@ -91,7 +92,7 @@ def make_site(folder: Path) -> Site:
     training = folder / "training"
     training.mkdir()
     (training / "events.jsonl").write_text("\n".join(training_event(step) for step in range(1, 41)) + "\n")
-    compose.build(runs, folder / "site", compose.Options(trainings=(training,), workers=1))
+    compose.build(runs, folder / "site", compose.Options(trainings=(training,), workers=1, reader=journal))
     return Site(folder / "site", parent, child, unfinished)
 
 

@@ -2,21 +2,27 @@
 
 import json
 import os
-import signal
+import re
+import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from processes import kill_once_there
 
-from r1bench.backends.job import make_job
+from r1bench.backends.contract import resume, run
+from r1bench.backends.job import make_job, read_job
+from r1bench.backends.journal import FIGURES
 from r1bench.harness.checkpoints import file_digest, find_checkpoint, is_sealed, read_seal
 from r1bench.harness.errors import R1benchError, UnknownNameError, UsageError
-from r1bench.harness.training.stages import apply_settings, prepare, read_recipe
+from r1bench.harness.training.jobs import prepare
+from r1bench.harness.training.recipes import apply_settings, read_recipe
 
-SMALL = ("steps=6", "save_every=2", "batch.prompts=4", "batch.samples=4", "batch.minibatches=2", "rollout.max_tokens=48")
+SMALL = ("steps=6", "save_every=2", "batch_size=4", "algorithm.samples=4", "algorithm.minibatches=2", "algorithm.rollout.max_tokens=48")
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+FLAT_JOB = Path(__file__).parents[2] / "cases" / "flat_job.json"
+"""A job as the first version of r1bench wrote it, with the settings of SMALL."""
 SMALL_OPTIONS = [word for setting in SMALL for word in ("--set", setting)]
 
 
@@ -25,8 +31,8 @@ def command(out: Path) -> list[str]:
     return [sys.executable, "-m", "r1bench.harness.cli", "train", *options]
 
 
-def train(out: Path) -> None:
-    subprocess.run(command(out), check=True, capture_output=True, env=ONE_THREAD)
+def train(out: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(out), check=True, capture_output=True, text=True, env=ONE_THREAD)
 
 
 def events(out: Path) -> list[dict[str, object]]:
@@ -52,6 +58,7 @@ def test_every_step_stands_once_in_the_events_with_its_figures(whole: Path) -> N
     assert [event["step"] for event in steps] == list(range(1, 7))
     assert {"reward", "rewards/accuracy", "rewards/format", "length", "kl", "tokens_per_second"} <= set(steps[0])
     assert len((whole / "rollouts.jsonl").read_text().splitlines()) == 6 * 4 * 4
+    assert {re.sub("rewards/.*", "rewards/NAME", name) for name in steps[0]} - {"event", "step"} == set(FIGURES)
     assert list((whole / "tensorboard").iterdir())
 
 
@@ -63,31 +70,9 @@ def test_only_the_newest_checkpoints_are_kept(whole: Path) -> None:
     assert sorted(path.name for path in (whole / "checkpoints").iterdir()) == ["step-000002", "step-000004"]
 
 
-def processes_of(out: Path) -> list[int]:
-    """Numbers of the processes whose command line names the folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if str(out).encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
-
-
 def test_kill_9_and_the_same_command_end_in_the_very_same_weights(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ONE_THREAD)
-    deadline = time.monotonic() + 180
-    while not (out / "checkpoints" / "step-000002" / "COMPLETE").exists():
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)  # the parent; its training process must not outlive it
-    process.wait()
-    while processes_of(out):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    kill_once_there(command(out), ONE_THREAD, out / "checkpoints" / "step-000002" / "COMPLETE", out)
     assert not (out / "final").exists()
     train(out)
     assert file_digest(out / "final" / "model.safetensors") == file_digest(whole / "final" / "model.safetensors")
@@ -96,35 +81,50 @@ def test_kill_9_and_the_same_command_end_in_the_very_same_weights(whole: Path, t
 
 
 def test_a_damaged_checkpoint_is_passed_over(whole: Path, tmp_path: Path) -> None:
-    import shutil
-
-    from r1bench.backends.custom.state import newest_sealed
-
     out = Path(shutil.copytree(whole, tmp_path / "damaged"))
     with (out / "checkpoints" / "step-000004" / "model.safetensors").open("r+b") as file:
         file.truncate(1000)
-    newest = newest_sealed(out)
-    assert newest is not None
-    assert newest.name == "step-000002"
+    job = read_job(out / "job.json").model_copy(update={"out": str(out)})
+    assert resume(job)[:2] == (out / "checkpoints" / "step-000002", 2)
+
+
+def test_a_training_of_the_first_jobs_goes_on_to_the_very_same_weights(whole: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(whole, tmp_path / "first"))
+    stored = json.loads(FLAT_JOB.read_text()) | {"model_digest": find_checkpoint("tiny-base").digest}
+    (out / "job.json").write_text(json.dumps(stored))
+    shutil.rmtree(out / "final")
+    done = train(out)
+    assert "step 5/6" in done.stderr
+    assert "step 4/6" not in done.stderr, "it began again"
+    assert file_digest(out / "final" / "model.safetensors") == file_digest(whole / "final" / "model.safetensors")
 
 
 def test_other_settings_in_the_same_folder_are_refused(whole: Path) -> None:
-    with pytest.raises(UsageError, match="holds another training"):
-        prepare("zero", "custom", "tiny", out=whole, name="small", settings=("steps=7",), device="cpu", threads=1)
+    with pytest.raises(UsageError, match=r"holds another training \(algorithm\.samples was 4 and is now 8\)"):
+        prepare("zero", "custom", "tiny", out=whole, name="small", settings=(*SMALL, "algorithm.samples=8"), device="cpu", threads=1)
 
 
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
         (("stepz=3",), "stepz"),
-        (("batch.samples=1",), "batch.samples"),
-        (("batch.minibatches=7",), "minibatches"),
+        (("algorithm.samples=1",), r"algorithm\.samples: "),
+        (("algorithm.minibatches=7",), r"algorithm\.minibatches=7 does not divide"),
+        (("batch.samples=4",), r"batch\.samples is called algorithm\.samples"),
+        (("batch.prompts=4",), r"batch\.prompts is called batch_size"),
+        (("batch.micro_tokens=4",), r"batch\.micro_tokens is called engine\.micro_tokens"),
+        (("rollout.max_tokens=4",), r"rollout\.max_tokens is called algorithm\.rollout\.max_tokens"),
+        (("engine.micro_token=4",), r"engine settings of custom: micro_token: "),
+        (("algorithm.kind=sft",), "option of its own"),
+        (("algorithm=4",), "algorithm: "),
+        (("steps=null",), "either steps or epochs"),
+        (("steps=null", "epochs=2"), "give steps"),
         (("optimizer.learning_rate=fast",), "learning_rate"),
         (("steps",), "KEY=VALUE"),
-        (("loss.kl=k9",), "loss.kl"),
+        (("algorithm.loss.kl=k9",), r"algorithm\.loss\.kl: "),
         (("optimizer.betas=[2,0.9]",), "betas"),
         (("optimizer.learning_rate=.inf",), "learning_rate"),
-        (("rollout.max_tokens=40000",), "context"),
+        (("algorithm.rollout.max_tokens=40000",), "context"),
         (("threads=7",), "option of its own"),
         (("data.task=gsm8k",), "--data FILE"),
     ],
@@ -146,17 +146,18 @@ def test_unknown_names_come_with_the_nearest(tmp_path: Path, stage: str, backend
 
 @pytest.mark.parametrize("recipe", ["tiny", "single-gpu", "paper"])
 def test_every_recipe_that_ships_makes_a_valid_job(recipe: str) -> None:
-    values = read_recipe(recipe, "zero")
+    values = read_recipe(recipe, "zero", "custom")
     for key in ("judged_by", "model"):
         values.pop(key)
+    values["algorithm"]["kind"] = "grpo"
     given = {"name": "x", "stage": "zero", "backend": "custom", "recipe": recipe, "model": "m", "model_digest": "d", "out": "o"}
-    assert make_job({**values, **given}).loss.kl == "k3"
+    assert make_job({**values, **given}).grpo.loss.kl == "k3"
 
 
 def test_settings_reach_nested_places_and_numbers_stay_numbers() -> None:
-    found = apply_settings({"optimizer": {"learning_rate": 1.0}}, ("optimizer.learning_rate=1e-5", "batch.prompts=3"))
+    found = apply_settings({"optimizer": {"learning_rate": 1.0}}, ("optimizer.learning_rate=1e-5", "algorithm.samples=3"))
     assert float(found["optimizer"]["learning_rate"]) == 1e-5
-    assert found["batch"]["prompts"] == 3
+    assert found["algorithm"]["samples"] == 3
 
 
 def test_other_training_problems_in_the_same_folder_are_refused(tmp_path: Path) -> None:
@@ -171,8 +172,6 @@ def test_other_training_problems_in_the_same_folder_are_refused(tmp_path: Path) 
 
 
 def test_a_moved_or_updated_training_goes_on(whole: Path, tmp_path: Path) -> None:
-    import shutil
-
     moved = Path(shutil.copytree(whole, tmp_path / "moved"))
     settings = tuple(SMALL)
     job, _ = prepare("zero", "custom", "tiny", out=moved, name="small", settings=settings, device="cpu", threads=2)
@@ -188,11 +187,10 @@ def test_a_device_that_is_not_there_is_named(tmp_path: Path, device: str) -> Non
 def test_a_second_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     from r1bench.harness.errors import StorageError
     from r1bench.harness.store.disk import only_writer
-    from r1bench.harness.training.stages import run_job
 
     job, _ = prepare("zero", "custom", "tiny", out=tmp_path / "out", settings=SMALL, device="cpu", threads=1)
     with only_writer(tmp_path / "out", "it"), pytest.raises(StorageError, match="another process"):
-        run_job(job)
+        run(job)
 
 
 def test_a_job_that_is_broken_is_named(tmp_path: Path) -> None:
@@ -203,8 +201,6 @@ def test_a_job_that_is_broken_is_named(tmp_path: Path) -> None:
 
 
 def test_a_result_that_was_damaged_is_made_again(whole: Path, tmp_path: Path) -> None:
-    import shutil
-
     out = Path(shutil.copytree(whole, tmp_path / "damaged"))
     (out / "final" / "config.json").write_text("")
     train(out)

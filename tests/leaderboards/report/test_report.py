@@ -18,6 +18,7 @@ from fakes_runs import make_run, make_sample
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r1bench.backends import journal
 from r1bench.harness import thinking
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import main
@@ -101,7 +102,7 @@ def files_of(out: Path) -> dict[str, int]:
 
 def report(runs: Path, out: Path, assets: Path, **options: Any) -> compose.Result:
     """A report in this process."""
-    return compose.build(runs, out, compose.Options(workers=1, **options), assets=assets)
+    return compose.build(runs, out, compose.Options(workers=1, reader=journal, **options), assets=assets)
 
 
 # ---- escaping
@@ -691,6 +692,15 @@ def test_several_processes_write_the_same_as_one(tmp_path: Path, assets: Path) -
 # ---- trainings
 
 
+def story_of(folder: Path, **options: Any) -> rollouts.Story:
+    """What a training's completions say, with their lengths in place of reflection words."""
+    read = journal.read_rollouts(folder, **options)
+    assert read is not None
+    story = rollouts.tell(*read, len)
+    assert story is not None
+    return story
+
+
 def write_training(folder: Path, steps: int, *, ending: str = "", **figures: Any) -> Path:
     """A training's events and two completions per step."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -717,11 +727,9 @@ def test_training_of_a_checkpoint_is_found_and_drawn(tmp_path: Path, assets: Pat
 
 def test_half_lines_and_strange_lines_of_a_training_are_left_out(tmp_path: Path) -> None:
     folder = write_training(tmp_path / "t", 2, ending='[1]\n{"event": "step", "step": 3, "reward": "high"}\n{"event": "step", "st')
-    curves = training.read(folder)
+    curves = training.curves(*journal.read_steps(folder))
     assert curves.columns["reward"] == [0.5, 1.0, None]
-    story = rollouts.read(folder, len)
-    assert story is not None
-    assert story.rows["samples"] == [2, 2]
+    assert story_of(folder).rows["samples"] == [2, 2]
 
 
 def test_step_that_is_none_is_left_out_and_named(tmp_path: Path, assets: Path) -> None:
@@ -737,13 +745,13 @@ def test_step_that_is_none_is_left_out_and_named(tmp_path: Path, assets: Path) -
 def test_page_says_which_share_of_a_large_file_of_rollouts_was_read(tmp_path: Path) -> None:
     folder = write_training(tmp_path / "t", 400)
     size = (folder / "rollouts.jsonl").stat().st_size
-    assert rollouts.notes(rollouts.read(folder, len)) == rollouts.notes(None) == []
-    assert "are of 25 % of it" in rollouts.notes(rollouts.read(folder, len, most_bytes=size // 4 + 1))[0]
+    assert rollouts.notes(story_of(folder)) == rollouts.notes(None) == []
+    assert "are of 25 % of it" in rollouts.notes(story_of(folder, most_bytes=size // 4 + 1))[0]
 
 
 def test_step_of_a_resumed_training_counts_as_it_stands_last(tmp_path: Path) -> None:
     folder = write_training(tmp_path / "t", 2, ending='{"event": "step", "step": 2, "reward": 0.25}\n')
-    assert training.read(folder).columns["reward"] == [0.5, 0.25]
+    assert training.curves(*journal.read_steps(folder)).columns["reward"] == [0.5, 0.25]
 
 
 def test_thinning_keeps_ends_and_extremes_of_every_curve() -> None:
@@ -758,9 +766,7 @@ def test_thinning_keeps_ends_and_extremes_of_every_curve() -> None:
 
 def test_large_file_of_rollouts_is_read_in_even_stretches(tmp_path: Path) -> None:
     folder = write_training(tmp_path / "t", 4_000)
-    whole, part = rollouts.read(folder, len), rollouts.read(folder, len, most_bytes=(folder / "rollouts.jsonl").stat().st_size // 5)
-    assert whole is not None
-    assert part is not None
+    whole, part = story_of(folder), story_of(folder, most_bytes=(folder / "rollouts.jsonl").stat().st_size // 5)
     assert (whole.share, round(part.share, 2)) == (1.0, 0.2)
     assert 0.15 * 8_000 < sum(part.rows["samples"]) < 0.3 * 8_000
     assert part.rows["step"][-1] > 3_900
@@ -768,21 +774,21 @@ def test_large_file_of_rollouts_is_read_in_even_stretches(tmp_path: Path) -> Non
 
 def test_named_training_without_events_is_an_error(tmp_path: Path, assets: Path) -> None:
     store_pair(tmp_path / "runs")
-    with pytest.raises(StorageError, match="is no training"):
+    with pytest.raises(StorageError, match="is not a training"):
         report(tmp_path / "runs", tmp_path / "site", assets, trainings=(tmp_path,))
 
 
 def test_checkpoint_of_a_step_belongs_to_the_training_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_training(tmp_path / "trained", 3)
     monkeypatch.chdir(folder)
-    assert training.home_of("trained/checkpoints/step-000002", tmp_path) == folder
-    assert training.home_of("final", Path("/nowhere")) == folder
-    assert training.home_of("org/model", tmp_path) is None
+    runs = [("step", "trained/checkpoints/step-000002"), ("end", "final"), ("other", "org/model")]
+    found = training.find(journal, [], runs, tmp_path)
+    assert [(each.folder, each.runs) for each in found] == [(folder, ("step", "end"))]
 
 
 @pytest.mark.parametrize("checkpoint", ["tiny-base", "", "a\0b", "x" * 5_000, "/", "org/model", "final"])
 def test_checkpoint_that_is_no_path_has_no_training(tmp_path: Path, checkpoint: str) -> None:
-    assert training.home_of(checkpoint, tmp_path) is None
+    assert training.find(journal, [], [("run", checkpoint)], tmp_path) == []
 
 
 def test_reflection_words_are_those_of_the_graders() -> None:

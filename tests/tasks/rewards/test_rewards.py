@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1bench.backends.custom.journal import Journal
-from r1bench.backends.custom.loop import mean_of
+from r1bench.backends.custom.figures import mean_of, rows_of
 from r1bench.backends.custom.rollout import Rollout
 from r1bench.backends.job import RewardSpec, read_job
+from r1bench.backends.journal import Journal
 from r1bench.harness.errors import CheckpointError, UnknownNameError, UsageError
 from r1bench.harness.records import Completion, Grade, Problem
-from r1bench.harness.training.stages import prepare
+from r1bench.harness.training.jobs import prepare
 from r1bench.tasks.grading import GradingPool
 from r1bench.tasks.rewards import REWARDS, Judged, check_rewards, combine, score
 from r1bench.tasks.rewards.literal_accuracy import Dialect, verdicts
@@ -210,10 +211,10 @@ def test_numbers_as_yaml_writes_them_are_taken() -> None:
 
 
 def test_a_job_has_every_parameter_of_its_rewards_written_down(tmp_path: Path) -> None:
-    rewards = "rewards=[{name: accuracy}, {name: cosine, weight: 0.5, parameters: {max_len: 2000}}]"
+    rewards = "algorithm.rewards=[{name: accuracy}, {name: cosine, weight: 0.5, parameters: {max_len: 2000}}]"
     prepare("zero", "custom", "tiny", out=tmp_path / "out", settings=(rewards,), device="cpu", threads=1)
     job = read_job(tmp_path / "out" / "job.json")
-    assert job.rewards[1].parameters == {**{n: p.default for n, p in REWARDS["cosine"].parameters.items()}, "max_len": 2000}
+    assert job.grpo.rewards[1].parameters == {**{n: p.default for n, p in REWARDS["cosine"].parameters.items()}, "max_len": 2000}
     with pytest.raises(UsageError, match="no parameter 'max'"):
         prepare("zero", "custom", "tiny", out=tmp_path / "b", settings=(rewards.replace("max_len", "max"),), device="cpu", threads=1)
 
@@ -225,15 +226,11 @@ def test_a_step_in_which_a_reward_never_applied_has_no_mean_of_it() -> None:
 
 def test_the_journal_writes_json_and_shows_every_reward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     batch = [judged(), judged(score=NAN)]
-    rollouts = [
-        Rollout(each.problem, [], [], each.completion, scored)
-        for each, scored in zip(batch, combine(batch, [spec("accuracy")]), strict=True)
-    ]
-    journal = Journal(tmp_path, 1)
-    journal.rollouts(1, rollouts, [0.0, 0.0])
-    journal.step(1, {"reward": 1.0, "rewards/accuracy": 1.0, "rewards/code": NAN, "length": 5.0})
-    journal.close()
+    rollouts = [Rollout(each.problem, [], [], each.completion) for each in batch]
+    with Journal(tmp_path, 1) as journal:
+        journal.rollouts(rows_of(1, rollouts, combine(batch, [spec("accuracy")]), torch.zeros(2)))
+        journal.step(1, {"reward": 1.0, "rewards/accuracy": 1.0, "rewards/code": NAN, "length": 5.0})
     rows = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "rollouts.jsonl").read_text().splitlines()]
     assert [(row["reward"], row["rewards"]) for row in rows] == [(1.0, {"accuracy": 1.0}), (None, {"accuracy": None})]
-    assert json.loads((tmp_path / "events.jsonl").read_text())["rewards/code"] is None
+    assert json.loads((tmp_path / "events.jsonl").read_text().splitlines()[-1])["rewards/code"] is None
     assert "accuracy 1.00  code nan  length 5" in capsys.readouterr().err

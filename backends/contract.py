@@ -1,0 +1,187 @@
+"""What every backend is, and what none of them has to write: its process, how that goes on where it stopped, and its checkpoints.
+
+A backend is a class with two methods, `supports` and `train`, named in `r1bench.backends.BACKENDS` or by an entry point of another package.
+`r1bench train` writes OUT/job.json and runs `python -m r1bench.backends OUT/job.json PARENT`, which calls `train`. That process ends with
+its parent, whatever ends that; the same command goes on from the newest checkpoint that is whole. docs/backends.md has an example.
+"""
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from r1bench.backends import get_backend
+from r1bench.backends.job import Support, TrainJob, read_job
+from r1bench.backends.journal import CHECKPOINTS, END, FINAL, JOB, PROMPTS, Journal
+from r1bench.harness.checkpoints import is_sealed, seal
+from r1bench.harness.errors import BackendError, R1benchError, printable
+from r1bench.harness.records import Problem
+from r1bench.harness.store.disk import only_writer
+
+STATE = "trainer/state.json"
+"""Of a checkpoint: its step and how much of the journal belongs to it. A backend keeps what else it needs beside it, in trainer/."""
+PR_SET_PDEATHSIG = 1
+
+
+class Backend:
+    """Who trains. `supports` and `train` are a backend's own; `plan` is for one that trains in an environment of its own."""
+
+    def probe(self) -> str:
+        """'' if it can train on this machine, otherwise what is missing and how to get it. Imports nothing heavy."""
+        return ""
+
+    def supports(self, job: TrainJob) -> Support:
+        """Exact, approximate with every deviation named, or refused with a reason: by the algorithm and what it says, not by the stage."""
+        raise NotImplementedError
+
+    def plan(self, job_file: Path) -> list[str]:
+        """The command that trains the job in a file."""
+        return [sys.executable, "-m", "r1bench.backends", str(job_file), str(os.getpid())]
+
+    def train(self, job: TrainJob, problems: Sequence[Problem] | None) -> None:
+        """Train a job to its end, from where it stopped, and `finish` it. In the process of `plan`.
+
+        Args:
+            problems: the prompts, or None where the task generates them (`r1bench.backends.prompts.draw_problems` knows both).
+        """
+        raise NotImplementedError
+
+
+# In the process that trains.
+
+
+class Start(NamedTuple):
+    """Where a training goes on."""
+
+    checkpoint: Path | None
+    """The newest whole checkpoint, or None at the beginning."""
+    step: int
+    offsets: dict[str, int]
+    """Bytes of the journal's files up to there."""
+
+
+def resume(job: TrainJob) -> Start:
+    """Where a job's training goes on; a damaged checkpoint is passed over."""
+    newest = next((folder for folder in reversed(checkpoints_of(Path(job.out))) if is_sealed(folder)), None)
+    if newest is None:
+        return Start(None, 0, {})
+    state = json.loads((newest / STATE).read_text(encoding="utf-8"))
+    return Start(newest, state["step"], state["offsets"])
+
+
+def checkpoints_of(out: Path) -> list[Path]:
+    """Intermediate checkpoints, oldest first, finished or not."""
+    return sorted((out / CHECKPOINTS).glob("step-*"))
+
+
+def save(job: TrainJob, step: int, write: Callable[[Path], None], journal: Journal) -> Path:
+    """Seal a checkpoint from which the training can go on, and drop the oldest ones beyond `job.keep`.
+
+    Args:
+        write: fills a folder with a Hugging Face model, and `trainer/` in it with what goes on.
+    """
+
+    def write_all(folder: Path) -> None:
+        write(folder)
+        (folder / STATE).parent.mkdir(exist_ok=True)
+        (folder / STATE).write_text(json.dumps({"step": step, "offsets": journal.offsets()}) + "\n", encoding="utf-8")
+
+    folder = seal(Path(job.out) / CHECKPOINTS / f"step-{step:06d}", write_all, lineage(job, step))
+    for old in checkpoints_of(Path(job.out))[: -job.keep]:
+        shutil.rmtree(old)
+    return folder
+
+
+def finish(job: TrainJob, write: Callable[[Path], None], journal: Journal) -> Path:
+    """Seal the result."""
+    final = seal(Path(job.out) / FINAL, write, lineage(job, journal.num_steps))
+    journal.event(END, step=journal.num_steps, checkpoint=final.name)
+    return final
+
+
+def lineage(job: TrainJob, step: int) -> dict[str, Any]:
+    """Where a checkpoint comes from, for its seal."""
+    return {
+        **{key: getattr(job, key) for key in ("name", "stage", "backend", "recipe", "versions")},
+        "parent": job.model_digest,
+        "step": step,
+        "job": job.model_dump(mode="json", exclude={"out", "model"}),
+    }
+
+
+def end_with_parent(parent: int) -> None:
+    """On Linux, be ended when the process that started this one dies, `kill -9` included."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            sys.exit("the process that started this training has ended")
+
+
+def main(job_file: Path, parent: int | None = None) -> int:
+    """Train the job in a file; exit code 0, 2 with one line that says why, or 130 where it was interrupted."""
+    threading.excepthook = lambda _: None  # a library's thread and ours meet the same full disk; ours says so
+    if parent is not None:
+        end_with_parent(parent)
+    try:
+        job, prompts = read_job(job_file), job_file.with_name(PROMPTS)
+        lines = prompts.read_text(encoding="utf-8").split("\n") if prompts.is_file() else None
+        problems = None if lines is None else [Problem.from_json(json.loads(line)) for line in lines if line]
+        get_backend(job.backend).train(job, problems)
+    except R1benchError as error:
+        print(f"Error: {printable(str(error))}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        place = printable(str(job_file.parent))
+        print(f"Error: cannot write {place}: {error.strerror or error}; free space, and run it again", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+# In the process that waits for it.
+
+
+def run(job: TrainJob) -> Path:
+    """Train a job in a process of its own, going on from where it stopped; returns the sealed checkpoint.
+
+    Raises:
+        BackendError: the process failed (without a message where it has told why); the same command goes on from its last checkpoint.
+        StorageError: another process is training in that folder.
+    """
+    out = Path(job.out)
+    if is_sealed(out / FINAL):
+        return out / FINAL
+    with only_writer(out, f"training {out}"):
+        code = wait_for(get_backend(job.backend).plan(out / JOB), job.engine.get("threads", 1))
+    if code == 2:
+        raise BackendError("")
+    if code or not is_sealed(out / FINAL):
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}" if code else "ended without a result"
+        raise BackendError(f"training {job.name} with {job.backend} {how}; see above, and run the same command again to go on from {out}")
+    return out / FINAL
+
+
+def wait_for(command: list[str], threads: object) -> int:
+    """Run a command to its end, and end it where this process is interrupted; returns its exit code."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
+    process = subprocess.Popen(command, env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)  # a terminal has told both of us
+        raise
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()

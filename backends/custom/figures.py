@@ -1,0 +1,56 @@
+"""What a step was like: means over its rollouts (rewards, lengths, languages), and its completions as rows of the journal."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+
+from r1bench.backends.custom.rollout import Rollout, total_rewards
+from r1bench.backends.job import TrainJob
+from r1bench.backends.journal import RolloutRow
+from r1bench.tasks.grading.languages.grader import primary, words_by_language
+from r1bench.tasks.rewards import Scored
+
+
+def mean_of(values: Iterable[float]) -> float:
+    """The mean, or NaN of nothing: a reward that applied to no completion of a step was not 0."""
+    known = list(values)
+    return math.fsum(known) / len(known) if known else math.nan
+
+
+def figures_of(rollouts: Sequence[Rollout], scores: Sequence[Scored], advantages_B: torch.Tensor, job: TrainJob) -> dict[str, float]:
+    """Figures of a step by their names in the journal."""
+    rewards, count = total_rewards(scores), len(rollouts)
+    figures = {
+        "reward": float(rewards.nanmean()),
+        "reward_std": float(rewards[~rewards.isnan()].std(correction=0)) if bool((~rewards.isnan()).any()) else 0.0,
+    }
+    for reward in job.grpo.rewards:
+        values = [scored.parts[reward.name] for scored in scores]
+        figures[f"rewards/{reward.name}"] = mean_of(value for value in values if value is not None and math.isfinite(value))
+    figures["length"] = sum(len(rollout.tokens) for rollout in rollouts) / count
+    figures["truncated"] = sum(rollout.completion.finish_reason == "length" for rollout in rollouts) / count
+    figures["zero_signal_groups"] = float((advantages_B.view(-1, job.grpo.samples) == 0).all(dim=1).double().mean())
+    targets = [primary(rollout.problem.language) for rollout in rollouts]
+    words = [words_by_language(rollout.completion.text, target) for rollout, target in zip(rollouts, targets, strict=True)]
+    num_target_words = sum(counts.get(target, 0) for counts, target in zip(words, targets, strict=True))
+    figures["target_language_share"] = num_target_words / max(sum(sum(counts.values()) for counts in words), 1)
+    return figures
+
+
+def rows_of(step: int, rollouts: Sequence[Rollout], scores: Sequence[Scored], advantages_B: torch.Tensor) -> Iterator[RolloutRow]:
+    """The completions of a step for the journal."""
+    for rollout, scored, advantage in zip(rollouts, scores, advantages_B.tolist(), strict=True):
+        yield RolloutRow(
+            step=step,
+            problem_id=rollout.problem.id,
+            prompt=rollout.problem.prompt,
+            gold=rollout.problem.gold,
+            text=rollout.completion.text,
+            finish_reason=rollout.completion.finish_reason,
+            tokens=rollout.completion.num_tokens,
+            rewards=scored.parts,
+            reward=scored.total,
+            outcome=scored.grade.outcome,
+            advantage=round(advantage, 6),
+        )

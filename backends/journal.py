@@ -1,0 +1,263 @@
+"""The folder of a training: what its files and the lines in them are called; one writer and one reader of what it says while it runs.
+
+    with Journal(out, job.num_steps()) as journal:          # a backend writes
+        journal.rollouts(1, rows)
+        journal.step(1, {"reward": 0.5, "length": 31.0})
+    figures, faults = read_steps(out)                       # the report reads
+
+events.jsonl has a line of figures per step, rollouts.jsonl every completion. Both may be growing, end in half a line, or hold anything
+at all: a reader leaves out what it cannot use. After a resume they are cut back to the checkpoint, so that each step stands there once.
+"""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeGuard
+
+JOB, PROMPTS, EVENTS, ROLLOUTS = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl"
+CHECKPOINTS, FINAL = "checkpoints", "final"
+"""Folders: the one for step-000020, ..., and the result."""
+START, STEP, END = "start", "step", "end"
+"""Kinds of event: a process began at `step`, a step with its figures, the end with the name of the `checkpoint`."""
+FIGURES = {
+    "reward": "mean reward of the step's completions",
+    "reward_std": "its standard deviation",
+    "rewards/NAME": "mean of one reward, null where it applied to nothing",
+    "length": "mean tokens of a completion",
+    "truncated": "share of completions that were cut at the limit",
+    "zero_signal_groups": "share of groups whose advantages are all 0",
+    "target_language_share": "share of the words that are of the problem's language",
+    "loss": "mean over the step's minibatches",
+    "kl": "divergence from the reference, nats per token",
+    "clip_fraction": "share of tokens at which the ratio was clipped",
+    "grad_norm": "mean norm of the gradient before it is clipped",
+    "learning_rate": "of the step's first minibatch",
+    "rollout_seconds": "spent on drawing and rewarding",
+    "update_seconds": "spent on optimiser steps",
+    "tokens_per_second": "completion tokens over the seconds of the step",
+}
+"""Figures of a step that have a meaning for every reader; a backend leaves out what it does not know, and may add its own."""
+
+LAST_STEP = 1_000_000_000
+LONGEST_LINE = 1_000_000
+MOST_BYTES = 200_000_000
+NUM_STRETCHES = 500
+
+
+class RolloutRow(NamedTuple):
+    """A completion as it stands in rollouts.jsonl."""
+
+    step: int
+    problem_id: str
+    prompt: Any
+    """Text, or messages."""
+    gold: Any
+    text: str
+    finish_reason: str
+    tokens: float
+    rewards: Mapping[str, float | None]
+    """By name, unweighted; None where one does not apply."""
+    reward: float | None
+    """Their weighted sum."""
+    outcome: str
+    """The grade's."""
+    advantage: float | None
+
+
+class Journal:
+    """Writes the files of one training, and one line of progress per step.
+
+    Args:
+        offsets: bytes of each file that belong to the checkpoint from which the training goes on at `step`.
+        board: also gets the figures: TensorBoard's SummaryWriter, or what has its add_scalar and close.
+    """
+
+    def __init__(self, out: Path, num_steps: int, step: int = 0, offsets: Mapping[str, int] | None = None, board: Any = None) -> None:
+        self.out, self.num_steps, self.board = out, num_steps, board
+        self.files = {}
+        for name in (EVENTS, ROLLOUTS):
+            path = out / name
+            path.touch()
+            os.truncate(path, min((offsets or {}).get(name, 0), path.stat().st_size))
+            self.files[name] = path.open("a", encoding="utf-8")
+        self.event(START, step=step, pid=os.getpid())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        if self.board is not None and error is None:  # a full disk has been told once
+            self.board.close()
+        for file in self.files.values():
+            file.close()
+
+    def offsets(self) -> dict[str, int]:
+        """Length in bytes of each file, everything written."""
+        for file in self.files.values():
+            file.flush()
+            os.fsync(file.fileno())
+        return {name: (self.out / name).stat().st_size for name in self.files}
+
+    def event(self, kind: str, **values: Any) -> None:
+        """Append one event."""
+        self._append(EVENTS, [{"event": kind, **values}])
+
+    def rollouts(self, rows: Iterable[RolloutRow]) -> None:
+        """Append completions."""
+        numbers = ("reward", "advantage")
+        self._append(
+            ROLLOUTS,
+            (
+                row._asdict()
+                | {"rewards": {name: known(value) for name, value in row.rewards.items()}}
+                | {name: known(getattr(row, name)) for name in numbers}
+                for row in rows
+            ),
+        )
+
+    def step(self, step: int, figures: Mapping[str, float]) -> None:
+        """Record a step's figures everywhere and show them."""
+        self.event(STEP, step=step, **{name: known(round(value, 6)) for name, value in figures.items()})
+        for name, value in figures.items() if self.board is not None else ():
+            if math.isfinite(value):
+                self.board.add_scalar(name, value, step)
+        print(f"step {step}/{self.num_steps}  {shown(figures)}", file=sys.stderr, flush=True)
+
+    def _append(self, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
+        self.files[name].writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        self.files[name].flush()
+
+
+def known(value: float | None) -> float | None:
+    """The value, or None for what is not a number: JSON has no NaN."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def shown(figures: Mapping[str, float]) -> str:
+    """The figures that stand in the line of progress: the reward, its parts, length, divergence, speed."""
+    names = [name for name in figures if name.startswith("rewards/")]
+    parts = [(name, "length reward" if name == "rewards/length" else name.removeprefix("rewards/"), ".2f") for name in names]
+    chosen = [("reward", "reward", ".2f"), *parts, ("length", "length", ".0f"), ("kl", "kl", ".4f"), ("tokens_per_second", "tok/s", ",.0f")]
+    return "  ".join(f"{label} {figures[name]:{form}}" for name, label, form in chosen if name in figures)
+
+
+class Steps(NamedTuple):
+    """What a training says of its steps."""
+
+    figures: dict[int, dict[str, float]]
+    """By step, in order."""
+    faults: list[str]
+    """Lines that were left out, in words."""
+
+
+class Rollouts(NamedTuple):
+    """Completions of a training, read as they are asked for."""
+
+    rows: Iterator[RolloutRow]
+    share: float
+    """Of the file, that is read."""
+
+
+def read_steps(folder: Path) -> Steps:
+    """Every step's figures; a step that stands there twice (a resumed training) counts as it stands last."""
+    steps: dict[int, dict[str, float]] = {}
+    strange: list[str] = []
+    with (folder / EVENTS).open("rb") as file:
+        for event in map(parsed, iter(lambda: file.readline(LONGEST_LINE), b"")):
+            step = event.get("step")
+            if event.get("event") != STEP:
+                continue
+            if not is_step(step):
+                strange.append(repr(step)[:20])
+            else:
+                steps[step] = {str(name)[:80]: value for name, value in event.items() if name != "step" and is_number(value)}
+    named = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
+    faults = [f"{len(strange)} line{'s' * (len(strange) > 1)} of {EVENTS} with a step that is none ({named})"] if strange else []
+    return Steps(dict(sorted(steps.items())), faults)
+
+
+def read_rollouts(folder: Path, most_bytes: int = MOST_BYTES) -> Rollouts | None:
+    """Completions in the order of the file, in evenly spread stretches of a file of more than `most_bytes`; None without a file.
+
+    Memory does not grow with the file.
+    """
+    path = folder / ROLLOUTS
+    if not path.is_file():
+        return None
+    size = path.stat().st_size
+    rows = (row for line in stretches(path, size, most_bytes) if (row := row_of(parsed(line))))
+    return Rollouts(rows, 1.0 if size <= most_bytes else most_bytes / size)
+
+
+def stretches(path: Path, size: int, most_bytes: int) -> Iterator[bytes]:
+    """Every line, or the lines that begin in evenly spread stretches of a larger file."""
+    with path.open("rb") as file:
+        if size <= most_bytes:
+            yield from iter(lambda: file.readline(LONGEST_LINE), b"")
+            return
+        for number in range(NUM_STRETCHES):
+            file.seek(number * size // NUM_STRETCHES)
+            if number:
+                file.readline(LONGEST_LINE)  # the rest of a line that began before
+            end = number * size // NUM_STRETCHES + most_bytes // NUM_STRETCHES
+            while file.tell() < end and (line := file.readline(LONGEST_LINE)):
+                yield line
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """The object of a line; an empty one for a line that is none, such as the last one of a killed training."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def row_of(values: Mapping[str, Any]) -> RolloutRow | None:
+    """A completion of a line, with what is not as it should be left out; None without a text or a step."""
+    if not isinstance(values.get("text"), str) or not is_step(values.get("step")):
+        return None
+    fields = {name: values.get(name) for name in RolloutRow._fields}
+    fields |= {name: "" for name in ("problem_id", "finish_reason", "outcome") if not isinstance(fields[name], str)}
+    fields |= {name: None for name in ("tokens", "reward", "advantage") if not is_number(fields[name])}
+    rewards = fields["rewards"] if isinstance(fields["rewards"], dict) else {}
+    fields["rewards"] = {name: value for name, value in rewards.items() if is_number(value)}
+    return RolloutRow(**fields | {"tokens": fields["tokens"] or 0})
+
+
+def is_step(value: Any) -> TypeGuard[int]:
+    """Whether a value of a line is the number of a step."""
+    return type(value) is int and 0 <= value <= LAST_STEP
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value of a line can be drawn."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
+
+
+def about(folder: Path) -> dict[str, str]:
+    """Name, stage and backend as the training's job says; '' where it does not."""
+    try:
+        job = parsed((folder / JOB).read_bytes())
+    except OSError:
+        job = {}
+    return {key: str(job.get(key, ""))[:200] for key in ("name", "stage", "backend")}
+
+
+def home_of(checkpoint: Path) -> Path | None:
+    """The training that a checkpoint lies in, if it is one: `final` is in its folder, `checkpoints/step-000040` one deeper."""
+    above = checkpoint.parent
+    home = above.parent if above.name == CHECKPOINTS else above
+    try:
+        return home.resolve() if (home / EVENTS).is_file() and home != checkpoint else None
+    except (OSError, ValueError):  # a name that is no path: a NUL in it, or too long
+        return None
+
+
+def state(folder: Path) -> list[list[int] | None]:
+    """What a training's files are known by without reading them."""
+    places = [folder / name for name in (EVENTS, ROLLOUTS, JOB)]
+    return [[path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else None for path in places]

@@ -1,0 +1,178 @@
+"""From a stage, a recipe and what the user asked for to OUT/job.json, everything checked before anything is trained."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from r1bench.harness import __version__
+from r1bench.harness.canonical import canonical_json, digest_of
+from r1bench.harness.checkpoints import find_checkpoint
+from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError
+from r1bench.harness.models import check_device, context_length_of, encode, load_tokenizer, render
+from r1bench.harness.records import Checkpoint
+from r1bench.harness.store.disk import LOCK, refusals, write_whole
+from r1bench.harness.training.recipes import apply_settings, read_recipe
+from r1bench.harness.training.stages import STAGES
+
+if TYPE_CHECKING:
+    from r1bench.backends.job import TrainJob
+
+MAY_DIFFER = ("out", "engine", "versions", "device", "model")
+"""Of a job that is gone on with: a folder may be moved, a package updated. The checkpoint's digest still has to agree."""
+
+
+def prepare(
+    stage: str,
+    backend: str,
+    recipe: str,
+    *,
+    model: str | None = None,
+    out: Path | None = None,
+    name: str | None = None,
+    data: Path | None = None,
+    columns: dict[str, str] | None = None,
+    settings: tuple[str, ...] = (),
+    device: str = "auto",
+    threads: int | None = None,
+) -> tuple["TrainJob", list[str]]:
+    """Resolve and write a job; returns it with the tasks that judge it.
+
+    Raises:
+        UnknownNameError, UsageError, CheckpointError, DataError, StorageError: before anything is trained.
+    """
+    from r1bench.backends import check_support, get_backend
+    from r1bench.backends.job import Grpo, make_job
+    from r1bench.tasks import get_task
+    from r1bench.tasks.templates import TEMPLATES
+
+    if stage not in STAGES:
+        raise UnknownNameError("stage", stage, STAGES, "r1bench train --help")
+    get_backend(backend)
+    values = apply_settings(read_recipe(recipe, stage, backend), settings)
+    judges, default = values.pop("judged_by"), values.pop("model", None)
+    if not (model or default):
+        raise UsageError(f"recipe {recipe} names no model; give one with --model")
+    base = find_checkpoint(model or default)
+    title = name or f"{base.name}-{stage}"
+    source, place = values.get("data"), (out or Path("checkpoints") / title).absolute()
+    task = get_task(source.get("task", "") if isinstance(source, dict) else "")
+    prompts = training_prompts(task, data, columns)
+    extend(values, "data", prompts_digest=digest_of([problem.digest() for problem in prompts]) if prompts else "")
+    extend(values, "algorithm", kind=STAGES[stage].algorithm)
+    extend(values, "engine", threads=threads or num_cores())
+    values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "out": str(place), "versions": versions()}
+    values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest}
+    job = make_job({**values, "device": check_device(device)})
+    check_support(job)
+    if job.data.template not in TEMPLATES:
+        raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
+    chosen = [get_task(judge) for judge in judges]
+    if isinstance(job.algorithm, Grpo):
+        job = resolve_rewards(job, task.grader)
+        check_lengths(job, prompts, base)
+    write_job(job, prompts, place)
+    return job, [judge.name for judge in chosen]
+
+
+def extend(values: dict[str, Any], key: str, **more: Any) -> None:
+    """Add to a group of settings; what is not a group is left for the job's check to name."""
+    group = values.get(key) or {}
+    values[key] = group | more if isinstance(group, dict) else group
+
+
+def resolve_rewards(job: "TrainJob", grader: str) -> "TrainJob":
+    """The job with every parameter of its rewards written down, defaults included. Errors as `check_rewards`."""
+    from r1bench.tasks.rewards import check_rewards
+
+    parameters = check_rewards(job.grpo.rewards, grader)
+    rewards = [reward.model_copy(update={"parameters": each}) for reward, each in zip(job.grpo.rewards, parameters, strict=True)]
+    return job.model_copy(update={"algorithm": job.grpo.model_copy(update={"rewards": tuple(rewards)})})
+
+
+def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> None:
+    """Refuse, before anything is trained, prompts and completions that do not fit the model's context.
+
+    Raises:
+        ContextError: naming the longest prompt and the budget that fits.
+    """
+    from transformers import AutoConfig
+
+    from r1bench.backends.prompts import draw_problems
+    from r1bench.tasks.templates import TEMPLATES
+
+    tokenizer, template = load_tokenizer(base), TEMPLATES[job.data.template]
+    context = context_length_of(AutoConfig.from_pretrained(base.path, trust_remote_code=False, local_files_only=True))
+    lengths = {
+        problem.id: len(encode(tokenizer, template, render(tokenizer, template, problem.prompt)))
+        for problem in (prompts or draw_problems(job, 0, None))
+    }
+    longest = max(lengths, key=lambda problem_id: lengths[problem_id])
+    key, budget = "algorithm.rollout.max_tokens", job.grpo.rollout.max_tokens
+    if lengths[longest] + budget > context:
+        raise ContextError(
+            f"prompt {longest!r} has {lengths[longest]} tokens; with {key}={budget} that exceeds the model's context of {context}; "
+            f"use --set {key}={max(context - lengths[longest], 1)} or less"
+        )
+
+
+def num_cores() -> int:
+    """Cores that this process may use, at most 16 (small matrices gain nothing from more)."""
+    return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what trains."""
+    from importlib.metadata import version
+
+    return {"r1bench": __version__, **{package: version(package) for package in ("torch", "transformers")}}
+
+
+def training_prompts(task: Any, data: Path | None, columns: dict[str, str] | None) -> list[Any] | None:
+    """The prompts of a task with data, or None where the task generates fresh ones for each step."""
+    from r1bench.tasks.data.loading import load_problems
+
+    if data is None and task.generate is not None:
+        return None
+    if data is None:
+        raise UsageError(f"training on {task.name} needs its training problems; give them with --data FILE (never the test split)")
+    return load_problems(task, data, columns)
+
+
+def flat(values: Any, key: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted keys."""
+    if not isinstance(values, dict):
+        return {key: values}
+    return {name: each for part, value in values.items() for name, each in flat(value, f"{key}.{part}".strip(".")).items()}
+
+
+def first_difference(stored: "TrainJob", job: "TrainJob") -> str:
+    """The first setting in which two jobs differ that must not, in words; '' where one goes on with the other."""
+    old, new = (flat(each.model_dump(mode="json", exclude=set(MAY_DIFFER))) for each in (stored, job))
+    differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    return f"{differing[0]} was {old.get(differing[0])!r} and is now {new.get(differing[0])!r}" if differing else ""
+
+
+def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
+    """Write job.json, unless the folder already holds this very job.
+
+    Raises:
+        UsageError: the folder holds another job; naming what differs.
+    """
+    from r1bench.backends.job import read_job
+    from r1bench.backends.journal import JOB, PROMPTS
+
+    path = out / JOB
+    if path.is_file():
+        difference = first_difference(read_job(path), job)
+        if difference:
+            raise UsageError(f"{out} holds another training ({difference}); choose another --out, or the same settings to go on")
+        with refusals(out):
+            write_whole(path, job.model_dump_json(indent=1) + "\n")
+        return
+    if out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
+        raise StorageError(f"{out} exists and is not a training folder; choose another --out")
+    with refusals(out):
+        out.mkdir(parents=True, exist_ok=True)
+        if problems is not None:
+            write_whole(out / PROMPTS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
+        write_whole(path, job.model_dump_json(indent=1) + "\n")

@@ -1,0 +1,65 @@
+"""Jobs: one algorithm each, the layout of the first jobs, what a backend takes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r1bench.backends import check_support
+from r1bench.backends.job import TrainJob, make_job, modern, read_job
+from r1bench.harness.errors import BackendError, UsageError
+
+FLAT_JOB = Path(__file__).parents[1] / "cases" / "flat_job.json"
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    """A job's values as they are written today."""
+    return read_job(FLAT_JOB).model_dump(mode="json")
+
+
+def test_a_flat_job_is_read_and_loses_nothing() -> None:
+    job, flat = read_job(FLAT_JOB), json.loads(FLAT_JOB.read_text())
+    assert (job.batch_size, job.steps, job.save_every) == (4, 6, 2)
+    assert job.engine == {"threads": 1, "micro_tokens": 3000, "decode_at_once": 512}
+    assert (job.grpo.samples, job.grpo.minibatches, job.grpo.reference_every) == (4, 2, 0)
+    dumped = job.grpo.model_dump(mode="json")
+    assert {key: dumped[key] for key in ("rollout", "loss", "rewards")} == {key: flat[key] for key in ("rollout", "loss", "rewards")}
+
+
+def test_a_job_of_today_is_read_as_it_is(values: dict[str, Any], tmp_path: Path) -> None:
+    job = make_job(values)
+    (tmp_path / "job.json").write_text(job.model_dump_json())
+    assert modern(values) is values
+    assert read_job(tmp_path / "job.json") == job
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "7", '{"batch": 4}', '{"batch": []}', "\x00"])
+def test_a_broken_job_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "job.json").write_text(text)
+    with pytest.raises(UsageError, match=r"job\.json is broken"):
+        read_job(tmp_path / "job.json")
+
+
+def supervised(values: dict[str, Any], kind: str) -> TrainJob:
+    return make_job(values | {"steps": None, "epochs": 2.5, "algorithm": {"kind": kind}})
+
+
+@pytest.mark.parametrize("kind", ["sft", "reward_model"])
+def test_the_custom_backend_refuses_an_algorithm_by_its_name(values: dict[str, Any], kind: str) -> None:
+    with pytest.raises(BackendError, match=f"the algorithm '{kind}' is not built into it"):
+        check_support(supervised(values, kind))
+
+
+def test_support_does_not_depend_on_the_stage(values: dict[str, Any]) -> None:
+    assert check_support(make_job(values | {"stage": "reasoning"})).kind == "exact"
+
+
+def test_epochs_are_counted_over_the_examples(values: dict[str, Any]) -> None:
+    assert supervised(values, "sft").num_steps(10) == 7
+
+
+def test_a_setting_of_another_algorithm_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"algorithm\.samples: Extra inputs"):
+        make_job(values | {"algorithm": {"kind": "sft", "samples": 4}})

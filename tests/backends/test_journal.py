@@ -1,0 +1,118 @@
+"""The journal: what is written is what is read, a resume cuts it back, and no line of a file can harm its reader."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r1bench.backends.journal import EVENTS, FIGURES, ROLLOUTS, Journal, RolloutRow, about, home_of, read_rollouts, read_steps
+
+DOCS = Path(__file__).parents[2] / "docs" / "backends.md"
+
+
+def row(step: int, **fields: Any) -> RolloutRow:
+    known: dict[str, Any] = {"problem_id": "p", "prompt": "1 + 1", "gold": ["2"], "text": "2", "finish_reason": "stop", "tokens": 1}
+    graded: dict[str, Any] = {"rewards": {"accuracy": 1.0}, "reward": 1.0, "outcome": "correct", "advantage": 0.5}
+    return RolloutRow(step=step, **known | graded | fields)
+
+
+def rows_in(folder: Path, **options: Any) -> list[RolloutRow]:
+    found = read_rollouts(folder, **options)
+    assert found is not None
+    return list(found.rows)
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    with Journal(tmp_path, 2) as journal:
+        journal.rollouts([row(1), row(1, text="等等\u2028\x00", prompt=[{"role": "user", "content": "?"}])])
+        journal.step(1, {"reward": 0.5, "kl": math.nan})
+    assert rows_in(tmp_path) == [row(1), row(1, text="等等\u2028\x00", prompt=[{"role": "user", "content": "?"}])]
+    assert read_steps(tmp_path) == ({1: {"reward": 0.5}}, [])
+
+
+def test_a_resume_cuts_the_files_back_to_the_checkpoint(tmp_path: Path) -> None:
+    with Journal(tmp_path, 3) as journal:
+        journal.step(1, {"reward": 0.1})
+        journal.rollouts([row(1)])
+        offsets = journal.offsets()
+        journal.step(2, {"reward": 0.9})
+        journal.rollouts([row(2)])
+    with Journal(tmp_path, 3, 1, offsets) as journal:
+        journal.step(2, {"reward": 0.2})
+    assert read_steps(tmp_path).figures == {1: {"reward": 0.1}, 2: {"reward": 0.2}}
+    assert rows_in(tmp_path) == [row(1)]
+
+
+def test_a_training_that_begins_again_leaves_nothing_of_before(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Journal(tmp_path, 1) as journal:
+            journal.step(1, {"reward": 0.1})
+    assert [json.loads(line)["event"] for line in (tmp_path / EVENTS).read_text().splitlines()] == ["start", "step"]
+
+
+HOSTILE = [
+    "[1]",
+    "null",
+    "{",
+    "[" * 100_000,
+    '{"event": "step"',
+    '{"step": 1, "text": 5}',
+    '{"step": true, "text": "x"}',
+    "9" * 5_000,
+    "\x00",
+]
+
+
+@pytest.mark.parametrize("line", [*HOSTILE, "x" * 3_000_000], ids=range(len(HOSTILE) + 1))
+def test_a_strange_line_is_left_out(tmp_path: Path, line: str) -> None:
+    with Journal(tmp_path, 2) as journal:
+        journal.step(1, {"reward": 0.1})
+        journal.rollouts([row(1)])
+    for name in (EVENTS, ROLLOUTS):
+        good = (tmp_path / name).read_text().splitlines()[-1]
+        (tmp_path / name).write_text(f"{line}\n{good}\n{line}")
+    assert read_steps(tmp_path) == ({1: {"reward": 0.1}}, [])
+    assert rows_in(tmp_path) == [row(1)]
+
+
+def test_strange_values_of_a_completion_are_left_out(tmp_path: Path) -> None:
+    strange = {"step": 1, "text": "x", "tokens": "many", "rewards": {"a": 1, "b": None, "c": "1"}, "reward": 1e999, "outcome": 5}
+    (tmp_path / ROLLOUTS).write_text(json.dumps(strange) + "\n" + '{"step": 1, "text": "y", "rewards": 5}\n')
+    first, second = rows_in(tmp_path)
+    assert (first.tokens, first.rewards, first.reward, first.outcome) == (0, {"a": 1}, None, "")
+    assert (second.rewards, second.advantage, second.problem_id) == ({}, None, "")
+
+
+def test_a_step_that_is_not_a_number_is_told(tmp_path: Path) -> None:
+    (tmp_path / EVENTS).write_text('{"event": "step", "step": 2}\n{"event": "step", "step": -1}\n{"event": "step", "step": "a"}\n')
+    assert read_steps(tmp_path) == ({2: {}}, ["2 lines of events.jsonl with a step that is none (-1, 'a')"])
+
+
+def test_steps_come_in_order_and_the_last_value_of_each_counts(tmp_path: Path) -> None:
+    lines = [{"event": "step", "step": step, "reward": place} for place, step in enumerate([3, 1, 2, 1])]
+    (tmp_path / EVENTS).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert list(read_steps(tmp_path).figures.items()) == [(1, {"reward": 3}), (2, {"reward": 2}), (3, {"reward": 0})]
+
+
+def test_a_large_file_is_read_in_stretches_over_all_of_it(tmp_path: Path) -> None:
+    with Journal(tmp_path, 4_000) as journal:
+        journal.rollouts(row(step) for step in range(4_000))
+    size = (tmp_path / ROLLOUTS).stat().st_size
+    steps = [each.step for each in rows_in(tmp_path, most_bytes=size // 5)]
+    assert steps == sorted(set(steps))
+    assert 0.15 * 4_000 < len(steps) < 0.5 * 4_000
+    assert steps[0] == 0
+    assert steps[-1] > 3_900
+
+
+def test_a_folder_without_files_says_nothing(tmp_path: Path) -> None:
+    assert read_rollouts(tmp_path) is None
+    assert home_of(tmp_path / "final") is None
+    assert about(tmp_path) == {"name": "", "stage": "", "backend": ""}
+
+
+def test_the_page_names_every_figure_as_the_schema_does() -> None:
+    table = [line.strip("| ").split(" | ") for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert FIGURES.items() <= {name.strip("`"): meaning for name, meaning in table}.items()
