@@ -8,6 +8,7 @@ import pytest
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
+from r1bench.harness.statistics import estimators
 
 MIXED = [[1, 0, 1], [0, 0], [1, 1, 1, 0], [1, 1]]
 
@@ -32,18 +33,18 @@ def test_pass_at_k_agrees_with_drawing_every_subset():
     for num_correct, k in itertools.product(range(6), range(1, 6)):
         samples = [1] * num_correct + [0] * (5 - num_correct)
         subsets = list(itertools.combinations(samples, k))
-        assert statistics.pass_at_k(5, num_correct, k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
+        assert estimators.pass_at_k(5, num_correct, k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
 
 
 def test_pass_at_k_refuses_more_than_was_sampled_and_names_the_cure():
     with pytest.raises(UsageError, match="draw at least 64 samples"):
-        statistics.pass_at_k(8, 3, 64)
+        estimators.pass_at_k(8, 3, 64)
 
 
 @pytest.mark.parametrize(("correct", "k"), [(-1, 1), (9, 1), (3, 0)])
 def test_pass_at_k_refuses_impossible_counts(correct, k):
     with pytest.raises(UsageError):
-        statistics.pass_at_k(8, correct, k)
+        estimators.pass_at_k(8, correct, k)
 
 
 def test_total_error_with_one_sample_is_the_binomial_error():
