@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from r1bench.harness.errors import GraderError
-from r1bench.tasks.grading import integers
+from r1bench.tasks.grading import Engine, integers
 from r1bench.tasks.grading.conventions import Conventions, conventions_of
 from r1bench.tasks.grading.finding.completions import Found, find_answer
 from r1bench.tasks.grading.mathematics import deciding as mathematics
@@ -38,7 +38,21 @@ class Entry(NamedTuple):
     microseconds: int
 
 
-class AnswerGrader:
+def check_options(options: Mapping[str, Any]) -> str | None:
+    """Why these are no conventions, or None."""
+    try:
+        conventions_of(options)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def open_engine(name: str, num_workers: int, cpu_seconds: float, sandbox: str) -> Engine:
+    """The engine of 'integer' or 'math'."""
+    return AnswerGrader(name, num_workers, cpu_seconds)
+
+
+class AnswerGrader(Engine):
     """Compares answers with golds; worker processes are started only for pairs that need them."""
 
     def __init__(self, name: str, num_workers: int = 1, cpu_seconds: float = 0.5) -> None:
