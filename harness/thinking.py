@@ -62,11 +62,6 @@ class Marks(NamedTuple):
     """Whether the text begins inside the reasoning."""
 
 
-def ends_in_thinking(prefill: str) -> bool:
-    """Whether the last mark of a prefill opens: the completion then begins inside the reasoning."""
-    return _marks(prefill).kinds.endswith("o")
-
-
 def split(text: str, prefill: str = "") -> Thinking:
     """The completion `text` split by the rules of the table above.
 

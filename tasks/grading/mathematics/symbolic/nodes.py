@@ -33,7 +33,7 @@ class Node(NamedTuple):
     args: tuple[Any, ...]
 
 
-ZERO, ONE = Node("number", (Fraction(0),)), Node("number", (Fraction(1),))
+ZERO = Node("number", (Fraction(0),))
 INFINITY = Node("symbol", ("infinity",))
 
 
