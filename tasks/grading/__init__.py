@@ -171,14 +171,5 @@ class GradingPool:
     def _named(self, found: Judgement, microseconds: int) -> Grade:
         if not 0 <= found.score <= 1:
             raise GraderError(f"grader {self.grader.name!r} gave the score {found.score}; please report this")
-        return Grade(
-            outcome=found.outcome,
-            score=found.score,
-            extracted=found.extracted,
-            reason=found.reason,
-            grader=self.grader.name,
-            version=self.grader.version,
-            microseconds=found.microseconds or microseconds,
-            flags=found.flags,
-            details=found.details,
-        )
+        said = {**vars(found), "microseconds": found.microseconds or microseconds}
+        return Grade(grader=self.grader.name, version=self.grader.version, **said)

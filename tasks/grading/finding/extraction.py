@@ -79,10 +79,7 @@ def extract(answer_part: str, numeric: bool, complete: bool = True) -> Extractio
     if (end := _next_question(text)) is not None:
         text, flags = text[:end], (*flags, "next_question")
     tagged = answer_tag(text, complete)
-    if tagged is None:
-        found = _extract(text, numeric, complete)
-        return Extraction(found.extracted, flags + found.flags)
-    found = _in_tag(tagged, numeric)
+    found = _extract(text, numeric, complete) if tagged is None else _in_tag(tagged, numeric)
     return Extraction(found.extracted, flags + found.flags)
 
 

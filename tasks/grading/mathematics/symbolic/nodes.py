@@ -95,6 +95,11 @@ def free_symbols(node: Node) -> frozenset[str]:
     return frozenset(inner.args[0] for inner in inner_nodes(node) if inner.head == "symbol" and inner.args[0] not in CONSTANTS)
 
 
+def mentions(name: str, *trees: Node) -> bool:
+    """Whether a symbol stands anywhere in the trees."""
+    return any(inner == Node("symbol", (name,)) for tree in trees for inner in inner_nodes(tree))
+
+
 def contains(node: Node, *heads: str) -> bool:
     """Whether any node of the tree has one of the heads."""
     return any(inner.head in heads for inner in inner_nodes(node))
