@@ -44,13 +44,5 @@ class Judgement:
 
 def request_of(problem: Problem, completion: Completion) -> GradeRequest:
     """The request that judges a completion of a problem."""
-    return GradeRequest(
-        completion.text,
-        problem.gold,
-        completion.finish_reason,
-        completion.prefill,
-        problem.prompt,
-        problem.tests,
-        problem.options,
-        problem.language,
-    )
+    text, finish_reason, prefill = completion.text, completion.finish_reason, completion.prefill
+    return GradeRequest(text, problem.gold, finish_reason, prefill, problem.prompt, problem.tests, problem.options, problem.language)
