@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from r1bench.harness.errors import GraderError
-from r1bench.tasks.grading.finding.completions import find_answer
+from r1bench.tasks.grading.finding.answer import find_answer
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
 NUM_LETTERS = 10

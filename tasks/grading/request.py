@@ -19,7 +19,7 @@ class GradeRequest(NamedTuple):
     prompt: str = ""
     """The problem's text; for code that is completed, the text it completes."""
     tests: Mapping[str, Any] | None = None
-    """What a program is run on (code.py)."""
+    """What a program is run on (programs/tests.py)."""
     options: Mapping[str, Any] = {}
     """Conventions of the row or task: each grader says which it knows."""
     language: str = "en"

@@ -1,4 +1,4 @@
-r"""Finds the answer in an answer part. Left out: what the answer means (integers.py, mathematics.py), letters of a choice (letters.py).
+r"""Finds the answer in an answer part. Left out: what the answer means (integers.py, mathematics/), letters of a choice (letters.py).
 
 The rules, in order; the first that finds something decides:
 1. The content of the last `<answer>...</answer>` is all that the rules below look at, rule 5 only for numbers. It is itself the answer if

@@ -11,7 +11,7 @@ Options: `time_limit` (seconds of processor time for each test, 10), `memory_lim
 status (`passed`, else that of the first test that failed: wrong_answer, runtime_error, compile_error, time_limit, memory_limit,
 output_limit, forbidden, sandbox_error), passed, total, fraction, tests (the first 100), first_failure, seconds.
 
-Left out: where a program stands (programs.py), which tests there are (code_tests.py), running and comparing (code_runs.py).
+Left out: where a program stands (finding.py), which tests there are (tests.py), running and comparing (runs.py).
 """
 
 import math

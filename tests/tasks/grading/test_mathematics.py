@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from r1bench.harness.errors import GraderError
 from r1bench.harness.records import Grade
 from r1bench.tasks.grading import GradeRequest, GradingPool
-from r1bench.tasks.grading.mathematics.deciding import canonical, compare
+from r1bench.tasks.grading.mathematics.layers import canonical, compare
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "mathematics.json").read_text(encoding="utf-8"))
 ONE_WAY = {"5x - 7y + 4 = 0 / 0"}
@@ -29,7 +29,7 @@ print(sorted({"sympy", "mpmath", "math_verify", "torch"} & sys.modules.keys()))
 """
 VERDICTS = """
 import json, sys
-from r1bench.tasks.grading.mathematics.deciding import canonical, compare
+from r1bench.tasks.grading.mathematics.layers import canonical, compare
 for case in json.load(sys.stdin):
     print(list(compare(case["gold"], case["answer"])), list(canonical(case["answer"])))
 """
