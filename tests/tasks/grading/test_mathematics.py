@@ -1,6 +1,7 @@
 """The 'math' grader: its cases, its properties, hostile input, and what must not depend on where it runs."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -201,7 +202,7 @@ def test_verdicts_are_the_same_in_another_process() -> None:
     cases = [case for case in CASES if "options" not in case]
     text = json.dumps(cases)
     outputs = {
-        subprocess.run(command, input=text, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}).stdout
+        subprocess.run(command, input=text, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}).stdout
         for seed in "17"
     }
     assert outputs == {"".join(f"{list(compare(c['gold'], c['answer']))} {list(canonical(c['answer']))}\n" for c in cases)}
