@@ -19,13 +19,13 @@ the closing. With o for an opening and c for a closing:
 If the answer part holds `<|begin_of_solution|>`, the answer part is what follows the last one, up to `<|end_of_solution|>`.
 The text itself is never changed: reasoning and answer part are slices of it. One pass of a fixed pattern: linear time on any input.
 
-Left out: any other markup (`<answer>` is extraction.py's, the strict format is format.py's).
+Left out: any other markup, such as `<answer>`; how strictly a format was kept.
 """
 
 import re
 from typing import NamedTuple
 
-from r1bench.harness.records import Thinking
+from r1bench.harness.records import Thinking, ThinkingState
 
 MARK = re.compile(
     r"<(?:(?P<opening>think(?:ing)?>|\|begin_of_thought\|>)|(?P<closing>/think(?:ing)?>|\|end_of_thought\|>)|"
@@ -36,17 +36,30 @@ SOLUTION = re.compile(r"<\|(begin|end)_of_solution\|>", re.IGNORECASE | re.ASCII
 TURN = re.compile(r"^[ \t]{0,8}(?:User|Human)[ \t]{0,8}[:：]|(?<=</answer>)\s{0,8}(?:User|Human):", re.MULTILINE)
 
 
+class Span(NamedTuple):
+    """A part of a text, as Python slices it."""
+
+    start: int
+    end: int
+
+
+class Parts(NamedTuple):
+    """Where the parts of a completion stand in its text."""
+
+    state: ThinkingState
+    reasoning: Span
+    """Empty where no reasoning is marked."""
+    answer: Span
+
+
 class Marks(NamedTuple):
     """The marks of a text, in order."""
 
     kinds: str
     """A letter for each. o: opens; c: closes; s: a solution begins where the reasoning was never closed."""
     places: list[re.Match[str]]
-
-
-def ends_in_thinking(prefill: str) -> bool:
-    """Whether the last mark of a prefill opens: the completion then begins inside the reasoning."""
-    return _marks(prefill, is_open=False, num_toggles=0).kinds.endswith("o")
+    is_open: bool
+    """Whether the text begins inside the reasoning."""
 
 
 def split(text: str, prefill: str = "") -> Thinking:
@@ -56,21 +69,24 @@ def split(text: str, prefill: str = "") -> Thinking:
         text: the completion as generated, without the prefill.
         prefill: what the prompt ended in that belongs to the answer.
     """
-    is_open = ends_in_thinking(prefill)
-    kinds, places = _marks(text, is_open, _num_toggles(prefill))
+    state, reasoning, answer = parts(text, prefill)
+    return Thinking(state, text[slice(*reasoning)], text[slice(*answer)])
+
+
+def parts(text: str, prefill: str = "") -> Parts:
+    """As `split`, but where the parts stand instead of what they say."""
+    kinds, places, is_open = _marks(text, prefill)
     if not kinds and not is_open:
-        return Thinking("absent", "", _solution(text))
+        return Parts("absent", Span(0, 0), _solution(text, 0, len(text)))
     last = max(kinds.rfind("c"), kinds.rfind("s"))
     if last < 0:
-        return Thinking("unfinished", text[0 if is_open else places[0].end() :], "")
-    start = places[0].end() if kinds[0] == "o" and not is_open else 0
-    end = places[last + 1].start() if last + 1 < len(places) else len(text)
-    reasoning, answer_part = text[start : places[last].start()], _solution(text[places[last].end() : end])
+        return Parts("unfinished", Span(0 if is_open else places[0].end(), len(text)), Span(len(text), len(text)))
+    reasoning = Span(places[0].end() if kinds[0] == "o" and not is_open else 0, places[last].start())
+    answer = _solution(text, places[last].end(), places[last + 1].start() if last + 1 < len(places) else len(text))
     if kinds == "c":
-        return Thinking("prefilled", reasoning, answer_part)
-    if kinds == "oc" and not is_open and not text[: places[0].start()].strip():
-        return Thinking("closed", reasoning, answer_part)
-    return Thinking("malformed", reasoning, answer_part)
+        return Parts("prefilled", reasoning, answer)
+    is_closed = kinds == "oc" and not is_open and not text[: places[0].start()].strip()
+    return Parts("closed" if is_closed else "malformed", reasoning, answer)
 
 
 def first_turn(text: str, prefill: str = "") -> str:
@@ -83,8 +99,7 @@ def first_turn(text: str, prefill: str = "") -> str:
     turns = list(TURN.finditer(text, 0, answered)) if answered >= 0 else []
     if not turns:
         return text
-    is_open = ends_in_thinking(prefill)
-    kinds, places = _marks(text, is_open, _num_toggles(prefill))
+    kinds, places, is_open = _marks(text, prefill)
     is_inside = is_open or kinds.startswith(("c", "s"))
     begun = len(text) - len(text.lstrip())
     passed = 0
@@ -97,13 +112,13 @@ def first_turn(text: str, prefill: str = "") -> str:
     return text
 
 
-def _marks(text: str, is_open: bool, num_toggles: int) -> Marks:
-    """Every mark of a text that begins inside the reasoning or not, after so many marks that open and close in turn."""
-    if "<" not in text and "|" not in text:
-        return Marks("", [])
+def _marks(text: str, prefill: str = "") -> Marks:
+    """Every mark of a text that goes on from a prefill."""
+    before = _marks(prefill) if prefill else Marks("", [], False)
+    is_open, num_toggles = before.kinds.endswith("o"), sum("toggle" in str(found.lastgroup) for found in before.places)
     kinds: list[str] = []
     places: list[re.Match[str]] = []
-    for found in MARK.finditer(text):
+    for found in MARK.finditer(text) if "<" in text or "|" in text else ():
         group = found.lastgroup
         if group == "solution":
             if not (kinds[-1] == "o" if kinds else is_open):
@@ -115,17 +130,11 @@ def _marks(text: str, is_open: bool, num_toggles: int) -> Marks:
         else:
             kinds.append("c" if group == "closing" else "o")
         places.append(found)
-    return Marks("".join(kinds), places)
+    return Marks("".join(kinds), places, is_open)
 
 
-def _num_toggles(prefill: str) -> int:
-    return sum("toggle" in str(found.lastgroup) for found in MARK.finditer(prefill))
-
-
-def _solution(answer_part: str) -> str:
-    """The answer part without the marks of a solution."""
-    marks = list(SOLUTION.finditer(answer_part))
-    beginnings = [mark.end() for mark in marks if mark[1].lower() == "begin"]
-    start = beginnings[-1] if beginnings else 0
-    ends = [mark.start() for mark in marks if mark[1].lower() == "end" and mark.start() >= start]
-    return answer_part[start : ends[0] if ends else len(answer_part)]
+def _solution(text: str, start: int, end: int) -> Span:
+    """The part of a text between two places, or what the marks of a solution leave of it."""
+    marks = list(SOLUTION.finditer(text, start, end))
+    start = max((mark.end() for mark in marks if mark[1].lower() == "begin"), default=start)
+    return Span(start, min((mark.start() for mark in marks if mark[1].lower() == "end" and mark.start() >= start), default=end))

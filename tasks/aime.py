@@ -24,4 +24,3 @@ def _aime(year: int, hub: HubSource) -> Task:
 
 AIME24 = _aime(2024, HubSource("HuggingFaceH4/aime_2024", "2fe88a2f1091d5048c0f36abc874fb997b3dd99a", "train"))
 AIME25 = _aime(2025, HubSource("math-ai/aime25", "563bb8404243c5f09de6ec262f2db674fe5bce9b", "test"))
-TASKS = (AIME24, AIME25)

@@ -8,6 +8,8 @@ Splits are disjoint by construction: the numbers and signs of a problem hash to 
 """
 
 import hashlib
+from collections.abc import Callable
+from itertools import count
 from random import Random
 from typing import Literal, NamedTuple, get_args
 
@@ -138,8 +140,8 @@ def draw_problem(split: Split, seed: int | str, index: int, level: int | None = 
     return problem, expression
 
 
-def problems(split: str = "test", num_problems: int = 250, seed: int | str = 0) -> list[Problem]:
-    """Distinct problems of a split.
+def distinct(split: str, num_problems: int, draw: Callable[[Split, int], Problem]) -> list[Problem]:
+    """The first problems of a split that ask different questions; `draw` makes the one of each number.
 
     Raises:
         ValueError: the split is neither 'train' nor 'test'.
@@ -147,12 +149,17 @@ def problems(split: str = "test", num_problems: int = 250, seed: int | str = 0) 
     if split not in get_args(Split):
         raise ValueError(f"split {split!r} is none of {get_args(Split)}")
     found: dict[str, Problem] = {}
-    index = 0
-    while len(found) < num_problems:
-        problem, _ = draw_problem(split, seed, index)  # type: ignore[arg-type]
+    for index in count():
+        if len(found) >= num_problems:
+            break
+        problem = draw(split, index)  # type: ignore[arg-type]
         found.setdefault(problem.prompt, problem)
-        index += 1
     return list(found.values())
+
+
+def problems(split: str = "test", num_problems: int = 250, seed: int | str = 0) -> list[Problem]:
+    """Distinct problems of a split. Errors as `distinct`."""
+    return distinct(split, num_problems, lambda own, index: draw_problem(own, seed, index)[0])
 
 
 TASK = Task(

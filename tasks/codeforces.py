@@ -9,6 +9,7 @@ Left out: R1's rating (it needs contests and their standings), problems with a c
 counted as this task's), and problems with several right answers of which nothing says so: there a right program can be graded wrong.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
@@ -51,13 +52,4 @@ CODEFORCES = Task(
     num_problems=408,
     read_row=read_row,
 )
-CODE_CONTESTS = Task(
-    name="code_contests",
-    version="1",
-    summary="CodeContests: problems of several judges",
-    grader="code",
-    template="program",
-    sampling=CODEFORCES.sampling,
-    num_problems=165,
-    read_row=read_row,
-)
+CODE_CONTESTS = replace(CODEFORCES, name="code_contests", summary="CodeContests: problems of several judges", num_problems=165)

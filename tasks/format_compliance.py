@@ -8,7 +8,6 @@ Left out: longer conversations, other formats than `<think>...</think> <answer>.
 """
 
 from dataclasses import replace
-from typing import get_args
 
 from r1bench.harness.records import Problem, Sampling
 from r1bench.tasks import arithmetic
@@ -24,16 +23,12 @@ def problems(split: str = "test", num_problems: int = NUM_PROBLEMS, seed: int | 
     Raises:
         ValueError: the split is neither 'train' nor 'test'.
     """
-    if split not in get_args(arithmetic.Split):
-        raise ValueError(f"split {split!r} is none of {get_args(arithmetic.Split)}")
-    found: dict[str, Problem] = {}
-    index = 0
-    while len(found) < num_problems:
-        problem, _ = arithmetic.draw_problem(split, f"format:{seed}", index)  # type: ignore[arg-type]
-        own = replace(problem, id=f"format-{split}-{seed}-{index}", options={"style": STYLE})
-        found.setdefault(problem.prompt, own)
-        index += 1
-    return list(found.values())
+
+    def draw(own: arithmetic.Split, index: int) -> Problem:
+        problem, _ = arithmetic.draw_problem(own, f"format:{seed}", index)
+        return replace(problem, id=f"format-{split}-{seed}-{index}", options={"style": STYLE})
+
+    return arithmetic.distinct(split, num_problems, draw)
 
 
 TASK = Task(

@@ -69,13 +69,6 @@ HUMANEVAL = Task(
     num_problems=164,
     read_row=read_row,
 )
-HUMANEVAL_PLUS = Task(
-    name="humaneval_plus",
-    version="1",
-    summary="164 Python functions to complete, with EvalPlus's tests",
-    grader="code",
-    template="complete",
-    sampling=HUMANEVAL.sampling,
-    num_problems=164,
-    read_row=read_plus_row,
+HUMANEVAL_PLUS = replace(
+    HUMANEVAL, name="humaneval_plus", summary="164 Python functions to complete, with EvalPlus's tests", read_row=read_plus_row
 )

@@ -24,9 +24,6 @@ from r1bench.harness.records import OUTCOMES, Grade
 if TYPE_CHECKING:
     from r1bench.tasks.grading import GradeRequest, GradingPool
 
-AT_ONCE = {"code": 8}
-"""Rows that are graded, and so stored, together; programs take longer than comparisons."""
-AT_ONCE_DEFAULT = 64
 SHOWN_ROWS = 20
 """Rows of the table on a terminal,"""
 SHOWN_ERRORS = 20
@@ -182,7 +179,7 @@ def grade_rows(
         Progress("graded", 0) as progress,
     ):
         rest = chain([first] if first else [], lines)
-        while batch := list(islice(rest, AT_ONCE.get(grader, AT_ONCE_DEFAULT))):
+        while batch := list(islice(rest, pool.grader.at_once)):
             parsed = [parse_row(grader, sandbox, *line) for line in batch]
             rows = [row for row in parsed if isinstance(row, GoodRow)]
             found.errors += [row for row in parsed if isinstance(row, BadRow)]

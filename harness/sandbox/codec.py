@@ -26,6 +26,7 @@ SMALL = 1 << 63
 MAX_PARTS = 1_000_000
 PART_BYTES = 64
 """What a part takes in memory, about, beside its own letters: a float 32, a tuple of two 72, an empty set 216."""
+LETTERS: tuple[tuple[Any, str], ...] = ((list, "l"), (tuple, "t"), (set, "s"), (frozenset, "z"))
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 Refer = Callable[[Any], int]
@@ -60,16 +61,11 @@ def pack(value: Any, refer: Refer, depth: int) -> Any:
         return str.__str__(value)
     if depth == 0:
         raise CodecError(f"a value nested deeper than {MAX_DEPTH}")
-    if isinstance(value, list):
-        return ["l", *[pack(part, refer, depth - 1) for part in list.__iter__(value)]]
-    if isinstance(value, tuple):
-        return ["t", *[pack(part, refer, depth - 1) for part in tuple.__iter__(value)]]
+    for kind, letter in LETTERS:
+        if isinstance(value, kind):
+            return [letter, *[pack(part, refer, depth - 1) for part in kind.__iter__(value)]]
     if isinstance(value, dict):
         return ["d", *[pack(part, refer, depth - 1) for entry in dict.items(value) for part in entry]]
-    if isinstance(value, set):
-        return ["s", *[pack(part, refer, depth - 1) for part in set.__iter__(value)]]
-    if isinstance(value, frozenset):
-        return ["z", *[pack(part, refer, depth - 1) for part in frozenset.__iter__(value)]]
     return pack_rare(value, refer, depth)
 
 

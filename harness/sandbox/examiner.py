@@ -15,6 +15,7 @@ import os
 import symtable
 import sys
 from collections.abc import Callable, Iterator
+from functools import partialmethod
 from types import ModuleType, TracebackType
 from typing import Any, NoReturn
 
@@ -57,26 +58,15 @@ class Remote:
         found = self.method("__iter__")
         return found if isinstance(found, Remote) else iter(found)
 
-    def __next__(self) -> Any:
-        return self.method("__next__")
-
-    def __len__(self) -> int:
-        return self.method("__len__")
-
     def __bool__(self) -> bool:
         return True
 
-    def __getitem__(self, key: Any) -> Any:
-        return self.method("__getitem__", key)
-
-    def __str__(self) -> str:
-        return self.method("__str__")
-
-    def __float__(self) -> float:
-        return self.method("__float__")
-
-    def __int__(self) -> int:
-        return self.method("__int__")
+    __next__ = partialmethod(method, "__next__")
+    __len__ = partialmethod(method, "__len__")
+    __getitem__ = partialmethod(method, "__getitem__")
+    __str__: Any = partialmethod(method, "__str__")
+    __float__ = partialmethod(method, "__float__")
+    __int__ = partialmethod(method, "__int__")
 
 
 class Program:

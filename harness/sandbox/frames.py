@@ -4,20 +4,8 @@ import os
 import struct
 
 KINDS = (
-    "ready",
-    "defined",
-    "refused",
-    "served",
-    "raised",
-    "value",
-    "opaque",
-    "source",
-    "call",
-    "count",
-    "held",
-    "passed",
-    "failed",
-    "lost",
+    *("ready", "defined", "refused", "served", "raised", "value", "opaque"),
+    *("source", "call", "count", "held", "passed", "failed", "lost"),
 )
 PIECE = 1 << 16
 HEAD = struct.Struct("<BI")

@@ -167,7 +167,7 @@ def ended_calls(job: Calls, results: list[CallResult], runs: list[Run]) -> Ended
         values=tuple(results),
         cpu_seconds=sum(each["cpu_seconds"] for each in usage),
         wall_seconds=sum(each["wall_seconds"] for each in usage),
-        memory_bytes=int(max((each["memory_bytes"] for each in usage), default=0)),
+        memory_bytes=max((each["memory_bytes"] for each in usage), default=0),
     )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from r1bench.harness.errors import SandboxError, UnknownNameError
+from r1bench.harness.errors import SandboxError
 from r1bench.harness.sandbox import Ended, Job, Limits
 from r1bench.harness.sandbox.container import Container, start_isolated, start_plain
 from r1bench.harness.sandbox.jobs import Play, play
@@ -32,13 +32,6 @@ STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {
 PATIENCE = 60.0
 """Seconds beyond the last resort of its own watch after which a silent worker counts as dead."""
 SEALED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-
-
-def open_pool(kind: str, num_workers: int, packages: Sequence[str]) -> "Pool":
-    """A pool of started workers. Raises what `open_sandbox` says."""
-    if kind not in STARTERS:
-        raise UnknownNameError("sandbox", kind, STARTERS, "r1bench doctor")
-    return Pool("none" if kind == "none" else "bubblewrap", num_workers, STARTERS[kind], packages)
 
 
 def memory_file(text: str) -> int:
@@ -270,17 +263,7 @@ class Batch:
 
     def bury(self, place: int, reason: str) -> None:
         """Replace a worker; the job that it played, if any, is played once more, but not twice."""
-        index = self.pool.workers[place].index
-        self.replace(place)
-        if index in self.has_failed:
-            self.ended[index] = Ended("sandbox_error", f"the sandbox failed twice: {reason}")
-        elif index >= 0:
-            self.has_failed.add(index)
-            self.waiting.appendleft(index)
-
-    def replace(self, place: int) -> None:
-        """A fresh container in the place of one."""
-        worker = self.pool.workers[place]
+        worker, index = self.pool.workers[place], self.pool.workers[place].index
         worker.play = None
         worker.close()
         try:
@@ -288,3 +271,8 @@ class Batch:
         except BaseException:
             del self.pool.workers[place]
             raise
+        if index in self.has_failed:
+            self.ended[index] = Ended("sandbox_error", f"the sandbox failed twice: {reason}")
+        elif index >= 0:
+            self.has_failed.add(index)
+            self.waiting.appendleft(index)

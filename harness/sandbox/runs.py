@@ -9,7 +9,7 @@ import select
 import selectors
 import socket
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any
 
 from r1bench.harness.sandbox import Limits
 from r1bench.harness.sandbox.frames import FrameError, Parser, framed
@@ -24,14 +24,6 @@ def is_ready(file: Any, event: int, seconds: float = 0.0) -> bool:
     poll = select.poll()
     poll.register(file, event)
     return bool(poll.poll(seconds * 1000))
-
-
-class Usage(TypedDict):
-    """What a run used."""
-
-    cpu_seconds: float
-    wall_seconds: float
-    memory_bytes: int
 
 
 class Run:
@@ -71,14 +63,9 @@ class Run:
         """What it printed, as text."""
         return self.printed[name].decode("utf-8", "replace")
 
-    def usage(self) -> Usage:
-        """What it used."""
-        end = self.end or {}
-        return {
-            "cpu_seconds": end.get("cpu_seconds", 0.0),
-            "wall_seconds": end.get("wall_seconds", 0.0),
-            "memory_bytes": end.get("memory_bytes", 0),
-        }
+    def usage(self) -> dict[str, Any]:
+        """What it used, by the names of `Ended`."""
+        return {name: (self.end or {}).get(name, 0) for name in ("cpu_seconds", "wall_seconds", "memory_bytes")}
 
     def kill(self, cause: str) -> None:
         """Have it ended; no effect on one that has."""

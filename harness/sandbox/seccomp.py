@@ -67,19 +67,10 @@ EVERYWHERE = {
 }  # fmt: skip
 
 
-class Architecture(NamedTuple):
-    """A kind of processor, as the kernel names it to filters, and its numbers."""
-
-    audit: int
-    numbers: dict[str, int]
-    first_foreign: int
-    """Numbers from here on belong to another binary interface (x32)."""
-
-
-ARCHITECTURES = {
-    "x86_64": Architecture(0xC000003E, X86_64 | EVERYWHERE, 0x40000000),
-    "aarch64": Architecture(0xC00000B7, AARCH64 | EVERYWHERE, 0x40000000),
-}
+FIRST_FOREIGN = 0x40000000
+"""Numbers from here on belong to another binary interface (x32)."""
+ARCHITECTURES = {"x86_64": (0xC000003E, X86_64 | EVERYWHERE), "aarch64": (0xC00000B7, AARCH64 | EVERYWHERE)}
+"""Kind of processor -> how the kernel names it to filters, and its numbers."""
 
 
 class Instruction(NamedTuple):
@@ -136,8 +127,8 @@ def search(bodies: dict[int, list[Instruction]]) -> list[Instruction]:
 
 def rules(machine: str) -> list[Instruction]:
     """The filter for this kind of processor; KeyError if it is none of ours."""
-    kind = ARCHITECTURES[machine]
-    bodies = {kind.numbers[name]: [fail_with(EPERM)] for name in DENIED if name in kind.numbers}
+    audit, numbers = ARCHITECTURES[machine]
+    bodies = {numbers[name]: [fail_with(EPERM)] for name in DENIED if name in numbers}
     special = {
         "clone3": [fail_with(ENOSYS)],  # its flags are out of a filter's sight; the C library falls back to clone
         "clone": by_argument(0, ANY_BIT, (NEW_NAMESPACES,), True),
@@ -150,12 +141,12 @@ def rules(machine: str) -> list[Instruction]:
     }
     return [
         load(ARCHITECTURE),
-        Instruction(EQUAL, 1, 0, kind.audit),
+        Instruction(EQUAL, 1, 0, audit),
         Instruction(RETURN, 0, 0, KILL_PROCESS),
         load(NUMBER),
-        Instruction(AT_LEAST, 0, 1, kind.first_foreign),
+        Instruction(AT_LEAST, 0, 1, FIRST_FOREIGN),
         Instruction(RETURN, 0, 0, KILL_PROCESS),
-        *search(bodies | {kind.numbers[name]: body for name, body in special.items()}),
+        *search(bodies | {numbers[name]: body for name, body in special.items()}),
     ]
 
 

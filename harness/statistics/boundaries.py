@@ -3,10 +3,11 @@
 In units of alternative - threshold, with the origin half-way. Left out: rounds of samples and verdicts (sequential.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from r1bench.harness.statistics.distributions import halve
 from r1bench.harness.statistics.recursion import Crossing, crossing
 
 SLOPE = 0.15
@@ -21,14 +22,6 @@ def half_widths(information: Any, intercept: float, slope: float) -> Any:
 
     steps = np.diff(information, axis=-1, prepend=0.0)
     return intercept - slope * information - OVERSHOOT * np.sqrt(np.maximum(steps, 0.0))
-
-
-def halve(low: float, high: float, is_low: Callable[[float], bool]) -> float:
-    """Where `is_low` turns false, if it is true below and false above."""
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_low(middle) else (low, middle)
-    return high
 
 
 def _chance(information: Sequence[float], intercept: float, drift: float) -> Crossing:

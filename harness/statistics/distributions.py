@@ -1,4 +1,4 @@
-"""Probabilities and quantiles of the normal, Student's, the beta and the binomial distribution, without a heavy import.
+"""Probabilities and quantiles of the normal, Student's and the beta distribution, without a heavy import.
 
 Left out: everything about scores.
 """
@@ -54,19 +54,12 @@ def beta_probability(x: float, a: float, b: float) -> float:
     return math.exp(log_front) / (a * _beta_fraction(x, a, b))
 
 
-def binomial_tail(successes: int, trials: int, chance: float) -> float:
-    """P(X >= successes) of `trials` that each succeed with `chance`: a beta probability (DLMF 8.17.24 and 8.17.5)."""
-    if successes <= 0 or successes > trials:
-        return float(successes <= 0)
-    return beta_probability(chance, successes, trials - successes + 1)
-
-
-def bisect(rising: Callable[[float], float], target: float, low: float, high: float) -> float:
-    """Where a rising function between low and high reaches the target, to the last digits."""
-    for _ in range(60):
+def halve(low: float, high: float, is_low: Callable[[float], bool], steps: int = 30) -> float:
+    """Where `is_low` turns false, if it is true below and false above: the upper end of what so many halvings leave."""
+    for _ in range(steps):
         middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < target else (low, middle)
-    return (low + high) / 2
+        low, high = (middle, high) if is_low(middle) else (low, middle)
+    return high
 
 
 def student_probability(t: float, degrees: float) -> float:
@@ -85,4 +78,8 @@ def student_t(level: float, degrees: float) -> float:
     high = 1.0
     while student_probability(high, degrees) < level:
         high *= 2
-    return bisect(lambda t: student_probability(t, degrees), level, 0.0, high)
+    low = 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_probability(middle, degrees) < level else (low, middle)
+    return (low + high) / 2

@@ -165,12 +165,3 @@ def best_of_k(values: Sequence[float], k: int, *, chosen_by: Sequence[float] | N
 def worst_of_k(values: Sequence[float], k: int) -> float:
     """Expected lowest value among k: for values of 0 and 1 it is pass^k. As `best_of_k`, from the other end."""
     return best_of_k(values, k, chosen_by=[-value for value in values])
-
-
-def first_k_mean(values: Sequence[float], k: int) -> float:
-    """Mean of the first k samples, the avg@k of lighteval: what a run with n = k would have printed.
-
-    Without bias, and with more spread than the mean of all n samples: to compare with what others print, not to decide by.
-    """
-    _check(f"avg@{k}", len(values), 0, k)
-    return math.fsum(values[:k]) / k

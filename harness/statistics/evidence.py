@@ -25,6 +25,7 @@ import math
 from typing import Any, Literal, NamedTuple
 
 from r1bench.harness.errors import UsageError
+from r1bench.harness.statistics.distributions import halve
 from r1bench.harness.statistics.restricted import Restricted, error_at
 from r1bench.harness.statistics.spread import Scores, question_means, variance
 from r1bench.harness.statistics.student import t_quantile, upper_tail
@@ -176,7 +177,4 @@ def bound(found: Evidence, alpha: float, *, side: Side) -> float:
     near, far = float(found.mean), float(sign)
     if tail_p(found, far, side=side) >= alpha:
         return far
-    for _ in range(BOUND_STEPS):
-        middle = (near + far) / 2
-        near, far = (middle, far) if tail_p(found, middle, side=side) >= alpha else (near, middle)
-    return far
+    return halve(near, far, lambda truth: tail_p(found, truth, side=side) >= alpha, BOUND_STEPS)

@@ -10,28 +10,16 @@ from collections.abc import Sequence
 from r1bench.harness.errors import UsageError
 
 
-def _check(p_values: Sequence[float]) -> None:
-    for value in p_values:
-        if not 0 <= value <= 1:
-            raise UsageError(f"{value} is no p value; each must lie in 0 ... 1")
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p values, in the order given: reject where <= alpha and the chance of any false alarm stays <= alpha (Holm 1979).
 
     Holds whatever the dependence of the tests. An empty list stays empty; raises UsageError for a value outside 0 ... 1.
     """
-    _check(p_values)
+    for value in p_values:
+        if not 0 <= value <= 1:
+            raise UsageError(f"{value} is no p value; each must lie in 0 ... 1")
     adjusted, largest = [0.0] * len(p_values), 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = largest
     return adjusted
-
-
-def intersection_union(p_values: Sequence[float]) -> float:
-    """The p value of 'all of them hold': the largest, without correction (Berger 1982). Raises UsageError without values."""
-    _check(p_values)
-    if not p_values:
-        raise UsageError("no tests, so nothing can be shown; give one p value or more")
-    return max(p_values)

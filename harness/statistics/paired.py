@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.evidence import Evidence, Questions, bound, can_fix_questions, evidence, moments, tail_p
-from r1bench.harness.statistics.intervals import chunks
 from r1bench.harness.statistics.spread import Scores, resampling_error, variance
 
 if TYPE_CHECKING:
     import numpy
 
+CHUNK = 1_000_000
+"""Random numbers held in memory at a time."""
 MAX_EXACT_FLIPS = 12
 """Up to this many differences all 2^n signs are tried; beyond, a seeded draw of them."""
 
@@ -59,8 +60,8 @@ def _signed_sums(values: "numpy.ndarray", num_resamples: int, seed: int) -> "num
             return generator.integers(0, 2, (rows, len(sizes)), dtype=np.int8) @ sizes
         return generator.binomial(counts, 0.5, (rows, len(levels))) @ levels
 
-    rows = chunks(num_resamples, len(sizes) if is_distinct else len(levels))
-    return sizes.sum() - 2 * np.concatenate([flipped(count) for count in rows])
+    step = max(1, CHUNK // (len(sizes) if is_distinct else len(levels)))
+    return sizes.sum() - 2 * np.concatenate([flipped(min(step, num_resamples - start)) for start in range(0, num_resamples, step)])
 
 
 def sign_flip_p_value(differences: Sequence[float], *, num_resamples: int = 10_000, seed: int = 0) -> float:

@@ -9,10 +9,11 @@ and Stegun 26.7.10.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.statistics.distributions import normal_probability, normal_quantile
+from r1bench.harness.statistics.distributions import halve, normal_probability, normal_quantile
 from r1bench.harness.statistics.restricted import Restricted, error_at
 from r1bench.harness.statistics.student import t_quantile
 
@@ -94,8 +95,11 @@ def _squared(found: Restricted) -> float:
     return float(found.mean_a * (1 - found.mean_a) / found.size_a + found.mean_b * (1 - found.mean_b) / found.size_b)
 
 
-def _chance(plan: Plan, difference: float, threshold: float) -> float:
-    """`power_of` by the error that holds at the threshold; the estimate varies as it does at the truth."""
+def power_of(plan: Plan, difference: float, threshold: float) -> float:
+    """Chance that a one-sided test at plan.alpha shows the true `difference` to lie above `threshold` (both fractions).
+
+    By the error that holds at the threshold; the estimate varies as it does at the truth. For 'below', give both with the other sign.
+    """
     if plan.restricted is None:
         reach, deviation = _bound(plan.spread, plan.error, plan.alpha, plan.degrees)
         return normal_probability((difference - threshold - reach) / deviation)
@@ -114,11 +118,7 @@ def _detectable(plan: Plan) -> float:
     if plan.restricted is None:
         reach, deviation = _bound(plan.spread, plan.error, plan.alpha, plan.degrees)
         return reach + normal_quantile(plan.power) * deviation
-    low, high = 0.0, 1.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _chance(plan, 0.0, -middle) < plan.power else (low, middle)
-    return high
+    return halve(0.0, 1.0, lambda margin: power_of(plan, 0.0, -margin) < plan.power)
 
 
 def plan(
@@ -165,12 +165,12 @@ def plan(
     return found._replace(detectable=_detectable(found))
 
 
-def power_of(plan: Plan, difference: float, threshold: float) -> float:
-    """Chance that a one-sided test at plan.alpha shows the true `difference` to lie above `threshold` (both fractions).
-
-    For 'below', give both with the other sign.
-    """
-    return _chance(plan, difference, threshold)
+def least(low: int, high: int, rising: Callable[[int], float], goal: float) -> int:
+    """The least number above `low` at which a rising function reaches the goal, if it does at `high`."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rising(middle) >= goal else (middle, high)
+    return high
 
 
 def samples_needed(
@@ -200,7 +200,4 @@ def samples_needed(
     low, high = 0, 1
     while not is_enough(high):
         low, high = high, min(2 * high, MOST_SAMPLES)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high
+    return least(low, high, is_enough, goal=True)

@@ -27,7 +27,8 @@ from typing import Any, Literal, NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import power
-from r1bench.harness.statistics.boundaries import SLOPE, even, half_widths, halve, intercept_for, unit_test
+from r1bench.harness.statistics.boundaries import SLOPE, even, half_widths, intercept_for, unit_test
+from r1bench.harness.statistics.distributions import halve
 from r1bench.harness.statistics.evidence import Evidence, error_if
 from r1bench.harness.statistics.recursion import crossing
 from r1bench.harness.statistics.student import normal_equivalent
@@ -102,13 +103,10 @@ def _rounds(informed: Any, goals: Sequence[float], most_samples: int) -> list[in
     """The least samples per problem, 2 or more and rising, that reach each goal of information."""
     found: list[int] = []
     for goal in goals:
-        low, high = (found[-1] if found else 1), most_samples
+        low = found[-1] if found else 1
         if low >= most_samples or (found and informed(low) >= goals[-1]):
             break
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if informed(middle) >= goal else (middle, high)
-        found.append(high)
+        found.append(power.least(low, most_samples, informed, goal))
     return found
 
 

@@ -26,14 +26,6 @@ class VarianceParts(NamedTuple):
     """Mean over problems of the variance of their samples: luck. Needs two samples of every problem."""
     between: float | None
     """Variance of the problems' true scores: some are harder. Needs two problems too; a negative estimate is 0."""
-    within_share: float | None
-    """Of within + between; None too where no score differs from another."""
-    between_share: float | None
-    """Intraclass correlation: how alike two samples of one problem are (Fisher 1925)."""
-    design_effect: float | None
-    """How much larger the variance of pass@1 is than if all samples were of different problems (Kish 1965)."""
-    effective_samples: float | None
-    """So many samples of different problems would say as much."""
 
 
 def question_means(scores: Scores) -> list[float]:
@@ -90,17 +82,12 @@ def variance_parts(scores: Scores) -> VarianceParts:
     question_error^2; with equally many samples this is the classical analysis of variance. Raises UsageError where there is nothing to
     average.
     """
-    means, num_samples = question_means(scores), sum(len(row) for row in scores)
+    means = question_means(scores)
     if min(len(row) for row in scores) < 2:
-        return VarianceParts(None, None, None, None, None, None)
+        return VarianceParts(None, None)
     spreads = [variance(row) for row in scores]
     within = math.fsum(spreads) / len(scores)
     if len(scores) < 2:
-        return VarianceParts(within, None, None, None, None, None)
+        return VarianceParts(within, None)
     noise = math.fsum(spread / len(row) for spread, row in zip(spreads, scores, strict=True)) / len(scores)
-    between = max(0.0, variance(means) - noise)
-    whole = within + between
-    if whole == 0:
-        return VarianceParts(within, between, None, None, None, None)
-    effective = len(scores) * whole / (between + noise)
-    return VarianceParts(within, between, within / whole, between / whole, num_samples / effective, effective)
+    return VarianceParts(within, max(0.0, variance(means) - noise))

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from r1bench.harness import statistics
 from r1bench.harness.records import OUTCOMES, Sample
 from r1bench.harness.statistics.ratios import ratio_interval
+from r1bench.harness.statistics.spread import variance
 from r1bench.harness.tally import Rows, Tally
 
 LEVEL = 0.95
@@ -150,7 +151,7 @@ def mean_and_error(values: list[float]) -> tuple[float, float | None]:
         return values[0], None
     if min(values) == max(values):  # so it is for many a rule and count
         return values[0], 0.0
-    return math.fsum(values) / len(values), math.sqrt(statistics.variance(values) / len(values))
+    return math.fsum(values) / len(values), math.sqrt(variance(values) / len(values))
 
 
 def of_shares(rows: Rows, level: float = LEVEL) -> Value:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from r1bench.harness import thinking
 from r1bench.harness.canonical import canonical_json
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import OUTCOMES, THINKING_STATES, Problem, Run, Sample
 from r1bench.harness.store import runs as store
+from r1bench.harness.thinking import Span
 from r1bench.leaderboards.report import escape, output, skeleton, spans
 
 ENTRY = "entry.js"
@@ -195,10 +197,10 @@ def index_rows(samples: Sequence[Sample], order: dict[str, int], first: int) -> 
 def sample_row(sample: Sample, place: str) -> dict[str, Any]:
     """One sample with where its reasoning and its answer stand; `place` is the file that holds the whole of it."""
     done, grade = sample.completion, sample.grade
-    graded = done.text[: spans.first_turn(done.text, done.prefill)] if "next_turn" in grade.flags else done.text
-    found = spans.parts(graded, sample.thinking_state, done.prefill)
+    graded = thinking.first_turn(done.text, done.prefill) if "next_turn" in grade.flags else done.text
+    found = thinking.parts(graded, done.prefill)
     marked = spans.answer_span(graded, grade.extracted, found.answer)
-    text, (reasoning, answer), cut = cut_text(done.text, [found.reasoning, marked], place)
+    text, (reasoning, answer), cut = cut_text(done.text, [None if found.state == "absent" else found.reasoning, marked], place)
     behaviour, broken, styles = behaviour_of(sample)
     return {
         "problem": sample.problem_id,
@@ -242,7 +244,7 @@ def behaviour_of(sample: Sample) -> tuple[dict[str, float], list[str], dict[str,
     return counted, broken, styles
 
 
-def cut_text(text: str, places: list[spans.Span | None], file: str) -> tuple[str, list[spans.Span | None], dict[str, Any]]:
+def cut_text(text: str, places: list[Span | None], file: str) -> tuple[str, list[Span | None], dict[str, Any]]:
     """A text over 100,000 characters without its middle, the places moved along, and a note of what was left out."""
     if len(text) <= LONGEST_TEXT:
         return text, places, {}
@@ -251,7 +253,7 @@ def cut_text(text: str, places: list[spans.Span | None], file: str) -> tuple[str
     def moved(place: int) -> int:
         return place if place <= HEAD else max(HEAD, place - left_out)
 
-    spots = [None if place is None else spans.Span(moved(place.start), moved(place.end)) for place in places]
+    spots = [None if place is None else Span(moved(place.start), moved(place.end)) for place in places]
     shown = text[:HEAD] + text[-TAIL:]
     note = {"characters": left_out, "at": spans.num_units(text[:HEAD]), "file": file}
     return shown, [spot if spot is None or spot.end > spot.start else None for spot in spots], {"cut": note}

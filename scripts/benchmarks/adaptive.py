@@ -27,11 +27,11 @@ from benchmarks.gates import (
     worse,
 )
 
-from r1bench.harness.statistics import design, foresee, moments_of_counts, plan
 from r1bench.harness.statistics.boundaries import half_widths
-from r1bench.harness.statistics.evidence import evidence, tail_p
+from r1bench.harness.statistics.evidence import evidence, moments_of_counts, tail_p
+from r1bench.harness.statistics.power import plan
 from r1bench.harness.statistics.recursion import crossing
-from r1bench.harness.statistics.sequential import Design, Look, look_at, stagewise_p, stops
+from r1bench.harness.statistics.sequential import Design, Look, design, foresee, look_at, stagewise_p, stops
 
 Kind = tuple[str, int, float, float]
 

@@ -5,8 +5,7 @@
 
 Each simulated run draws its problems' chances from a beta distribution with a given mean and variance within problems (or from another
 shape: logistic-normal, or a mixture of problems never, always and sometimes solved), then n samples of each. The truth is the mean of that
-distribution; in the second table it is the mean over the very problems that were drawn. Every setting is seeded on its own. Left out:
-differences of two runs and the gate (scripts/bench gates).
+distribution. Every setting is seeded on its own. Left out: differences of two runs and the gate (scripts/bench gates).
 """
 
 import argparse
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from r1bench.harness import statistics
-from r1bench.harness.statistics.intervals import IMAGINARY_PROBLEMS, IMAGINARY_SAMPLES
+from r1bench.harness.statistics.intervals import IMAGINARY_PROBLEMS
 
 Ends = tuple[np.ndarray, np.ndarray]
 NUM_DRAWS = 2000
@@ -98,11 +97,10 @@ OTHERS = [
 
 
 def simulate(setting: Setting, repetitions: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Chances of the problems and numbers of right samples, one row per simulated run; then the true means, one per run."""
+    """Numbers of right samples, one row of problems per simulated run, and the true means, one per run."""
     generator = np.random.default_rng([seed, *map(ord, repr(setting))])
     truth = setting.mean + setting.swing * generator.uniform(-1, 1, (repetitions, 1))
-    chances = chances_of(setting, truth, generator)
-    return np.stack([chances, generator.binomial(setting.n, chances)]), truth[:, 0]
+    return generator.binomial(setting.n, chances_of(setting, truth, generator)), truth[:, 0]
 
 
 def score_interval(mean: np.ndarray, trials: np.ndarray | float, z: float) -> Ends:
@@ -196,22 +194,6 @@ METHODS: dict[str, Callable[[np.ndarray, int, float], Ends]] = {
 }
 
 
-def fixed_intervals(right: np.ndarray, n: int, level: float) -> dict[str, Ends]:
-    """Intervals of the mean on these very questions."""
-    means, z = right / n, statistics.normal_quantile((1 + level) / 2)
-    mean, count = means.mean(axis=1), right.shape[1] * n
-    within = (means * (1 - means)).mean(axis=1) * n / (n - 1)
-    half = z * np.sqrt(within / count)
-    together = (mean * count + IMAGINARY_SAMPLES / 2) / (count + IMAGINARY_SAMPLES)
-    imaginary = IMAGINARY_SAMPLES / 2 * (together**2 + (1 - together) ** 2)
-    share = (within * count + imaginary) / (count + IMAGINARY_SAMPLES) / (together * (1 - together))
-    return {
-        "r1bench": score_interval(mean, count / np.minimum(share, 1), z),
-        "normal": (np.maximum(mean - half, 0), np.minimum(mean + half, 1)),
-        "over questions": r1bench_interval(means, n, level),
-    }
-
-
 def check(right: np.ndarray, n: int, ours: Ends, function: Any, level: float) -> None:
     """Stop where the first rows are not what r1bench itself says."""
     for index, row in enumerate(right[:NUM_CHECKED].astype(int)):
@@ -257,7 +239,7 @@ def main(arguments: list[str]) -> None:
     print(head(names))
     found: dict[str, list[float]] = {name: [] for name in names}
     for setting in [*SETTINGS, *OTHERS]:
-        (_, right), truth = simulate(setting, given.repetitions, given.seed)
+        right, truth = simulate(setting, given.repetitions, given.seed)
         ends = {name: method(right / setting.n, setting.n, given.level) for name, method in METHODS.items()}
         check(right, setting.n, ends["r1bench"], statistics.interval, given.level)
         ends |= {} if given.no_bootstrap else bootstraps(right / setting.n, given.level)
@@ -268,21 +250,4 @@ def main(arguments: list[str]) -> None:
                 found[name].append(covered)
     print("\nAIME to GSM8K, beta, with n > 1 and a mean below 99:")
     summary(found, given.level)
-    bench_fixed(given.repetitions, given.seed, given.level)
     print(f"\n{time.perf_counter() - started:.0f} s")
-
-
-def bench_fixed(repetitions: int, seed: int, level: float) -> None:
-    """The second table: these very questions."""
-    print("\nThe same for intervals about these very questions:\n\n" + head(["r1bench", "normal", "over questions"]))
-    found: dict[str, list[float]] = {"r1bench": [], "normal": []}
-    for setting in (setting._replace(n=n) for setting in SETTINGS if setting.n == 4 and setting.mean != 0.3 for n in (2, 4, 16)):
-        (chances, right), _ = simulate(setting, repetitions, seed)
-        ends = fixed_intervals(right, setting.n, level)
-        check(right, setting.n, ends["r1bench"], statistics.resampling_interval, level)
-        cells = {name: shown(end, chances.mean(axis=1)) for name, end in ends.items()}
-        print(label(setting), " | ".join(cell for _, cell in cells.values()), "|", flush=True)
-        for name, values in found.items():
-            values.append(cells[name][0])
-    print()
-    summary(found, level)

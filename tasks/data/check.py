@@ -23,7 +23,7 @@ GOLDS = "gold answers"
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What `check_task` found."""
+    """What was found in one copy of a task's data."""
 
     task: str
     source: str
@@ -107,23 +107,21 @@ class CopiesReport:
 
 
 def check_copies(task: Task, sources: Sequence[Path | None], columns: Mapping[str, str] | None = None) -> CopiesReport:
-    """Check one or several copies of a task's data, and hold them against each other. Errors as `check_task`."""
-    found = [inspect(task, data, columns) for data in sources]
-    return CopiesReport(tuple(report_on(task, each) for each in found), overlaps(task, found))
+    """Read each copy of a task's data, grade its golds as `report_on` does, and hold the copies against each other.
 
-
-def check_task(task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None) -> CheckReport:
-    """Read a task's problems and grade each gold answer as the response `\\boxed{gold}`, each reference solution as a fenced block.
+    Args:
+        sources: files or folders; None: the task's own source.
 
     Raises:
         DataError: the data cannot be read at all.
         UsageError: a role in `columns` that does not exist.
     """
-    return report_on(task, inspect(task, data, columns))
+    found = [inspect(task, data, columns) for data in sources]
+    return CopiesReport(tuple(report_on(task, each) for each in found), overlaps(task, found))
 
 
 def report_on(task: Task, found: Findings) -> CheckReport:
-    """Grade every gold of problems that were read."""
+    """Grade every gold of problems that were read: gold answers as the response `\\boxed{gold}`, reference solutions as a fenced block."""
     needs = get_grader(task.grader).needs
     has_tests = needs == "tests"
     pairs = [(problem, gold) for problem in found.problems for gold in problem.gold] if needs else []

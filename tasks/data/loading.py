@@ -77,8 +77,10 @@ def inspect(task: Task, data: Path | None = None, columns: Mapping[str, str] | N
     if not found and not findings:
         of_year = f" of {task.filter_year}" if num_other_years else ""
         findings.append(Finding(source, f"holds no rows{of_year}", "name another file"))
-    usable = list(_without(findings, found, _repetitions(found) | _unusable_golds(task, found)))
-    return Findings(source, tuple(usable), tuple(findings), num_other_years)
+    bad = _repetitions(found) | _unusable_golds(task, found)
+    findings += [bad[index] for index in sorted(bad)]
+    usable = tuple(problem for index, (_, problem) in enumerate(found) if index not in bad)
+    return Findings(source, usable, tuple(findings), num_other_years)
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -87,15 +89,6 @@ def read_rows(path: Path) -> Iterator[Row]:
         if isinstance(row, Finding):
             raise DataError(*row)
         yield row
-
-
-def _without(findings: list[Finding], found: Sequence[tuple[str, Problem]], bad: Mapping[int, Finding]) -> Iterator[Problem]:
-    """Problems that have no finding; the findings of the others are added to the list."""
-    for index, (_, problem) in enumerate(found):
-        if index in bad:
-            findings.append(bad[index])
-        else:
-            yield problem
 
 
 def _repetitions(found: Sequence[tuple[str, Problem]]) -> dict[int, Finding]:

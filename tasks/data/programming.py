@@ -1,6 +1,6 @@
 """Rows of programming benchmarks -> Problems: the shapes that tests and limits are published in, brought to those of the code grader.
 
-What the code grader reads is said in grading/code.py. Left out: which columns a benchmark has (its own file). A reference solution
+What the code grader reads is said in programs/tests.py. Left out: which columns a benchmark has (its own file). A reference solution
 becomes the gold, which no verdict depends on: `r1bench tasks check` runs it. Nothing that is read here is ever executed or unpickled.
 """
 

@@ -1,7 +1,7 @@
 """The graders 'integer' and 'math': finds the answer of a completion and compares it with the golds.
 
 What no layer in this process can read goes to worker processes (workers.py), started only then. One grader may be used by several
-threads. Left out: where an answer stands in a text (finding.py), when two answers are equal (integers.py, mathematics.py), what the
+threads. Left out: where an answer stands in a text (finding/), when two answers are equal (integers.py, mathematics/), what the
 options of a request mean (conventions.py).
 """
 
@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from r1bench.harness.errors import GraderError
-from r1bench.tasks.grading import integers
+from r1bench.tasks.grading import Engine, integers
 from r1bench.tasks.grading.conventions import Conventions, conventions_of
-from r1bench.tasks.grading.finding.completions import Found, find_answer
-from r1bench.tasks.grading.mathematics import deciding as mathematics
-from r1bench.tasks.grading.mathematics.deciding import Decision
+from r1bench.tasks.grading.finding.answer import Found, find_answer
+from r1bench.tasks.grading.mathematics import layers as mathematics
+from r1bench.tasks.grading.mathematics.layers import Decision
 from r1bench.tasks.grading.mathematics.workers import Question, Verdict, WorkerPool
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
@@ -38,7 +38,21 @@ class Entry(NamedTuple):
     microseconds: int
 
 
-class AnswerGrader:
+def check_options(options: Mapping[str, Any]) -> str | None:
+    """Why these are no conventions, or None."""
+    try:
+        conventions_of(options)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def open_engine(name: str, num_workers: int, cpu_seconds: float, sandbox: str) -> Engine:
+    """The engine of 'integer' or 'math'."""
+    return AnswerGrader(name, num_workers, cpu_seconds)
+
+
+class AnswerGrader(Engine):
     """Compares answers with golds; worker processes are started only for pairs that need them."""
 
     def __init__(self, name: str, num_workers: int = 1, cpu_seconds: float = 0.5) -> None:
@@ -50,7 +64,7 @@ class AnswerGrader:
 
     def grade(self, requests: Sequence[GradeRequest]) -> list[Judgement]:
         """One grade per request, in their order. `details` holds 'canonical' (the answer in a fixed form), 'layer' (which one decided,
-        see mathematics.py) and 'status' ('read', 'not understood', or why there is no answer).
+        see mathematics/layers.py) and 'status' ('read', 'not understood', or why there is no answer).
 
         Raises:
             ValueError: an option that does not exist, or a value that it cannot have.

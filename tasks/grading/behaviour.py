@@ -20,7 +20,7 @@ Where tokens are not known, `per_1000` is per 1,000 words. Repeated 4-grams (Wel
 the length of sound reasoning too (traces of R1's distilled models: 0.02 of 350 words, 0.24 of 5,500), 20-grams hardly do (0.00, 0.01):
 a text that copies itself shows there. A loop repeats its reflection words too: read them beside `loop`. Known false alarms: two boxes for
 two parts of one answer are a switch; "but", "check", "evaluate" and "error" of plain prose; 等等 is also "and so on". Left out:
-mixed languages (language.py), whether a reflection leads anywhere."""
+mixed languages (languages/), whether a reflection leads anywhere."""
 
 import re
 from bisect import bisect_left

@@ -10,11 +10,11 @@ Where an answer stands in a completion: letters.py. Left out: questions with sev
 import random
 import re
 import string
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from r1bench.harness.errors import GraderError
-from r1bench.tasks.grading.finding.completions import find_answer
+from r1bench.tasks.grading.finding.answer import find_answer
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
 NUM_LETTERS = 10
@@ -61,6 +61,14 @@ def check_gold(gold: str) -> str | None:
     if letter is None or letter not in string.ascii_uppercase[:NUM_LETTERS]:
         return f"is not a letter A ... {string.ascii_uppercase[NUM_LETTERS - 1]}"
     return None
+
+
+def check_options(options: Mapping[str, Any]) -> str | None:
+    """Why these options cannot be: the texts of the choices are no list, or one stands there twice."""
+    choices = options.get("choices", ["A", "B"])
+    if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(choice, str) for choice in choices):
+        return "'choices' must be a list of at least two texts"
+    return "'choices' holds a text twice" if len(set(choices)) < len(choices) else None
 
 
 def shuffled(right: str, wrong: Sequence[str], problem_id: str, seed: int = 0, name: str = "gpqa") -> Shuffled:

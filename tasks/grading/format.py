@@ -113,22 +113,13 @@ def check_style(style: object) -> str | None:
 def find_boxes(text: str) -> Boxes:
     r"""Every `\boxed{...}` or `\fbox{...}` that is in no other, braces matched; `\{` and `\}` are not braces."""
     first = min((place for place in (text.find("\\boxed"), text.find("\\fbox")) if place >= 0), default=len(text))
-    stack: list[int] = []
-    """For each open brace where the content of its box begins, -1 for other braces."""
-    spans: list[tuple[int, int]] = []
-    for token in BRACES.finditer(text, first):
-        if token[1]:
-            stack.append(token.end())
-        elif token[0] == "{":
-            stack.append(-1)
-        elif token[0] == "}" and stack and (start := stack.pop()) >= 0:
-            spans.append((start, token.start()))
+    spans, left_open = extraction.match_braces(BRACES.finditer(text, first))
     outermost: list[tuple[int, int]] = []
     for span in sorted(spans):
         if not outermost or span[0] > outermost[-1][1]:
             outermost.append(span)
-    broken = next((index for index, start in enumerate(stack) if start >= 0), len(stack))
-    return Boxes(outermost, len(stack) - broken)
+    broken = next((index for index, start in enumerate(left_open) if start >= 0), len(left_open))
+    return Boxes(outermost, len(left_open) - broken)
 
 
 def rules(text: str, prefill: str = "", style: str | None = None) -> dict[str, bool]:

@@ -11,6 +11,7 @@ Left out: everything that would have to be worked out (sums, powers, roots, scie
 """
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
 from r1bench.tasks.grading.conventions import DEFAULTS, Conventions
@@ -90,7 +91,7 @@ def parse(text: str) -> Fraction | None:
         text = CURRENCY.sub(r"\1", right.strip())
     text = modifiers.NEGATIVE.sub("-", CHINESE_LEAD.sub("", text))
     text = re.sub(r"(?<=\d)\s?又\s?(?=\d{1,9}\s?/|\\[dt]?frac)", " ", text)
-    for pattern, read in ((DECIMAL, _decimal), (RATIO, _ratio), (MIXED, _mixed), (FRACTION, _fraction)):
+    for pattern, read in READERS:
         found = pattern.match(text)
         if found and (multiple := _multiple(text[found.end() :])):
             value = read(found)
@@ -155,18 +156,6 @@ def _residue(answer: str) -> Fraction | None:
     return value if found and value is not None and abs(value) < int(found[1]) else None
 
 
-def _decimal(found: re.Match[str]) -> Fraction | None:
-    return Fraction(found[1] + found[2].replace(",", ""))
-
-
-def _ratio(found: re.Match[str]) -> Fraction | None:
-    return _divided(found[1], 0, found[2], found[3])
-
-
-def _mixed(found: re.Match[str]) -> Fraction | None:
-    return _divided(found[1], int(found[2]), found[3], found[4])
-
-
 def _chinese(text: str) -> Fraction | None:
     """A whole number or a fraction in Chinese numerals: 三百零五 is 305, 五又三分之一 16/3, 5分之一 1/5."""
     if found := CHINESE_FRACTION.fullmatch(text):
@@ -196,14 +185,18 @@ def _chinese_whole(numerals: str) -> int:
     return total + section + digit
 
 
-def _fraction(found: re.Match[str]) -> Fraction | None:
-    whole = int((found[2] or "0").replace(",", ""))
-    return _divided(found[1], whole, found[3] or found[4], found[5] or found[6])
-
-
 def _divided(sign: str, whole: int, above: str, below: str) -> Fraction | None:
     numerator, denominator = int(above.replace(",", "")), int(below.replace(",", ""))
     if denominator == 0:
         return None
     value = whole + Fraction(numerator, denominator)
     return -value if sign == "-" else value
+
+
+READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | None]], ...] = (
+    (DECIMAL, lambda found: Fraction(found[1] + found[2].replace(",", ""))),
+    (RATIO, lambda found: _divided(found[1], 0, found[2], found[3])),
+    (MIXED, lambda found: _divided(found[1], int(found[2]), found[3], found[4])),
+    (FRACTION, lambda found: _divided(found[1], int((found[2] or "0").replace(",", "")), found[3] or found[4], found[5] or found[6])),
+)
+"""Ways to write a number, and what each is worth."""

@@ -19,7 +19,7 @@ class GradeRequest(NamedTuple):
     prompt: str = ""
     """The problem's text; for code that is completed, the text it completes."""
     tests: Mapping[str, Any] | None = None
-    """What a program is run on (code.py)."""
+    """What a program is run on (programs/tests.py)."""
     options: Mapping[str, Any] = {}
     """Conventions of the row or task: each grader says which it knows."""
     language: str = "en"
@@ -44,13 +44,5 @@ class Judgement:
 
 def request_of(problem: Problem, completion: Completion) -> GradeRequest:
     """The request that judges a completion of a problem."""
-    return GradeRequest(
-        completion.text,
-        problem.gold,
-        completion.finish_reason,
-        completion.prefill,
-        problem.prompt,
-        problem.tests,
-        problem.options,
-        problem.language,
-    )
+    text, finish_reason, prefill = completion.text, completion.finish_reason, completion.prefill
+    return GradeRequest(text, problem.gold, finish_reason, prefill, problem.prompt, problem.tests, problem.options, problem.language)

@@ -9,18 +9,19 @@ Every row may have `id`, `finish_reason` (stop, length), `prefilled_think` (the 
 are not looked at. A row that is not as it should be raises BadRequest, which names the field and the cure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from r1bench.harness.records import FINISH_REASONS
-from r1bench.tasks.grading import get_grader
+from r1bench.tasks.grading import check_options, get_grader
+from r1bench.tasks.grading.format import check_style
+from r1bench.tasks.grading.languages.grader import check_target
+from r1bench.tasks.grading.programs.tests import check_tests
 from r1bench.tasks.grading.request import GradeRequest
 
 PREFILL = "<think>\n"
 MOST_SECONDS = 3600.0
 MOST_MEGABYTES = 65536.0
-
-
 KINDS = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
 
 
@@ -50,16 +51,11 @@ def to_request(grader: str, fields: Mapping[str, Any]) -> GradeRequest:
     if not isinstance(prefilled, bool):
         raise BadRequest(f"'prefilled_think' is {prefilled!r:.40}; it must be true or false")
     request = GradeRequest(response, finish_reason=finish_reason, prefill=PREFILL if prefilled else "", options=options_of(fields))
-    needs = get_grader(grader).needs
-    if needs == "gold":
-        request = request._replace(gold=golds_of(fields))
-    if needs == "tests":
-        request = with_tests(request, fields)
-    if grader == "language":
-        request = with_target(request, fields)
-    if grader == "format":
-        request = with_style(request, fields)
-    check_options(grader, request.options)
+    row = get_grader(grader)
+    for column in filter(None, (row.needs, row.column)):
+        request = READERS[column](request, fields)
+    if reason := check_options(grader, request.options):
+        raise BadRequest(f"'options': {reason}")
     if grader == "choice":
         check_letters(request)
     return request
@@ -83,8 +79,8 @@ def options_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     return dict(options)
 
 
-def golds_of(fields: Mapping[str, Any]) -> tuple[str, ...]:
-    """The acceptable answers, at least one."""
+def with_golds(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
+    """The request with the acceptable answers, at least one."""
     if "gold" not in fields or fields["gold"] is None:
         raise BadRequest("'gold' is missing; it must be the right answer as text, or a list of acceptable ones")
     gold = fields["gold"]
@@ -94,13 +90,11 @@ def golds_of(fields: Mapping[str, Any]) -> tuple[str, ...]:
         raise BadRequest(f"'gold' is {kind_of(wrong[0])}, or holds it; write it as text, in quotes")
     if not golds or not all(value.strip() for value in golds):
         raise BadRequest("'gold' is empty; fill it in or remove the row")
-    return tuple(dict.fromkeys(golds))
+    return request._replace(gold=tuple(dict.fromkeys(golds)))
 
 
 def with_tests(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
     """The request with the tests of a program, and its limits among the options."""
-    from r1bench.tasks.grading.programs.grader import check_tests
-
     tests = fields.get("tests")
     if not isinstance(tests, dict):
         given = "is missing" if tests is None else f"is {kind_of(tests)}"
@@ -122,8 +116,6 @@ def with_tests(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest
 
 def with_target(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
     """The request with the language that its reasoning should be in."""
-    from r1bench.tasks.grading.languages.grader import check_target
-
     target = fields.get("target")
     if not isinstance(target, str) or not target.strip():
         raise BadRequest("'target' is missing or no text; it must be a language, such as en, zh or es")
@@ -134,8 +126,6 @@ def with_target(request: GradeRequest, fields: Mapping[str, Any]) -> GradeReques
 
 def with_style(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest:
     """The request with the format that was asked for."""
-    from r1bench.tasks.grading.format import check_style
-
     style = fields.get("style", "think-answer")
     reason = check_style(style) if isinstance(style, str) else f"is {kind_of(style)}; it must be think-answer, think-only or boxed"
     if reason:
@@ -143,9 +133,10 @@ def with_style(request: GradeRequest, fields: Mapping[str, Any]) -> GradeRequest
     return request._replace(options={**request.options, "style": style})
 
 
-def check_options(grader: str, options: Mapping[str, Any]) -> None:
-    """Raise BadRequest for a convention that the grader does not know, or a value it cannot have."""
-    from r1bench.tasks.grading import check_options as reason_against
-
-    if reason := reason_against(grader, options):
-        raise BadRequest(f"'options': {reason}")
+READERS: dict[str, Callable[[GradeRequest, Mapping[str, Any]], GradeRequest]] = {
+    "gold": with_golds,
+    "tests": with_tests,
+    "target": with_target,
+    "style": with_style,
+}
+"""By what a grader needs, and by the column that it reads."""

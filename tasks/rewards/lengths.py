@@ -22,8 +22,9 @@ def length_of(completion: Completion, unit: Unit = "tokens") -> int | None:
     return completion.num_tokens if completion.num_tokens or not completion.text else None
 
 
-def cosine_between(progress: float, at_start: float, at_end: float) -> float:
-    """Falls (or rises) from `at_start` at progress 0 to `at_end` at 1 along half a cosine. Not clamped."""
+def cosine_value(progress: float, is_correct: bool, min_wrong: float, max_wrong: float, min_correct: float, max_correct: float) -> float:
+    """From progress 0 to 1 along half a cosine: falls from the most to the least where correct, else rises. Not clamped."""
+    at_start, at_end = (max_correct, min_correct) if is_correct else (min_wrong, max_wrong)
     return at_end + 0.5 * (at_start - at_end) * (1 + math.cos(math.pi * progress))
 
 
@@ -44,16 +45,12 @@ def cosine(
     the length is clamped to max_len, without which the value climbs back and at twice max_len is that of length 0 again; tokens instead of
     characters; None where grading broke off (open-r1 pays 1 for a gold that does not parse). Set max_len to the budget of the rollout.
     """
-    found: Values = []
-    for each in judged:
-        length = length_of(each.completion, unit)
-        if length is None or each.grade.outcome == "failed":
-            found.append(None)
-            continue
-        is_correct = each.grade.outcome == "correct"
-        ends = (max_value_correct, min_value_correct) if is_correct else (min_value_wrong, max_value_wrong)
-        found.append(cosine_between(min(length / max_len, 1.0), *ends))
-    return found
+    values = (min_value_wrong, max_value_wrong, min_value_correct, max_value_correct)
+    lengths = [None if each.grade.outcome == "failed" else length_of(each.completion, unit) for each in judged]
+    return [
+        None if size is None else cosine_value(min(size / max_len, 1.0), each.grade.outcome == "correct", *values)
+        for each, size in zip(judged, lengths, strict=True)
+    ]
 
 
 def length(judged: Sequence[Judged], *, unit: Unit = "tokens") -> Values:

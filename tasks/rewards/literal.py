@@ -9,13 +9,15 @@ same. Left out: S001's repetition penalty as it stands (it returns a function), 
 import re
 from collections.abc import Sequence
 
-from r1bench.tasks.rewards.lengths import cosine_between, length_value
+from r1bench.tasks.rewards.lengths import cosine_value, length_value
 from r1bench.tasks.rewards.literal_accuracy import verdicts
 from r1bench.tasks.rewards.reward import Count, Judged, Penalty, Values
 from r1bench.tasks.rewards.wording import repetition_share
 
 BETWEEN = re.compile(r"</think>\s*<answer>")
 END_OF_LINE = re.compile(r"</answer>$", re.MULTILINE)
+OPEN_R1_BETWEEN = re.compile(r"\n</think>\n<answer>\n")
+OPEN_R1_END = re.compile(r"\n</answer>$", re.MULTILINE)
 STEPS = r"Step \d+:|^\d+\.|\n-|\n\*|First,|Second,|Next,|Finally,"
 OPEN_R1_TAGS = ("<think>\n", "\n</think>\n", "\n<answer>\n", "\n</answer>")
 
@@ -67,12 +69,7 @@ def format_s000(judged: Sequence[Judged]) -> Values:
 def format_s001(judged: Sequence[Judged]) -> Values:
     r"""^<think>.*?</think>\s*<answer>.*?</answer>$ with DOTALL and MULTILINE: text after a new line following the answer, nested or
     repeated tags and empty blocks all pass; a leading space fails."""
-
-    def matches(text: str) -> bool:
-        middle = BETWEEN.search(text, len("<think>")) if text.startswith("<think>") else None
-        return middle is not None and END_OF_LINE.search(text, middle.end()) is not None
-
-    return [float(matches(each.completion.text)) for each in judged]
+    return [_framed(each.completion.text, "<think>", BETWEEN, END_OF_LINE) for each in judged]
 
 
 def format_s003(judged: Sequence[Judged]) -> Values:
@@ -82,13 +79,13 @@ def format_s003(judged: Sequence[Judged]) -> Values:
 
 def format_open_r1(judged: Sequence[Judged]) -> Values:
     r"""^<think>\n.*?\n</think>\n<answer>\n.*?\n</answer>$ with DOTALL and MULTILINE: exactly these new lines or 0; otherwise as S001's."""
+    return [_framed(each.completion.text, "<think>\n", OPEN_R1_BETWEEN, OPEN_R1_END) for each in judged]
 
-    def matches(text: str) -> bool:
-        middle = text.find("\n</think>\n<answer>\n", len("<think>\n")) if text.startswith("<think>\n") else -1
-        end = re.compile(r"\n</answer>$", re.MULTILINE)
-        return middle >= 0 and end.search(text, middle + len("\n</think>\n<answer>\n")) is not None
 
-    return [float(matches(each.completion.text)) for each in judged]
+def _framed(text: str, opening: str, between: re.Pattern[str], end: re.Pattern[str]) -> float:
+    """1 for a text that begins so, with the two patterns somewhere behind it in this order; else 0."""
+    middle = between.search(text, len(opening)) if text.startswith(opening) else None
+    return float(middle is not None and end.search(text, middle.end()) is not None)
 
 
 def tag_count_open_r1(judged: Sequence[Judged]) -> Values:
@@ -117,7 +114,8 @@ def cosine_s001(
 ) -> Values:
     """By characters and not clamped (001-14): at twice max_len the value is that of length 0. Correct by its own accuracy."""
     values = (min_value_wrong, max_value_wrong, min_value_correct, max_value_correct)
-    return [_cosine_literal(each, verdict == 1, max_len, *values) for each, verdict in zip(judged, accuracy_s001(judged), strict=True)]
+    pairs = zip(judged, accuracy_s001(judged), strict=True)
+    return [cosine_value(len(each.completion.text) / max_len, verdict == 1, *values) for each, verdict in pairs]
 
 
 def cosine_open_r1(
@@ -133,7 +131,8 @@ def cosine_open_r1(
     values = (min_value_wrong, max_value_wrong, min_value_correct, max_value_correct)
     found = verdicts(judged, "s001")  # gold and answer stand swapped in this one, unlike in its accuracy
     pairs = zip(judged, found, strict=True)
-    return [1.0 if verdict is None else _cosine_literal(each, verdict == 1, max_len, *values) for each, verdict in pairs]
+    progress = [(len(each.completion.text) / max_len, verdict) for each, verdict in pairs]
+    return [1.0 if verdict is None else cosine_value(share, verdict == 1, *values) for share, verdict in progress]
 
 
 def repetition_penalty_s001(judged: Sequence[Judged], *, ngram_size: Count = 3, max_penalty: Penalty = -0.1) -> Values:
@@ -148,10 +147,3 @@ def length_open_r1(judged: Sequence[Judged]) -> Values:
     span = (min(sizes, default=0), max(sizes, default=0))
     pairs = zip(judged, sizes, strict=True)
     return [length_value(size, *span, is_correct=each.grade.outcome == "correct") for each, size in pairs]
-
-
-def _cosine_literal(
-    each: Judged, is_correct: bool, max_len: int, min_wrong: float, max_wrong: float, min_correct: float, max_correct: float
-) -> float:
-    ends = (max_correct, min_correct) if is_correct else (min_wrong, max_wrong)
-    return cosine_between(len(each.completion.text) / max_len, *ends)

@@ -46,7 +46,7 @@ def reward_model(
     if not judged:
         return []
     pairs = [(each.problem.prompt, text_of(each.completion, scope)) for each in judged]
-    return list(load_scorer(model, device).values(pairs, batch_size))
+    return list(Scorer(model, device).values(pairs, batch_size))
 
 
 def text_of(completion: Completion, scope: Literal["summary", "whole"]) -> str:
@@ -72,13 +72,8 @@ def check_folder(folder: str) -> None:
 
 
 @lru_cache(maxsize=4)
-def load_scorer(folder: str, device: str) -> "Scorer":
-    """The model of a folder, kept for the life of the process."""
-    return Scorer(folder, device)
-
-
 class Scorer:
-    """A reward model in memory."""
+    """A reward model in memory; the same folder gives the same one for the life of the process."""
 
     def __init__(self, folder: str, device: str) -> None:
         import torch

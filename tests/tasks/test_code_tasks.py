@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from r1bench.harness.errors import DataError
 from r1bench.harness.records import Completion, Problem
 from r1bench.tasks import TASKS, livecodebench, mbpp
-from r1bench.tasks.data.check import as_response, check_task
+from r1bench.tasks.data.check import as_response, check_copies
 from r1bench.tasks.data.loading import inspect, load_problems, read_rows
 from r1bench.tasks.data.rows import BadRow, OtherRow
 from r1bench.tasks.grading.programs.grader import CodeGrader, check_options
@@ -194,7 +194,7 @@ def test_the_check_of_a_task_runs_its_reference_solutions(tmp_path: Path, grader
     rows = [{**row, "task_id": "a", "canonical_solution": "    return 2"}, {**row, "task_id": "b", "canonical_solution": "    return 1"}]
     rows[1]["prompt"] += "    # another question\n"
     (tmp_path / "a.json").write_text(json.dumps(rows))
-    report = check_task(TASKS["humaneval"], tmp_path / "a.json")
+    report = check_copies(TASKS["humaneval"], [tmp_path / "a.json"]).copies[0]
     assert (report.num_golds, report.num_correct, report.is_ok) == (2, 1, False)
     assert "b: the reference solution given as an answer is wrong" in report.misgraded[0]
 

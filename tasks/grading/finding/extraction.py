@@ -1,4 +1,4 @@
-r"""Finds the answer in an answer part. Left out: what the answer means (integers.py, mathematics.py), letters of a choice (letters.py).
+r"""Finds the answer in an answer part. Left out: what the answer means (integers.py, mathematics/), letters of a choice (letters.py).
 
 The rules, in order; the first that finds something decides:
 1. The content of the last `<answer>...</answer>` is all that the rules below look at, rule 5 only for numbers. It is itself the answer if
@@ -22,6 +22,7 @@ Flags: 'unboxed' for an answer from rules 4-5 or a bare `<answer>`, with the nam
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from r1bench.tasks.grading import integers
@@ -78,11 +79,21 @@ def extract(answer_part: str, numeric: bool, complete: bool = True) -> Extractio
     if (end := _next_question(text)) is not None:
         text, flags = text[:end], (*flags, "next_question")
     tagged = answer_tag(text, complete)
-    if tagged is None:
-        found = _extract(text, numeric, complete)
-        return Extraction(found.extracted, flags + found.flags)
-    found = _in_tag(tagged, numeric)
+    found = _extract(text, numeric, complete) if tagged is None else _in_tag(tagged, numeric)
     return Extraction(found.extracted, flags + found.flags)
+
+
+def match_braces(tokens: Iterable[re.Match[str]]) -> tuple[list[tuple[int, int]], list[int]]:
+    """Where the contents of complete boxes begin and end, the first to be finished first; and what is left open: where the content of
+    a box begins, -1 for other braces. The tokens are braces; one that opens a box has it as its first group."""
+    left_open: list[int] = []
+    spans: list[tuple[int, int]] = []
+    for token in tokens:
+        if token[1] or token[0] == "{":
+            left_open.append(token.end() if token[1] else -1)
+        elif token[0] == "}" and left_open and (start := left_open.pop()) >= 0:
+            spans.append((start, token.start()))
+    return spans, left_open
 
 
 def find_boxes(text: str) -> Boxes:
@@ -90,22 +101,12 @@ def find_boxes(text: str) -> Boxes:
     first = BOX_COMMAND.search(text)
     if first is None:
         return Boxes([], ())
-    open_braces: list[int | None] = []
-    spans: list[tuple[int, int]] = []
-    for token in BRACES.finditer(text, first.start()):
-        if token[1]:
-            open_braces.append(token.end())
-        elif token[0] == "{":
-            open_braces.append(None)
-        elif token[0] == "}" and open_braces:
-            start = open_braces.pop()
-            if start is not None:
-                spans.append((start, token.start()))
+    spans, left_open = match_braces(BRACES.finditer(text, first.start()))
     first_end = spans[0][1] + 1 if spans else -1
     spans.sort()
     filled = [(start, end) for start, end in spans if text[start:end].strip()]
     flags = ["empty_box"] if len(filled) < len(spans) else []
-    unterminated = [start for start in open_braces if start is not None]
+    unterminated = [start for start in left_open if start >= 0]
     if unterminated and unterminated[-1] > (filled[-1][0] if filled else -1):
         flags.append("unterminated_box")
     following = [*filled[1:], (len(text), len(text))]

@@ -51,7 +51,6 @@ DENIED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 FORMULA = re.compile(r"(?<!\\)\$\$?((?:[^$\\]|\\.){1,2000})\$\$?|\\\((.{1,2000}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL)
-FORMULA_MARKS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 JOINT = re.compile(r"\s{0,3}(?:,|，|、|;|\bor\b|\band\b|或者?|和){1,2}\s{0,3}(?=\$|\\[(\[])")
 SENTENCE_END = re.compile(r"[.!?](?=[\s\"*)]|$)|[。；！？\n]|\\n(?![a-z])|\*\*(?![\w(])|\"(?=\s*[,}\n]|$)")
 REASON = re.compile(r"[,;，；]\s{0,3}(?:since|because|as|given|where|due to)\b|\b(?:since|because)\b|因为|由于", re.IGNORECASE)

@@ -3,7 +3,7 @@
 The script decides where it stands for one language. Words in Latin letters are told apart by lists of frequent words (vocabulary.py), Han
 characters by the kana and the simplified characters near them; both are smoothed over the text, since languages are sticky: a name, a
 cognate or an unknown word follows what stands around it. The numbers below were set on one half of the labelled texts of
-scripts/bench_language and measured on the other (docs/measured/language.md).
+scripts/bench language and measured on the other (docs/measured/language.md).
 
 Left out: languages that share a script with another and have no list: Ukrainian counts as Russian, Persian as Arabic. Where most
 words of a language are in no list (Dutch, Indonesian, letters at random), they are 'other'.

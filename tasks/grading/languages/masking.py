@@ -1,4 +1,4 @@
-r"""Takes out of a text what belongs to no language, and cuts the rest into words. Left out: which language a word is of (language.py).
+r"""Takes out of a text what belongs to no language, and cuts the rest into words. Left out: which language a word is of (labelling.py).
 
 Passed over: fenced and inline code, formulas between `$..$`, `$$..$$`, `\(..\)`, `\[..\]` and `\begin..\end`, LaTeX commands with their
 arguments, sub- and superscripts in braces, tags and `<|special|>` tokens, URLs, e-mail addresses, file names, numbers and whatever

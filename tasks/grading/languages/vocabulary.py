@@ -8,7 +8,7 @@ Left out: context (labelling.py), other scripts.
 
 import math
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 LATIN = ("en", "es", "de", "fr", "it", "pt", "sw")
 FLOOR = 1e-6
@@ -64,19 +64,9 @@ def frequencies() -> tuple[dict[str, float], ...]:
     return tuple(swahili if language == "sw" else wordfreq.get_frequency_dict(language, "small") for language in LATIN)
 
 
-_remembered: dict[str, tuple[float, ...]] = {}
-
-
 def evidence(word: str) -> tuple[float, ...]:
     """For each language of LATIN how well it explains a word, in nats: 0 for the best, less for the others; all 0 if nothing is known."""
-    found = _remembered.get(word)
-    if found is None:
-        found = _weigh(word)
-        if len(_remembered) >= REMEMBERED:
-            _remembered.clear()
-        if len(word) <= REMEMBERED_LENGTH:
-            _remembered[word] = found
-    return found
+    return _weigh(word) if len(word) <= REMEMBERED_LENGTH else _weigh.__wrapped__(word)
 
 
 def stands_in(word: str, language: str) -> bool:
@@ -87,6 +77,7 @@ def stands_in(word: str, language: str) -> bool:
     return is_listed or (language == "sw" and SHAPE.match(lower) is not None)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _weigh(word: str) -> tuple[float, ...]:
     lower = word.lower()
     if lower in NEUTRAL:

@@ -2,7 +2,7 @@ r"""One spelling for what answers spell in several ways: wrappers, colours, numb
 
     one_spelling("\\({\\large 0.\\dot3}\\)")    # "0.\\overline{3}"
 
-Everything here takes time linear in the text. Left out: what spelling does not change but normalisation does (mathematics.py).
+Everything here takes time linear in the text. Left out: what spelling does not change but normalisation does (layers.py).
 """
 
 import re

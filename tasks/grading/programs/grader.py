@@ -11,7 +11,7 @@ Options: `time_limit` (seconds of processor time for each test, 10), `memory_lim
 status (`passed`, else that of the first test that failed: wrong_answer, runtime_error, compile_error, time_limit, memory_limit,
 output_limit, forbidden, sandbox_error), passed, total, fraction, tests (the first 100), first_failure, seconds.
 
-Left out: where a program stands (programs.py), which tests there are (code_tests.py), running and comparing (code_runs.py).
+Left out: where a program stands (finding.py), which tests there are (tests.py), running and comparing (runs.py).
 """
 
 import math
@@ -23,13 +23,12 @@ from r1bench.harness import thinking
 from r1bench.harness.errors import GraderError, R1benchError, printable
 from r1bench.harness.records import Outcome
 from r1bench.harness.sandbox import Ended, Job, Limits, Sandbox, open_sandbox
+from r1bench.tasks.grading import Engine
 from r1bench.tasks.grading.programs.finding import Found, find_program
 from r1bench.tasks.grading.programs.outputs import conventions_of
 from r1bench.tasks.grading.programs.runs import Expected, Result, run_tests
 from r1bench.tasks.grading.programs.tests import check_tests, names_called
 from r1bench.tasks.grading.request import GradeRequest, Judgement
-
-__all__ = ["CodeGrader", "check_options", "check_tests"]
 
 SHOWN_TESTS = 100
 MAX_EXTRACTED = 20_000
@@ -54,7 +53,12 @@ def check_options(options: Mapping[str, Any]) -> str | None:
     return None
 
 
-class CodeGrader:
+def open_engine(name: str, num_workers: int, cpu_seconds: float, sandbox: str) -> Engine:
+    """The engine of 'code'; time is limited by the tests' own options."""
+    return CodeGrader(num_workers, sandbox)
+
+
+class CodeGrader(Engine):
     """Runs programs on tests. The sandbox is opened when the first program is to be run.
 
     Args:
@@ -93,10 +97,6 @@ class CodeGrader:
             answered = iter(self._run([job for jobs in wanted.values() for job in jobs]))
             ended = {index: [next(answered) for _ in jobs] for index, jobs in wanted.items()}
         return [judgements[index] for index in range(len(going))]
-
-    def check_golds(self, golds: Sequence[str]) -> list[str | None]:
-        """Reference solutions are not judged by, so nothing is wrong with any."""
-        return [None] * len(golds)
 
     def prepare(self) -> None:
         """Open the sandbox now; SandboxError where no isolation can be had."""

@@ -10,7 +10,7 @@
 
 Each may have `setup`: code that comes before the program, such as the imports that LeetCode takes for granted; and `after`: code behind
 it, which makes what the tests take from the program, such as a tree of its nodes (MBPP). Nothing expected may stand there. Test code is the
-benchmark's, not a model's; it is parsed here, and run only in the sandbox. Left out: running them (code.py).
+benchmark's, not a model's; it is parsed here, and run only in the sandbox. Left out: running them (runs.py).
 """
 
 import ast

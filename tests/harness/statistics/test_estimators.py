@@ -168,7 +168,6 @@ def test_one_draw_is_the_mean_score_for_all_of_them():
         lambda k: estimators.majority_at_k(3, [4, 1], 0, k),
         lambda k: estimators.best_of_k([0.5] * 8, k),
         lambda k: estimators.worst_of_k([0.5] * 8, k),
-        lambda k: estimators.first_k_mean([0.5] * 8, k),
     ],
 )
 def test_more_draws_than_samples_are_refused_with_the_cure(metric):
@@ -194,13 +193,6 @@ def golden(shared_data, name):
         (expected,) = case["expected_output"].values()
         expected, _ = DIFFERENCES.get(case["name"], (expected, ""))
         yield case, [text in gold for text in case["model_response"]["text"]], expected
-
-
-@pytest.mark.shared_data
-@pytest.mark.parametrize("name", ["avg_at_k", "avg_at_k_math"])
-def test_lightevals_cases_of_avg_at_k(shared_data, name):
-    for case, right, expected in golden(shared_data, name):
-        assert estimators.first_k_mean(right, case["metric_params"]["k"]) == pytest.approx(expected, abs=0.01), case["name"]
 
 
 @pytest.mark.shared_data

@@ -1,7 +1,6 @@
 """Intervals against scipy, closed forms and simulation; the quantiles under them against scipy."""
 
 import math
-import random
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ def simulate(num_problems: int, n: int, seed: int, *, easy: float = 0.3, hard: f
     return (generator.random((num_problems, n)) < chances[:, None]).astype(float).tolist()
 
 
-def width(found: statistics.Interval) -> float:
+def width(found: intervals.Interval) -> float:
     return found.high - found.low
 
 
@@ -30,49 +29,17 @@ def test_beta_probability_agrees_with_scipy(a, b):
         assert distributions.beta_probability(x, a, b) == pytest.approx(stats.beta.cdf(x, a, b), abs=1e-10)
 
 
-def test_binomial_tail_agrees_with_adding_up_its_terms():
-    for successes in range(-1, 9):
-        terms = [math.comb(7, k) * 0.3**k * 0.7 ** (7 - k) for k in range(max(0, successes), 8)]
-        assert statistics.binomial_tail(successes, 7, 0.3) == pytest.approx(math.fsum(terms), abs=1e-12)
-
-
 @pytest.mark.parametrize("degrees", [0.7, 1, 2, 2.5, 5, 30, 1318, 1999.5])
 def test_student_t_agrees_with_scipy_for_whole_and_broken_degrees(degrees):
     for level in (0.5, 0.9, 0.95, 0.99):
         expected = stats.t.ppf((1 + level) / 2, degrees)
         assert statistics.student_t(level, degrees) == pytest.approx(expected, rel=1e-9)
-        assert statistics.student_probability(expected, degrees) == pytest.approx(level, abs=1e-10)
+        assert distributions.student_probability(expected, degrees) == pytest.approx(level, abs=1e-10)
 
 
 def test_student_t_is_normal_for_very_many_degrees():
     assert statistics.student_t(0.95, 5000) == statistics.normal_quantile(0.975)
-    assert statistics.student_probability(1.96, 5000) == pytest.approx(1 - 2 * statistics.normal_probability(-1.96))
-
-
-@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
-def test_exact_interval_agrees_with_scipy(level):
-    for successes, trials in ((0, 1), (1, 1), (0, 5), (3, 10), (17, 30), (499, 500), (30_000, 100_000)):
-        expected = stats.binomtest(successes, trials).proportion_ci(level, "exact")
-        assert statistics.exact_interval(successes, trials, level)[:2] == pytest.approx(tuple(expected), abs=1e-9)
-
-
-def test_exact_interval_ends_where_the_observation_becomes_too_unlikely():
-    found = statistics.exact_interval(7, 24)
-    assert statistics.binomial_tail(7, 24, found.low) == pytest.approx(0.025)
-    assert 1 - statistics.binomial_tail(8, 24, found.high) == pytest.approx(0.025)
-
-
-def test_exact_interval_never_covers_less_often_than_it_says():
-    found = [statistics.exact_interval(successes, 12) for successes in range(13)]
-    for chance in np.linspace(0.01, 0.99, 99):
-        covering = [stats.binom.pmf(k, 12, chance) for k, one in enumerate(found) if one.low <= chance <= one.high]
-        assert sum(covering) >= 0.95
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (2, 1), (-1, 5), (1.5, 5)])
-def test_exact_interval_refuses_what_is_no_count(successes, trials):
-    with pytest.raises(UsageError, match="whole numbers"):
-        statistics.exact_interval(successes, trials)
+    assert distributions.student_probability(1.96, 5000) == pytest.approx(1 - 2 * distributions.normal_probability(-1.96))
 
 
 def test_wilson_agrees_with_scipy():
@@ -101,43 +68,6 @@ def test_wilson_refuses_what_is_no_proportion(successes, trials):
         statistics.wilson_interval(successes, trials)
 
 
-def test_bootstrap_agrees_with_scipy_but_for_its_widening():
-    values = [sum(row) / len(row) for row in simulate(40, 4, seed=4)]
-    widened = statistics.normal_probability(-math.sqrt(40 / 39) * statistics.student_t(0.95, 39))
-    theirs = stats.bootstrap((values,), np.mean, confidence_level=1 - 2 * widened, method="percentile", rng=np.random.default_rng(1))
-    assert statistics.bootstrap_interval(values)[:2] == pytest.approx(tuple(theirs.confidence_interval), abs=0.01)
-
-
-@pytest.mark.parametrize("num_problems", [10, 61])
-def test_bootstrap_agrees_with_the_t_interval_on_symmetric_values(num_problems):
-    values = np.linspace(0.2, 0.8, num_problems).tolist()
-    half = statistics.student_t(0.95, num_problems - 1) * np.std(values, ddof=1) / math.sqrt(num_problems)
-    assert statistics.bootstrap_interval(values)[:2] == pytest.approx((0.5 - half, 0.5 + half), abs=0.006)
-
-
-def test_bootstrap_is_the_same_every_time_and_in_any_order():
-    values = [sum(row) / len(row) for row in simulate(30, 4, seed=4)]
-    shuffled = random.Random(0).sample(values, len(values))
-    assert statistics.bootstrap_interval(values) == statistics.bootstrap_interval(shuffled)
-    assert statistics.bootstrap_interval(values, seed=1) != statistics.bootstrap_interval(values, seed=2)
-
-
-def test_bootstrap_in_several_chunks_draws_as_many_means(monkeypatch):
-    monkeypatch.setattr(intervals, "CHUNK", 1000)
-    assert sum(intervals.chunks(10_000, 30)) == 10_000
-    assert statistics.bootstrap_interval([0.0, 0.5, 1.0] * 10).method == "bootstrap"
-
-
-@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-def test_bootstrap_of_equal_values_is_wilson_by_problems(value):
-    assert statistics.bootstrap_interval([value] * 30) == statistics.wilson_interval(30 * value, 30)
-
-
-def test_bootstrap_of_nothing_is_refused():
-    with pytest.raises(UsageError, match="no problems"):
-        statistics.bootstrap_interval([])
-
-
 def test_one_right_or_wrong_sample_per_problem_has_the_interval_of_wilson():
     for num_right in (0, 1, 13, 30):
         scores = [[1]] * num_right + [[0]] * (30 - num_right)
@@ -159,7 +89,7 @@ def test_effective_trials_agree_with_adding_the_imaginary_problems_as_values():
 def test_effective_trials_of_many_problems_are_the_samples_over_the_design_effect():
     scores = simulate(5000, 4, seed=3)
     found = intervals.effective_trials(statistics.question_means(scores))
-    assert found == pytest.approx(statistics.variance_parts(scores).effective_samples, rel=0.005)
+    assert found == pytest.approx(sum(statistics.variance_parts(scores)) / statistics.total_error(scores) ** 2, rel=0.005)
 
 
 def test_equally_hard_problems_are_worth_no_more_than_their_samples():
@@ -182,19 +112,17 @@ def test_interval_widens_when_answers_cluster_in_problems():
     assert width(statistics.interval(HALF_HARD)) > 1.7 * width(spread)
 
 
-@pytest.mark.parametrize("measure", [statistics.interval, statistics.resampling_interval])
 @pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("num_problems", "n"), [(1, 1), (1, 64), (30, 4), (500, 4)])
-def test_no_spread_still_has_an_interval_with_width(measure, score, num_problems, n):
-    low, high, _ = measure([[score] * n] * num_problems)
+def test_no_spread_still_has_an_interval_with_width(score, num_problems, n):
+    low, high, _ = statistics.interval([[score] * n] * num_problems)
     assert 0 <= low <= score <= high <= 1
     assert high - low > 0.001
 
 
-@pytest.mark.parametrize("measure", [statistics.interval, statistics.resampling_interval])
-def test_turning_right_into_wrong_turns_the_interval(measure):
+def test_turning_right_into_wrong_turns_the_interval():
     scores = [row[: 2 + index % 3] for index, row in enumerate(simulate(30, 4, seed=6))]
-    found, turned = measure(scores), measure([[1 - score for score in row] for row in scores])
+    found, turned = statistics.interval(scores), statistics.interval([[1 - score for score in row] for row in scores])
     assert (turned.low, turned.high) == pytest.approx((1 - found.high, 1 - found.low))
 
 
@@ -212,34 +140,8 @@ def test_mean_interval_refuses_what_is_no_share(values):
         statistics.mean_interval(values)
 
 
-def test_fixed_questions_have_an_interval_that_shrinks_with_samples_and_one_of_all_questions_does_not():
-    few, many = simulate(30, 4, seed=8), simulate(30, 256, seed=8)
-    assert width(statistics.resampling_interval(many)) < width(statistics.resampling_interval(few)) / 6
-    assert width(statistics.interval(many)) > width(statistics.interval(few)) / 2
-
-
-def test_resampling_interval_of_many_samples_is_the_normal_one():
-    scores = [row[: 100 if index % 3 else 2000] for index, row in enumerate(simulate(100, 2000, seed=9))]
-    mean, half = statistics.pass_at_1(scores), 1.96 * statistics.resampling_error(scores)
-    assert statistics.resampling_interval(scores)[:2] == pytest.approx((mean - half, mean + half), abs=0.0003)
-
-
-def test_resampling_interval_of_single_samples_is_the_wider_one_and_says_so():
-    scores = [[1], [0], [1, 0]]
-    assert statistics.resampling_interval(scores) == statistics.interval(scores)._replace(method="wilson-questions")
-
-
 @pytest.mark.parametrize(("num_problems", "n", "easy"), [(30, 1, 0.5), (30, 4, 0.1), (30, 64, 0.1), (120, 4, 0.5), (20, 16, 0.85)])
 def test_intervals_cover_the_truth_as_often_as_they_say(num_problems, n, easy):
     found = [statistics.interval(simulate(num_problems, n, seed, easy=easy, hard=1 - easy)) for seed in range(600)]
     covered = sum(one.low <= easy <= one.high for one in found) / 600
-    assert 0.93 <= covered <= 0.985
-
-
-@pytest.mark.parametrize(("num_problems", "n", "easy"), [(30, 2, 0.1), (10, 4, 0.5), (60, 4, 0.9)])
-def test_resampling_intervals_cover_the_mean_of_these_very_questions(num_problems, n, easy):
-    chances = np.random.default_rng(1).beta(easy, 1 - easy, num_problems)
-    drawn = (np.random.default_rng(2).random((600, num_problems, n)) < chances[:, None]).astype(float)
-    found = [statistics.resampling_interval(scores) for scores in drawn.tolist()]
-    covered = sum(one.low <= chances.mean() <= one.high for one in found) / 600
     assert 0.93 <= covered <= 0.985

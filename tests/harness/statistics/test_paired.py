@@ -9,8 +9,8 @@ from scipy import stats
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
-from r1bench.harness.statistics import paired
-from r1bench.harness.statistics.evidence import Evidence, evidence, tail_p
+from r1bench.harness.statistics import multiplicity, paired
+from r1bench.harness.statistics.evidence import Evidence, evidence, moments, moments_of_counts, tail_p
 from r1bench.harness.statistics.ratios import ratio_difference
 from r1bench.harness.statistics.student import normal_equivalent, t_quantile, upper_tail
 
@@ -26,7 +26,7 @@ def draw_pair(num_problems: int, n: int, num_gates: int, *, loss: float = 0.0, i
     generator = np.random.default_rng(seed)
     chances = generator.beta(0.5, 0.5, num_problems if is_fixed else (num_gates, num_problems))
     counts = [generator.binomial(n, share * chances, (num_gates, num_problems)) for share in (1, 1 - loss)]
-    return *(statistics.moments_of_counts(count, n) for count in counts), -loss * (chances.mean() if is_fixed else 0.5)
+    return *(moments_of_counts(count, n) for count in counts), -loss * (chances.mean() if is_fixed else 0.5)
 
 
 def test_students_tail_and_quantile_agree_with_scipy():
@@ -74,10 +74,10 @@ def test_two_problems_have_the_interval_of_one_degree_of_freedom():
 
 def test_tallies_of_counts_are_those_of_the_rows():
     scores = [[1, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]]
-    rows, counts = statistics.moments(scores), statistics.moments_of_counts([3, 0, 4], 4)
+    rows, counts = moments(scores), moments_of_counts([3, 0, 4], 4)
     for one, other in zip(rows, counts, strict=True):
         assert one == pytest.approx(other)
-    assert np.isnan(statistics.moments_of_counts([1], 1).variance).all()
+    assert np.isnan(moments_of_counts([1], 1).variance).all()
 
 
 def test_random_questions_have_the_t_interval_but_for_the_imaginary_samples():
@@ -132,7 +132,7 @@ def test_saturated_runs_never_have_an_interval_of_zero_width(scores, questions):
 def test_one_problem_that_was_drawn_says_nothing_of_others():
     found = statistics.paired_difference([[0, 1]], [[1, 1]])
     assert (found.low, found.high, found.degrees, found.total_error) == (-1, 1, 0, None)
-    assert tail_p(evidence(statistics.moments([[0, 1]]), statistics.moments([[1, 1]]), questions="random"), -0.9, side="above") == 1
+    assert tail_p(evidence(moments([[0, 1]]), moments([[1, 1]]), questions="random"), -0.9, side="above") == 1
 
 
 def test_paired_difference_counts_wins_losses_and_ties_of_b():
@@ -165,7 +165,7 @@ def test_one_sided_p_values_are_alpha_just_at_the_bounds(questions):
     pair = simulate(30, 4, 1), simulate(30, 4, 2)
     interval, found = (
         statistics.paired_difference(*pair, level=0.9, questions=questions),
-        evidence(*map(statistics.moments, pair), questions=questions),
+        evidence(*map(moments, pair), questions=questions),
     )
     assert tail_p(found, interval.low, side="above") == pytest.approx(0.05)
     assert tail_p(found, interval.high, side="below") == pytest.approx(0.05)
@@ -203,24 +203,24 @@ def test_false_alarms_stay_at_alpha_without_a_difference():
 def test_sign_flip_p_value_agrees_with_trying_every_sign():
     differences = [0.5, -0.25, 0.75, 0.25, 0.0, 1.0]
     sums = [sum(s * d for s, d in zip(signs, differences, strict=True)) for signs in itertools.product((1, -1), repeat=6)]
-    assert statistics.sign_flip_p_value(differences) == pytest.approx(np.mean(np.abs(sums) >= 2.25 - 1e-9))
+    assert paired.sign_flip_p_value(differences) == pytest.approx(np.mean(np.abs(sums) >= 2.25 - 1e-9))
 
 
 def test_sign_flip_p_value_by_draws_agrees_with_the_sign_test():
     tail = sum(math.comb(20, k) for k in range(15, 21)) / 2**20
-    assert statistics.sign_flip_p_value([1.0] * 15 + [-1.0] * 5) == pytest.approx(2 * tail, abs=0.005)
+    assert paired.sign_flip_p_value([1.0] * 15 + [-1.0] * 5) == pytest.approx(2 * tail, abs=0.005)
 
 
 def test_sign_flip_p_value_agrees_with_scipy_on_equal_and_on_unequal_sizes():
     generator = np.random.default_rng(3)
     for values in (generator.choice([-0.5, -0.25, 0.25, 0.5], 40, p=[0.1, 0.25, 0.35, 0.3]), generator.normal(0.25, 1, 40)):
         expected = stats.permutation_test((values,), np.sum, permutation_type="samples", n_resamples=20_000, rng=generator).pvalue
-        assert statistics.sign_flip_p_value(values.tolist()) == pytest.approx(expected, abs=0.015)
+        assert paired.sign_flip_p_value(values.tolist()) == pytest.approx(expected, abs=0.015)
 
 
 def test_sign_flip_p_value_is_one_without_differences_and_never_zero():
-    assert statistics.sign_flip_p_value([0.0] * 5) == 1.0
-    assert statistics.sign_flip_p_value([1.0] * 300) == pytest.approx(1 / 10_001)
+    assert paired.sign_flip_p_value([0.0] * 5) == 1.0
+    assert paired.sign_flip_p_value([1.0] * 300) == pytest.approx(1 / 10_001)
 
 
 def test_problems_that_do_not_match_are_refused():
@@ -238,22 +238,15 @@ def test_unknown_kinds_of_questions_and_sides_are_refused():
 
 
 def test_holm_agrees_with_stepping_down_by_hand():
-    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert statistics.holm([0.6, 0.9]) == [1.0, 1.0]
-    assert statistics.holm([]) == []
+    assert multiplicity.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert multiplicity.holm([0.6, 0.9]) == [1.0, 1.0]
+    assert multiplicity.holm([]) == []
 
 
 def test_holm_keeps_the_chance_of_any_false_alarm():
     p_values = np.random.default_rng(0).random((5000, 4))
-    alarms = np.mean([min(statistics.holm(row)) <= 0.1 for row in p_values.tolist()])
+    alarms = np.mean([min(multiplicity.holm(row)) <= 0.1 for row in p_values.tolist()])
     assert alarms == pytest.approx(1 - (1 - 0.1 / 4) ** 4, abs=0.015)
-
-
-def test_everything_holds_only_as_surely_as_its_weakest_part():
-    assert statistics.intersection_union([0.01, 0.2, 0.0]) == 0.2
-    for wrong in ([], [0.5, 1.5]):
-        with pytest.raises(UsageError):
-            statistics.intersection_union(wrong)
 
 
 def counted_words(generator, rates, n):

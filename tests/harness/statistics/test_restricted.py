@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from r1bench.harness import statistics
-from r1bench.harness.statistics.evidence import bound, evidence, tail_p
+from r1bench.harness.statistics.evidence import bound, evidence, moments, moments_of_counts, tail_p
 from r1bench.harness.statistics.restricted import restricted_means
 
 
@@ -21,13 +21,13 @@ from r1bench.harness.statistics.restricted import restricted_means
 )
 def test_near_saturation_and_with_unequal_samples_a_loss_of_the_margin_seldom_passes(num_problems, sizes, chance, loss):
     generator, truths = np.random.default_rng(7), (chance, chance - loss)
-    a, b = (statistics.moments_of_counts(generator.binomial(n, p, (6000, num_problems)), n) for n, p in zip(sizes, truths, strict=True))
+    a, b = (moments_of_counts(generator.binomial(n, p, (6000, num_problems)), n) for n, p in zip(sizes, truths, strict=True))
     assert np.mean(tail_p(evidence(a, b, questions="fixed"), -loss, side="above") < 0.05) < 0.058
 
 
 def test_with_more_samples_of_the_candidate_an_equal_one_seldom_fails():
     generator = np.random.default_rng(8)
-    a, b = (statistics.moments_of_counts(generator.binomial(n, 0.98, (6000, 250)), n) for n in (2, 16))
+    a, b = (moments_of_counts(generator.binomial(n, 0.98, (6000, 250)), n) for n in (2, 16))
     assert np.mean(tail_p(evidence(a, b, questions="fixed"), 0.0, side="below") < 0.05) < 0.058
 
 
@@ -45,7 +45,7 @@ def test_restricted_means_are_those_of_greatest_likelihood(means, difference):
 
 
 def test_lengths_keep_the_error_at_the_estimate():
-    a, b = statistics.moments([[10, 30], [20, 25]]), statistics.moments([[12, 28], [26, 25]])
+    a, b = moments([[10, 30], [20, 25]]), moments([[12, 28], [26, 25]])
     found = evidence(a, b, questions="fixed")
     assert found.restricted is None
     assert bound(found, 0.05, side="above") == pytest.approx(found.mean - stats.t.ppf(0.95, found.degrees) * found.error)

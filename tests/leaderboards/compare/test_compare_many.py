@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 from fakes_runs import make_run
 
-from r1bench.harness import statistics
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import main
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.records import Problem, Run
+from r1bench.harness.statistics import multiplicity
 from r1bench.harness.store.listed import SAMPLES
 from r1bench.harness.store.runs import open_run
 from r1bench.harness.tables import display_width
@@ -58,7 +58,7 @@ def test_names_stand_for_all_tasks_that_all_of_them_have(runs: Path) -> None:
 def test_p_values_are_adjusted_for_everything_that_was_compared(runs: Path) -> None:
     found = compare_many.compare_names(runs, ["base", "sft", "zero"])
     raw = [line.comparison.p_value for line in found.lines]
-    assert [line.adjusted_p for line in found.lines] == statistics.holm(raw)
+    assert [line.adjusted_p for line in found.lines] == multiplicity.holm(raw)
     assert found.lines[1].adjusted_p > raw[1]
 
 

@@ -26,9 +26,9 @@ from r1bench.harness.cli import report as cli_report
 from r1bench.harness.errors import ProtocolError, StorageError, UnknownNameError, UsageError
 from r1bench.harness.records import Problem, Run, Sample
 from r1bench.harness.store.runs import open_run, read_run
+from r1bench.harness.thinking import Span
 from r1bench.leaderboards.compare import comparison as compare
 from r1bench.leaderboards.report import compose, escape, output, page, pairs, payload, rollouts, skeleton, sources, spans, training
-from r1bench.leaderboards.report.spans import Span
 from r1bench.tasks.grading import behaviour
 
 HOSTILE = (
@@ -156,24 +156,40 @@ def test_script_that_would_end_its_element_is_refused(assets: Path) -> None:
 # ---- where reasoning and answer stand
 
 
-MARKS = ("<think>", "</think>", "<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "|special_token|", "so ", "\n", "𝔸")
+MARKS = (
+    "<think>",
+    "</think>",
+    "<|begin_of_thought|>",
+    "<|end_of_thought|>",
+    "<|begin_of_solution|>",
+    "<|end_of_solution|>",
+    "|special_token|",
+)
+TEXTS = st.lists(st.sampled_from((*MARKS, "so ", "\n", "𝔸", "\nUser:", "\nAssistant:", "</answer>")), max_size=10).map("".join)
+CASES = json.loads((Path(__file__).parents[2] / "cases" / "thinking.json").read_text(encoding="utf-8"))
 
 
-@given(st.lists(st.sampled_from(MARKS), max_size=9).map("".join), st.sampled_from(["", "<think>\n", "|special_token|", "</think>"]))
-def test_reasoning_stands_where_the_grader_cut(text: str, prefill: str) -> None:
-    cut = thinking.split(text, prefill)
-    found = spans.parts(text, cut.state, prefill)
-    reasoning = "" if found.reasoning is None else text[slice(*found.reasoning)]
-    assert reasoning == cut.reasoning
-    assert cut.answer_part in text[slice(*found.answer)]
+def check_page_and_grader(text: str, prefill: str, flags: tuple[str, ...] = ()) -> None:
+    """The page folds what a grader sets aside as reasoning, and marks an answer that is the whole answer part just there."""
+    own = thinking.first_turn(text, prefill) if flags else text
+    cut, sample = thinking.split(own, prefill), make_sample("p", 0, 1)
+    done, grade = replace(sample.completion, text=text, prefill=prefill), replace(sample.grade, extracted=cut.answer_part, flags=flags)
+    row = payload.sample_row(replace(sample, completion=done, grade=grade), "file")
+    assert ("" if row["reasoning"] is None else utf16(text, row["reasoning"])) == cut.reasoning
+    assert (row["reasoning"] is None) == (cut.state == "absent")
+    assert (utf16(text, row["marked"]) if row["marked"] else "") == (cut.answer_part if cut.answer_part.strip() else "")
+    answer = thinking.parts(own, prefill).answer
+    assert not cut.answer_part.strip() or row["marked"][0] == len(text[: answer.start].encode("utf-16-le")) // 2
 
 
-TURNS = ("<think>", "</think>", "User: ", "\nUser:", "\nAssistant:", "</answer>", " Human:", "so", "\n", " ")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["why"])
+def test_page_folds_the_reasoning_of_every_case_as_the_grader_cuts_it(case: dict[str, Any]) -> None:
+    check_page_and_grader(case["text"], case["prefill"])
 
 
-@given(st.lists(st.sampled_from(TURNS), max_size=10).map("".join), st.sampled_from(["", "<think>\n"]))
-def test_invented_next_turn_begins_where_the_grader_says(text: str, prefill: str) -> None:
-    assert text[: spans.first_turn(text, prefill)] == thinking.first_turn(text, prefill)
+@given(TEXTS, st.sampled_from(["", "<think>\n", "|special_token|", "</think>"]), st.sampled_from([(), ("next_turn",)]))
+def test_reasoning_and_answer_part_of_any_text_stand_where_the_grader_cut(text: str, prefill: str, flags: tuple[str, ...]) -> None:
+    check_page_and_grader(text, prefill, flags)
 
 
 def test_answer_is_marked_before_an_invented_next_turn() -> None:
@@ -220,7 +236,7 @@ def test_last_and_clearest_place_of_the_answer_is_marked(text: str, extracted: s
 
 def test_answer_within_the_reasoning_is_marked_only_where_the_answer_part_lacks_it() -> None:
     text = "<think>7</think>seven, or 7"
-    part = spans.parts(text, "closed").answer
+    part = thinking.parts(text).answer
     assert spans.answer_span(text, "7", part) == Span(26, 27)
     assert spans.answer_span(text.replace("or 7", "or 8"), "7", part) == Span(7, 8)
 

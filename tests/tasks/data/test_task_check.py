@@ -1,4 +1,4 @@
-"""check_task on the published files: every gold answer must be graded correct."""
+"""The check of a task on the published files: every gold answer must be graded correct."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from r1bench.tasks import TASKS, get_task
-from r1bench.tasks.data.check import check_copies, check_task
+from r1bench.tasks.data.check import check_copies
 
 PUBLISHED = [
     ("aime24", "contests/aime24_nemo.jsonl.txt"),
@@ -21,33 +21,33 @@ PUBLISHED = [
 
 
 def test_the_generated_task_passes_its_check() -> None:
-    assert check_task(TASKS["arithmetic"]).is_ok
+    assert check_copies(TASKS["arithmetic"], [None]).copies[0].is_ok
 
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize(("name", "path"), PUBLISHED)
 def test_every_published_gold_answer_is_graded_correct(shared_data: Path, name: str, path: str) -> None:
-    report = check_task(TASKS[name], shared_data / path)
+    report = check_copies(TASKS[name], [shared_data / path]).copies[0]
     assert report.is_ok, report.render().splitlines()
 
 
 @pytest.mark.shared_data
 def test_a_file_of_several_years_is_found_incomplete(shared_data: Path) -> None:
-    report = check_task(TASKS["aime24"], shared_data / "contests/aime_2021_2024.jsonl")
+    report = check_copies(TASKS["aime24"], [shared_data / "contests/aime_2021_2024.jsonl"]).copies[0]
     assert (report.num_problems, report.num_other_years, report.num_correct, report.is_ok) == (14, 89, 14, False)
 
 
 def test_the_report_lists_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"problem": "q", "answer": 1}\n{"problem": "q", "answer": 2}\n', encoding="utf-8")
-    report = check_task(TASKS["aime25"], path)
+    report = check_copies(TASKS["aime25"], [path]).copies[0]
     assert not report.is_ok
     assert any(line.startswith(f"{path}:2: has another gold answer") for line in report.render().splitlines())
     assert "the published set has 30" in report.render()
 
 
 def test_the_report_is_json(tmp_path: Path) -> None:
-    assert json.loads(json.dumps(check_task(TASKS["arithmetic"]).to_json()))["is_ok"] is True
+    assert json.loads(json.dumps(check_copies(TASKS["arithmetic"], [None]).copies[0].to_json()))["is_ok"] is True
 
 
 def test_copies_that_contradict_each_other_are_named(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from r1bench.harness.errors import GraderError
 from r1bench.tasks import get_task
-from r1bench.tasks.data.check import check_task
+from r1bench.tasks.data.check import check_copies
 from r1bench.tasks.data.loading import inspect, load_problems
-from r1bench.tasks.grading import GradeRequest, GradingPool, check_gold
+from r1bench.tasks.grading import GradeRequest, GradingPool
 from r1bench.tasks.grading.choice import judge, lettered, shuffled
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "choice.json").read_text(encoding="utf-8"))
@@ -86,7 +86,7 @@ def test_the_pool_grades_letters() -> None:
     ("gold", "reason"), [("C", None), ("(c)", None), ("J", None), ("K", "is not a letter"), ("12", "is not"), ("", "is not")]
 )
 def test_a_gold_must_be_a_letter(gold: str, reason: str | None) -> None:
-    found = check_gold("choice", gold)
+    (found,) = GradingPool("choice").check_golds([gold])
     assert found is None if reason is None else reason in str(found)
 
 
@@ -145,5 +145,5 @@ def test_a_bad_row_is_named(tmp_path: Path, changes: dict[str, Any], problem: st
 
 
 def test_a_local_copy_of_the_task_passes_its_check(tmp_path: Path) -> None:
-    report = check_task(GPQA, write(tmp_path / "gpqa_diamond.jsonl", [row(number) for number in range(198)]))
+    report = check_copies(GPQA, [write(tmp_path / "gpqa_diamond.jsonl", [row(number) for number in range(198)])]).copies[0]
     assert (report.verdict(), report.num_correct) == ("ok", 198)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from r1bench.harness.errors import GraderError
 from r1bench.harness.sandbox import Calls, Examined, Script
 from r1bench.tasks.grading.programs.finding import find_program
-from r1bench.tasks.grading.programs.grader import CodeGrader, check_options, check_tests
+from r1bench.tasks.grading.programs.grader import CodeGrader, check_options
 from r1bench.tasks.grading.programs.outputs import Conventions, difference_of_texts, difference_of_values
+from r1bench.tasks.grading.programs.tests import check_tests
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
 CASES = Path(__file__).parents[2] / "cases"

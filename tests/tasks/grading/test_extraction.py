@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r1bench.tasks.grading import GradeRequest, GradingPool, integers
-from r1bench.tasks.grading.finding.completions import find_answer
+from r1bench.tasks.grading.finding.answer import find_answer
 from r1bench.tasks.grading.finding.extraction import extract, find_boxes
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "extraction.json").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from r1bench.harness.errors import GraderError, UnknownNameError
 from r1bench.harness.records import FinishReason, Grade
-from r1bench.tasks.grading import GradeRequest, GradingPool, check_gold, integers
+from r1bench.tasks.grading import GradeRequest, GradingPool, integers
 from r1bench.tasks.grading.conventions import conventions_of
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "integers.json").read_text(encoding="utf-8"))
@@ -128,8 +128,8 @@ def test_integers_are_graded_in_order() -> None:
 def test_a_gold_that_is_no_number_is_never_a_score() -> None:
     with pytest.raises(GraderError, match="not a number"):
         grade("\\boxed{18}", gold="eighteen")
-    assert check_gold("integer", "eighteen") == "is not a number"
-    assert check_gold("integer", " ") == "is empty"
+    with GradingPool("integer") as pool:
+        assert pool.check_golds(["eighteen", " ", "18"]) == ["is not a number", "is empty", None]
 
 
 def test_an_unknown_grader_is_named() -> None:

@@ -193,11 +193,18 @@ def test_a_hundred_thousand_characters_of_anything_are_read(piece: str) -> None:
     assert sum(words_by_language(piece * (100_000 // len(piece))).values()) >= 0
 
 
-def test_evidence_is_forgotten_and_comes_back_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "REMEMBERED", 3)
+def test_evidence_is_forgotten_and_comes_back_the_same() -> None:
     words = ["entonces", "dann", "then", "puis", "allora", "então", "kwa"]
-    assert [vocabulary.evidence(word) for word in words] == [vocabulary.evidence(word) for word in words]
-    assert len(vocabulary._remembered) <= 3
+    first = [vocabulary.evidence(word) for word in words]
+    vocabulary._weigh.cache_clear()
+    assert [vocabulary.evidence(word) for word in words] == first
+    assert vocabulary._weigh.cache_info()[2:] == (vocabulary.REMEMBERED, len(words))
+
+
+def test_evidence_of_a_very_long_word_is_not_kept() -> None:
+    vocabulary._weigh.cache_clear()
+    assert vocabulary.evidence("x" * 100_000) == (0.0,) * len(vocabulary.LATIN)
+    assert vocabulary._weigh.cache_info().currsize == 0
 
 
 def test_prompts_of_the_task_are_in_their_language_and_distinct() -> None:

@@ -1,6 +1,7 @@
 """The 'math' grader: its cases, its properties, hostile input, and what must not depend on where it runs."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from r1bench.harness.errors import GraderError
 from r1bench.harness.records import Grade
 from r1bench.tasks.grading import GradeRequest, GradingPool
-from r1bench.tasks.grading.mathematics.deciding import canonical, compare
+from r1bench.tasks.grading.mathematics.layers import canonical, compare
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "mathematics.json").read_text(encoding="utf-8"))
 ONE_WAY = {"5x - 7y + 4 = 0 / 0"}
@@ -29,7 +30,7 @@ print(sorted({"sympy", "mpmath", "math_verify", "torch"} & sys.modules.keys()))
 """
 VERDICTS = """
 import json, sys
-from r1bench.tasks.grading.mathematics.deciding import canonical, compare
+from r1bench.tasks.grading.mathematics.layers import canonical, compare
 for case in json.load(sys.stdin):
     print(list(compare(case["gold"], case["answer"])), list(canonical(case["answer"])))
 """
@@ -201,7 +202,7 @@ def test_verdicts_are_the_same_in_another_process() -> None:
     cases = [case for case in CASES if "options" not in case]
     text = json.dumps(cases)
     outputs = {
-        subprocess.run(command, input=text, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}).stdout
+        subprocess.run(command, input=text, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}).stdout
         for seed in "17"
     }
     assert outputs == {"".join(f"{list(compare(c['gold'], c['answer']))} {list(canonical(c['answer']))}\n" for c in cases)}

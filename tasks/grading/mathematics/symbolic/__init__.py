@@ -5,7 +5,7 @@ r"""Reads answers into small trees and compares those, in this process, within b
 A text is tokenised (tokens.py), parsed (parser.py, grammar.py) into a tree (nodes.py), and two trees are compared (comparison.py,
 claims.py, regions.py, equality.py) by what they evaluate to (evaluation.py, arithmetic.py). The language is a whitelist: what is not
 in it raises NotUnderstood and nothing is guessed. No text is executed, nothing depends on the clock, the thread or the process. Uses the
-standard library only. Left out: words (mathematics.py), anything with a bound variable (sums, integrals, limits).
+standard library only. Left out: words (words.py), anything with a bound variable (sums, integrals, limits).
 """
 
 import math

@@ -37,6 +37,7 @@ from r1bench.tasks.grading.mathematics.symbolic.nodes import (
     in_radians,
     inner_nodes,
     mapped,
+    mentions,
     number,
     product,
     show,
@@ -236,12 +237,8 @@ def _cleared(node: Node) -> Node:
 
 
 def _is_inequality(node: Node) -> bool:
-    return contains(node, "chain") and any(INEQUALITIES.intersection(chain.args[0]) for chain in _chains_of(node))
-
-
-def _chains_of(node: Node) -> list[Node]:
     items = node.args[1] if node.head == "list" else (node,)
-    return [item for item in items if item.head == "chain"]
+    return any(item.head == "chain" and INEQUALITIES.intersection(item.args[0]) for item in items)
 
 
 def _against_zero(node: Node) -> tuple[str, Node]:
@@ -269,13 +266,9 @@ def _same_shape(gold: Node, answer: Node) -> bool:
 def _in_one_measure(gold: Node, answer: Node) -> tuple[Node, Node]:
     """The pair in radians, if one is in degrees and the other a multiple of pi: `30^\\circ` is `\\frac{\\pi}{6}`, but also 30."""
     is_degree = contains(gold, "degree"), contains(answer, "degree")
-    if is_degree[0] == is_degree[1] or not _has_pi(answer if is_degree[0] else gold):
+    if is_degree[0] == is_degree[1] or not mentions("pi", answer if is_degree[0] else gold):
         return gold, answer
     return in_radians(gold), in_radians(answer)
-
-
-def _has_pi(node: Node) -> bool:
-    return any(inner == Node("symbol", ("pi",)) for inner in inner_nodes(node))
 
 
 def _connective(node: Node) -> str:

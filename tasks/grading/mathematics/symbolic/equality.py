@@ -17,7 +17,17 @@ from typing import Any
 
 from r1bench.tasks.grading.mathematics.symbolic.arithmetic import MAX_EXPONENT
 from r1bench.tasks.grading.mathematics.symbolic.evaluation import Exact, Inexact, Numeric, evaluate
-from r1bench.tasks.grading.mathematics.symbolic.nodes import INFINITY, ZERO, Node, contains, free_symbols, inner_nodes, negative, show
+from r1bench.tasks.grading.mathematics.symbolic.nodes import (
+    INFINITY,
+    ZERO,
+    Node,
+    contains,
+    free_symbols,
+    inner_nodes,
+    mentions,
+    negative,
+    show,
+)
 from r1bench.tasks.grading.mathematics.symbolic.points import BRANCHED_HEADS, points
 from r1bench.tasks.grading.mathematics.symbolic.values import OutOfRange, Undefined, Work
 
@@ -76,7 +86,7 @@ def _equal(gold: Node, answer: Node, work: Work, tolerance: Fraction, log_base: 
 
     names = sorted(free_symbols(gold) | free_symbols(answer))
     tried = points(names, (gold, answer))
-    for real in (True, False) if not _has_imaginary(gold, answer) else (False,):
+    for real in (True, False) if not mentions("i", gold, answer) else (False,):
         verdicts = list(_verdicts(sides, tried, real, work, tolerance, log_base))
         if False in verdicts or True in verdicts:
             is_strict = contains(gold, "abs") != contains(answer, "abs") and len(_inner_symbols(gold) | _inner_symbols(answer)) == 1
@@ -91,7 +101,7 @@ def proportional(gold: Node, answer: Node, work: Work) -> bool | None:
     names = sorted(free_symbols(gold) | free_symbols(answer))
     if not names:
         return None
-    for real in (True, False) if not _has_imaginary(gold, answer) else (False,):
+    for real in (True, False) if not mentions("i", gold, answer) else (False,):
         tried = list(points(names, (gold, answer)))
         for index, start in enumerate(tried):
             zeros = [next(_verdicts(_against_zero(side), [start], real, work), None) for side in (gold, answer)]
@@ -207,7 +217,3 @@ def _crosswise(gold: Node, answer: Node, start: Values) -> Sides:
         return calculator.multiply(here[0], there[1]), calculator.multiply(here[1], there[0])
 
     return sides
-
-
-def _has_imaginary(*trees: Node) -> bool:
-    return any(inner == Node("symbol", ("i",)) for tree in trees for inner in inner_nodes(tree))

@@ -33,7 +33,7 @@ class Node(NamedTuple):
     args: tuple[Any, ...]
 
 
-ZERO, ONE = Node("number", (Fraction(0),)), Node("number", (Fraction(1),))
+ZERO = Node("number", (Fraction(0),))
 INFINITY = Node("symbol", ("infinity",))
 
 
@@ -93,6 +93,11 @@ def inner_nodes(node: Node) -> Iterator[Node]:
 def free_symbols(node: Node) -> frozenset[str]:
     """The names of the variables in a tree."""
     return frozenset(inner.args[0] for inner in inner_nodes(node) if inner.head == "symbol" and inner.args[0] not in CONSTANTS)
+
+
+def mentions(name: str, *trees: Node) -> bool:
+    """Whether a symbol stands anywhere in the trees."""
+    return any(inner == Node("symbol", (name,)) for tree in trees for inner in inner_nodes(tree))
 
 
 def contains(node: Node, *heads: str) -> bool:

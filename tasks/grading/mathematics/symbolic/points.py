@@ -72,9 +72,8 @@ def _alternates(tree: Node) -> bool:
 
 def _has_root(tree: Node) -> bool:
     """Whether something is raised to a power that is no whole number, as in x^{1/2}."""
-    return any(inner.head == "^" and contains(inner.args[1], "inverse") for inner in inner_nodes(tree)) or any(
-        inner.head == "^" and inner.args[1].head == "number" and inner.args[1].args[0].denominator != 1 for inner in inner_nodes(tree)
-    )
+    exponents = [inner.args[1] for inner in inner_nodes(tree) if inner.head == "^"]
+    return any(contains(each, "inverse") or (each.head == "number" and each.args[0].denominator != 1) for each in exponents)
 
 
 def _sizes(trees: tuple[Node, ...]) -> list[Fraction]:

@@ -172,14 +172,9 @@ def _tokens_of(found: re.Match[str], text: str, spaced: bool) -> tuple[list[Toke
 def _command(name: str, text: str, end: int, spaced: bool) -> tuple[list[Token], int]:
     if name in vocabulary.SKIPPED_COMMANDS:
         return [], end
-    if name in vocabulary.COMMAND_SIGNS:
-        return [Token("sign", vocabulary.COMMAND_SIGNS[name], spaced)], end
-    if name in vocabulary.SYMBOL_COMMANDS:
-        return [Token("symbol", vocabulary.SYMBOL_COMMANDS[name], spaced)], end
-    if name in vocabulary.LATEX_FUNCTIONS:
-        return [Token("function", vocabulary.FUNCTIONS[name], spaced)], end
-    if name in vocabulary.ARGUMENT_COMMANDS:
-        return [Token("argument", vocabulary.ARGUMENT_COMMANDS[name], spaced)], end
+    for kind, known in vocabulary.COMMANDS:
+        if name in known:
+            return [Token(kind, known[name], spaced)], end
     if name in vocabulary.TEXT_COMMANDS or name in vocabulary.FONT_COMMANDS:
         return _text(name, text, end, spaced)
     for function in vocabulary.TRIGONOMETRIC | {"log", "ln"}:

@@ -32,7 +32,8 @@ FUNCTIONS = {name: name for name in TRIGONOMETRIC} | {
     "sqrt": "sqrt", "cbrt": "cbrt", "min": "min", "max": "max", "gcd": "gcd", "lcm": "lcm", "factorial": "factorial",
     "binomial": "binomial", "binom": "binomial",
 }  # fmt: skip
-LATEX_FUNCTIONS = frozenset(FUNCTIONS) - {"abs", "floor", "ceil", "ceiling", "cbrt", "factorial", "binomial", "sqrt", "binom"}
+NOT_IN_LATEX = ("abs", "floor", "ceil", "ceiling", "cbrt", "factorial", "binomial", "sqrt", "binom")
+LATEX_FUNCTIONS = {name: function for name, function in FUNCTIONS.items() if name not in NOT_IN_LATEX}
 INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot"}
 CALLABLE = frozenset("fghFGH") | {"phi", "Phi", "psi"}
 """Letters that are a function where a bracket follows; other letters are then a factor."""
@@ -56,6 +57,8 @@ ARGUMENT_COMMANDS = {
     "tbinom": "binom", "overline": "mark", "bar": "mark", "vec": "mark", "hat": "mark", "widehat": "mark", "overrightarrow": "mark",
     "tilde": "mark", "underline": "plain", "boxed": "plain", "fbox": "plain", "phantom": "phantom",
 }  # fmt: skip
+COMMANDS = (("sign", COMMAND_SIGNS), ("symbol", SYMBOL_COMMANDS), ("function", LATEX_FUNCTIONS), ("argument", ARGUMENT_COMMANDS))
+"""Kind of token -> the commands that stand for one."""
 MATRICES = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"})
 
 UNICODE = {
