@@ -5,7 +5,21 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, SANDBOX, WORKERS, example, show
+from r1bench.harness.cli.options import (
+    BATCH_SIZE,
+    DATA,
+    JSON,
+    MAP,
+    OUT_RUNS,
+    PICKLE,
+    SAMPLER_DEVICE,
+    SAMPLER_SET,
+    SANDBOX,
+    WORKERS,
+    example,
+    sampler_option,
+    show,
+)
 from r1bench.harness.errors import printable
 
 REPEAT_DEFAULT = 0
@@ -42,9 +56,10 @@ def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling; another seed is another run.")
 @click.option("--template", default=None, help="Prompt template [default: the task's].")
 @click.option("--name", default="", help="What tables call the checkpoint [default: its folder's name].")
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Sequences at once.")
-@DEVICE
-@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@SAMPLER_SET
+@BATCH_SIZE
+@SAMPLER_DEVICE
+@sampler_option("--dtype", help="auto, float32, bfloat16, float16 [default: auto].")
 @click.option(
     "--repeat-check",
     callback=repeat_size,
@@ -67,7 +82,7 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     """
     from r1bench.harness import tables
     from r1bench.harness.evaluation import repeat
-    from r1bench.harness.evaluation.commands import evaluate_checkpoint
+    from r1bench.harness.evaluation.checkpoint import evaluate_checkpoint
     from r1bench.leaderboards.board import ranking as board
 
     finished = evaluate_checkpoint(runs=runs, **options)
@@ -97,8 +112,7 @@ def import_command(task: str, responses: Path, as_json: bool, **options: Any) ->
 
     RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
     """
-    from r1bench.harness.evaluation.commands import import_responses
-    from r1bench.harness.evaluation.importing import differences, render_differences
+    from r1bench.harness.evaluation.importing import differences, import_responses, render_differences
     from r1bench.leaderboards.board import ranking as board
 
     run = import_responses(task, responses, **options)

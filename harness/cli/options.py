@@ -1,4 +1,4 @@
-"""What the commands share: options, how results are shown, and how errors end. Left out: the commands (cli.py)."""
+"""What the commands share: options, how results are shown, and how errors end."""
 
 import json
 import os
@@ -137,7 +137,35 @@ SANDBOX = click.option(
     help="Where programs run that a model wrote; none isolates nothing: only for programs that you trust.",
 )
 WORKERS = click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Grading processes.")
-PICKLE = click.option(
+
+
+def gather(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Put what was given among the sampler's options, which the command gets together as `sampler_options`."""
+    found = ctx.params.setdefault("sampler_options", {})
+    pairs = value if isinstance(value, tuple) else () if value in (None, False) else (f"{param.name}={value}",)
+    for pair in pairs:
+        key, sign, text = pair.partition("=")
+        if not key or not sign:
+            raise click.BadParameter(f"{pair!r} is not KEY=VALUE; for example --sampler-set batch_size=64")
+        if key in found:
+            raise click.BadParameter(f"{key} is given twice")
+        found[key] = text
+
+
+def sampler_option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option of a sampler. Those that many samplers have are spelled out, which is short for --sampler-set."""
+    return click.option(*names, expose_value=False, callback=gather, **settings)
+
+
+SAMPLER_SET = sampler_option(
+    "--sampler-set",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the sampler; repeatable. Which there are: docs/samplers.md.",
+)
+SAMPLER_DEVICE = sampler_option("--device", help="auto, cpu, cuda, cuda:0, ... [default: auto]")
+BATCH_SIZE = sampler_option("--batch-size", type=click.IntRange(min=1), help="Sequences at once [default: the sampler's].")
+PICKLE = sampler_option(
     "--allow-pickle",
     is_flag=True,
     help="Load weights from pickle files, which can run code: only from people you trust.",

@@ -12,7 +12,7 @@ from typing import Any
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import printable
-from r1bench.harness.evaluation.evaluate import GRADE_AT_ONCE, judge
+from r1bench.harness.evaluation.grading import Drawn, graded, judge
 from r1bench.harness.progress import Progress
 from r1bench.harness.records import Grade, Manifest, Problem, Run, Sample
 from r1bench.harness.store.runs import open_run, read_problems, read_run
@@ -80,9 +80,9 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         write_to: the folder of runs that the replayed run is written into; None writes nothing.
 
     Raises:
-        StorageError: the run cannot be read. SandboxError: it is about programs, and nothing isolates them.
+        StorageError: the run cannot be read. SandboxError: it is about programs, and nothing isolates them, or the sandbox failed.
     """
-    from r1bench.tasks.grading import GradingPool, request_of
+    from r1bench.tasks.grading import GradingPool
 
     run, problems = read_run(folder), read_problems(folder)
     by_id = {problem.id: problem for problem in problems}
@@ -91,11 +91,10 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         GradingPool(run.manifest.grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool,
         Progress(f"regraded {run.id}", len(run.samples)) as progress,
     ):
-        for start in range(0, len(run.samples), GRADE_AT_ONCE):
-            batch = run.samples[start : start + GRADE_AT_ONCE]
-            grades = pool.grade([request_of(by_id[sample.problem_id], sample.completion) for sample in batch])
-            after += [replayed(sample, grade, by_id[sample.problem_id]) for sample, grade in zip(batch, grades, strict=True)]
-            progress.advance(len(batch))
+        drawn = [Drawn(*sample.key, sample.completion) for sample in run.samples]
+        for sample, (_, grade) in zip(run.samples, graded(pool, by_id, drawn), strict=True):
+            after.append(replayed(sample, grade, by_id[sample.problem_id]))
+            progress.advance()
         version = pool.grader.version
     flips = tuple(
         Flip(old.problem_id, old.index, old.grade, new.grade)

@@ -17,14 +17,17 @@ counts already. Left out: what a gate makes of it (leaderboards).
 import json
 import math
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from r1bench.harness.errors import SandboxError, StorageError
-from r1bench.harness.evaluation.evaluate import GRADE_AT_ONCE, environment, plan_batches
+from r1bench.harness.errors import StorageError, UsageError
+from r1bench.harness.evaluation.evaluate import all_requests, environment
+from r1bench.harness.evaluation.grading import Drawn, graded
 from r1bench.harness.progress import Progress
 from r1bench.harness.records import Completion, Noise, Problem, Run, Sample, Sampling, Template
-from r1bench.harness.samplers import Request, Sampler
+from r1bench.harness.samplers import Choice, Request, Requests, Sampler
 from r1bench.harness.store.disk import refusals, write_whole
 from r1bench.harness.store.runs import NOISE
 
@@ -42,7 +45,7 @@ class Again(NamedTuple):
     num_problems: int | None = None
     """At least; None for 32, and fewer where these have more than 512 samples."""
     batch_size: int | None = None
-    """Sequences at once; None repeats the run's own batches."""
+    """Sequences at once, of a sampler with an option of that name; None repeats the run's own batches."""
 
 
 def chosen_batches(batches: Sequence[list[Request]], num_problems: int, most_samples: int | None = None) -> list[list[Request]]:
@@ -62,10 +65,28 @@ def chosen_batches(batches: Sequence[list[Request]], num_problems: int, most_sam
     return found
 
 
-def rebatched(batches: Sequence[list[Request]], batch_size: int) -> list[list[Request]]:
-    """The same requests in batches of another size."""
-    requests = [request for batch in batches for request in batch]
-    return [requests[start : start + batch_size] for start in range(0, len(requests), batch_size)]
+def asked(num_problems: int | None, batch_size: int | None, choice: Choice) -> Again | None:
+    """What `--repeat-check` and `--repeat-batch-size` ask for; None where nothing is repeated.
+
+    Raises:
+        UsageError: a batch size without a repetition, or a sampler that cannot be asked so.
+    """
+    if batch_size is not None and num_problems is None:
+        raise UsageError("--repeat-batch-size is about asking again; give --repeat-check too")
+    if num_problems is None:
+        return None
+    if choice.kind.repeats == "no":
+        raise UsageError(f"sampler {choice.name!r} repeats nothing: another time every sample is another one; leave --repeat-check out")
+    if batch_size is not None and not hasattr(choice.options, "batch_size"):
+        raise UsageError(f"sampler {choice.name!r} has no option batch_size; leave --repeat-batch-size out")
+    return Again(num_problems or None, batch_size)
+
+
+def rebatched(sampler: Sampler, batch_size: int) -> Sampler:
+    """The same sampler, with what it has loaded, but with another size of batch."""
+    found = copy(sampler)
+    found.options = replace(sampler.options, batch_size=batch_size)
+    return found
 
 
 def repeat_check(
@@ -90,51 +111,40 @@ def repeat_check(
     if not run.is_complete:
         raise StorageError(f"run {run.id} is incomplete and cannot be repeated; finish it by running the same evaluation again")
     prompts = sampler.prompts(template, [(problem.id, problem.prompt) for problem in problems])
-    planned = plan_batches(prompts, run.manifest.rounds, run.manifest.batch_size or sampler.batch_size)
+    whole = all_requests(prompts, run.manifest.rounds)
     most = MOST_SAMPLES if again.num_problems is None else None
-    batches = chosen_batches(planned, again.num_problems or NUM_PROBLEMS, most)
+    chosen = [each for batch in chosen_batches(sampler.together(whole), again.num_problems or NUM_PROBLEMS, most) for each in batch]
+    requests = Requests(whole, {each.key for each in run.samples} - {each.key for each in chosen})
     if again.batch_size:
-        batches = rebatched(batches, again.batch_size)
-    drawn = draw_again(batches, run, sampler)
+        sampler, requests = rebatched(sampler, again.batch_size), Requests([chosen])
+    drawn = draw_again(requests, run, sampler)
     scores = grade_again(run.manifest.grader, {problem.id: problem for problem in problems}, drawn, grading_workers, sandbox)
-    made_by = {**environment(sampler), "batch size": str(again.batch_size or run.manifest.batch_size or sampler.batch_size)}
+    made_by = {**environment(sampler), "batch size": str(again.batch_size or run.manifest.batch_size)}
     found = noise_of(run, drawn, scores, made_by)
     with refusals(folder):
         write_whole(folder / NOISE, json.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n")
     return found
 
 
-def draw_again(batches: Sequence[list[Request]], run: Run, sampler: Sampler) -> dict[Key, Completion]:
-    """The completions of these batches, drawn with the run's own sampling."""
-    sampling, found = Sampling.from_json(run.manifest.sampling), {}
-    label = f"{run.manifest.name} on {run.manifest.task} again"
-    with Progress(label, sum(map(len, batches))) as progress:
-        for batch in batches:
-            for request, completion in sampler.generate(batch, sampling):
-                found[request.prompt.problem_id, request.index] = completion
-            progress.advance(len(batch))
+def draw_again(requests: Requests, run: Run, sampler: Sampler) -> dict[Key, Completion]:
+    """The completions of these requests, drawn with the run's own sampling."""
+    found = {}
+    with Progress(f"{run.manifest.name} on {run.manifest.task} again", len(requests)) as progress:
+        for request, completion in sampler.generate(requests, Sampling.from_json(run.manifest.sampling)):
+            found[request.key] = completion
+            progress.advance()
     return found
 
 
 def grade_again(
     grader: str, problems: Mapping[str, Problem], drawn: Mapping[Key, Completion], num_workers: int, sandbox: str
 ) -> dict[Key, float]:
-    """The scores of the completions.
+    """The scores of the completions. Raises SandboxError as `graded`."""
+    from r1bench.tasks.grading import GradingPool
 
-    Raises:
-        SandboxError: a program could not be run for reasons of the machine.
-    """
-    from r1bench.tasks.grading import GradingPool, request_of
-
-    keys, found = list(drawn), {}
     with GradingPool(grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool:
-        for start in range(0, len(keys), GRADE_AT_ONCE):
-            some = keys[start : start + GRADE_AT_ONCE]
-            for key, grade in zip(some, pool.grade([request_of(problems[key[0]], drawn[key]) for key in some]), strict=True):
-                if grade.outcome == "failed" and grade.details.get("status") == "sandbox_error":
-                    raise SandboxError(f"the sandbox failed ({grade.reason}); the run is complete, and the same command repeats the check")
-                found[key] = grade.score
-    return found
+        found = graded(pool, problems, [Drawn(*key, completion) for key, completion in drawn.items()])
+        return {each.key: grade.score for each, grade in found}
 
 
 def noise_of(run: Run, drawn: Mapping[Key, Completion], scores: Mapping[Key, float], made_by: dict[str, str]) -> Noise:
