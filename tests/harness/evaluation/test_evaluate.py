@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from r1bench.harness.errors import ContextError, SandboxError, StorageError, UsageError
-from r1bench.harness.evaluation.evaluate import evaluate, grade_and_store, plan_batches
+from r1bench.harness.evaluation.evaluate import all_requests, evaluate
+from r1bench.harness.evaluation.grading import Drawn, grade_and_store
 from r1bench.harness.records import Checkpoint, Completion, Grade, Problem, Run, Sampling
 from r1bench.harness.samplers import Prompt
+from r1bench.harness.samplers.hf import plan_batches
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import SAMPLES, run_folders
 from r1bench.harness.store.runs import find_run, open_run, read_problems, read_run
@@ -120,9 +122,9 @@ def test_a_truncated_thought_is_truncated_and_not_wrong(tmp_path: Path) -> None:
 
 
 def test_batches_hold_every_request_once_and_do_not_depend_on_what_is_stored() -> None:
-    prompts = [Prompt(f"p{number}", "", "", number % 5) for number in range(7)]
-    batches = plan_batches(prompts, (2, 5), 4)
-    keys = [(request.prompt.problem_id, request.index) for batch in batches for request in batch]
+    prompts = [Prompt(f"p{number}", "", num_tokens=number % 5) for number in range(7)]
+    batches = plan_batches(all_requests(prompts, (2, 5)), 4)
+    keys = [request.key for batch in batches for request in batch]
     assert sorted(keys) == sorted((f"p{number}", index) for number in range(7) for index in range(5))
     assert max(map(len, batches)) == 4
     assert {index for _, index in keys[:14]} == {0, 1}
@@ -234,7 +236,7 @@ def test_a_program_that_the_sandbox_could_not_run_is_no_sample_and_no_score(tmp_
     stored = run(tmp_path, ScriptedSampler(right_when_even), n=1)
     problems = read_problems(tmp_path / stored.id)
     with open_run(tmp_path, replace(stored.manifest, name="code", checkpoint_digest="other"), problems) as writer:
-        drawn = [(problem.id, 0, Completion("x", "stop", 1)) for problem in problems]
+        drawn = [Drawn(problem.id, 0, Completion("x", "stop", 1)) for problem in problems]
         by_id = {problem.id: problem for problem in problems}
         with pytest.raises(SandboxError, match="the same command goes on"):
             grade_and_store(BrokenSandbox(), writer, by_id, drawn, len)  # type: ignore[arg-type]

@@ -9,9 +9,9 @@ import torch
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.errors import CheckpointError
 from r1bench.harness.records import Completion, Sampling
-from r1bench.harness.samplers import Request
+from r1bench.harness.samplers import Request, Requests
 from r1bench.harness.samplers.decoding import decode, draw_tokens, new_cache, uniforms_for
-from r1bench.harness.samplers.hf import TransformersSampler
+from r1bench.harness.samplers.hf import TransformersOptions, TransformersSampler
 from r1bench.tasks.arithmetic import problems
 from r1bench.tasks.templates import TEMPLATES
 
@@ -19,7 +19,7 @@ from r1bench.tasks.templates import TEMPLATES
 @pytest.fixture(scope="module")
 def sampler() -> TransformersSampler:
     torch.set_num_threads(1)
-    return TransformersSampler(find_checkpoint("tiny-base"), device="cpu")
+    return TransformersSampler(find_checkpoint("tiny-base"), TransformersOptions(device="cpu"))
 
 
 def requests_for(sampler: TransformersSampler, count: int, n: int) -> list[Request]:
@@ -28,7 +28,7 @@ def requests_for(sampler: TransformersSampler, count: int, n: int) -> list[Reque
 
 
 def draw(sampler: TransformersSampler, requests: list[Request], sampling: Sampling) -> dict[tuple[str, int], Completion]:
-    return {(request.prompt.problem_id, request.index): done for request, done in sampler.generate(requests, sampling)}
+    return {request.key: done for request, done in sampler.generate(Requests([requests]), sampling)}
 
 
 def test_a_sample_does_not_depend_on_its_batch_neighbours(sampler: TransformersSampler) -> None:
