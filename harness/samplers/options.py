@@ -31,11 +31,13 @@ def make_options(kind: type, given: Mapping[str, Any], sampler: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     hints, known = get_type_hints(kind, include_extras=True), {field.name: field for field in fields(kind)}
+    if given and not known:
+        raise UsageError(f"sampler {sampler!r} has no options, and was given {', '.join(given)}")
     values = {}
     for key, value in given.items():
         if key not in known:
-            has = ", ".join(f"{name} ({_type(hints[name])})" for name in known) or "none"
-            raise UnknownNameError(f"option of sampler {sampler!r}", key, known or [""], f"docs/samplers.md; its options: {has}")
+            has = ", ".join(f"{name} ({_type(hints[name])})" for name in known)
+            raise UnknownNameError(f"{sampler} option", key, known, f"docs/samplers.md; its options: {has}")
         adapter: TypeAdapter[Any] = TypeAdapter(hints[key])
         try:
             values[key] = adapter.validate_strings(value) if isinstance(value, str) else adapter.validate_python(value, strict=True)

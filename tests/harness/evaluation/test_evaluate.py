@@ -6,23 +6,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from r1bench.harness.errors import ContextError, SandboxError, StorageError, UsageError
+from r1bench.harness.errors import ContextError, GraderError, SandboxError, StorageError, UsageError
 from r1bench.harness.evaluation.evaluate import all_requests, evaluate
 from r1bench.harness.evaluation.grading import Drawn, grade_and_store
 from r1bench.harness.records import Checkpoint, Completion, Grade, Problem, Run, Sampling
-from r1bench.harness.samplers import Prompt
+from r1bench.harness.samplers import Prompt, Request, Requests
 from r1bench.harness.samplers.hf import plan_batches
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import SAMPLES, run_folders
 from r1bench.harness.store.runs import find_run, open_run, read_problems, read_run
 from r1bench.tasks import get_task
-from r1bench.tasks.grading import GradeRequest
+from r1bench.tasks.grading import GradeRequest, GradingPool
 from r1bench.tasks.templates import TEMPLATES
 
 PROBLEMS = [Problem(f"p{number}", f"What is {number} + 1?", (str(number + 1),)) for number in range(6)]
@@ -209,6 +209,55 @@ def test_what_had_finished_is_stored_when_the_sampler_breaks_off(tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, ScriptedSampler(break_off), n=1)
     assert len(read_run(run_folders(tmp_path)[0]).samples) == 3
+
+
+def test_a_completion_is_stored_while_the_next_one_is_drawn(tmp_path: Path) -> None:
+    def when_the_last_is_stored(problem_id: str, index: int) -> str:
+        deadline = time.monotonic() + 60
+        while sum(path.read_bytes().count(b"\n") for path in tmp_path.glob(f"*/{SAMPLES}")) < sampler.num_generated:
+            assert time.monotonic() < deadline, "it waits for its neighbours"
+            time.sleep(0.001)
+        return "1"
+
+    sampler = ScriptedSampler(when_the_last_is_stored)
+    assert run(tmp_path, sampler, n=2).is_complete
+
+
+def test_a_fault_of_the_grader_ends_the_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[Grade]:
+        raise GraderError("a fault")
+
+    monkeypatch.setattr(GradingPool, "grade", broken)
+    sampler = ScriptedSampler(right_when_even)
+    with pytest.raises(GraderError, match="a fault"):
+        run(tmp_path, sampler, n=200)
+    assert sampler.num_generated < 200 * len(PROBLEMS)
+
+
+class Unknowing(ScriptedSampler):
+    """A sampler that knows no lengths."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda *_: "<think>so it is</think>1")
+        self.context_length = None
+
+    def count_tokens(self, text: str) -> None:  # type: ignore[override]
+        return None
+
+
+def test_an_unknown_context_is_noted_and_unknown_lengths_are_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run(tmp_path, Unknowing(), n=1)
+    assert {sample.reasoning_tokens for sample in found.samples} == {0}
+    assert "note: sampler scripted does not know how long" in capsys.readouterr().err
+
+
+def test_a_sample_that_comes_twice_is_stored_once(tmp_path: Path) -> None:
+    class Twice(ScriptedSampler):
+        def generate(self, requests: Requests, sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+            return super().generate(Requests([[*requests, *requests]]), sampling)
+
+    found = run(tmp_path, Twice(right_when_even))
+    assert len((tmp_path / found.id / SAMPLES).read_text().splitlines()) == len(found.samples) == 24
 
 
 def test_a_run_is_found_by_the_name_of_its_checkpoint(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from r1bench.harness.cli import main
-from r1bench.harness.errors import StorageError
+from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.evaluation import repeat
 from r1bench.harness.evaluation.evaluate import all_requests, evaluate
 from r1bench.harness.records import Checkpoint, Completion, Noise, Problem, Run, Sampling
-from r1bench.harness.samplers import Prompt, Request, Requests
+from r1bench.harness.samplers import Choice, Prompt, Request, Requests, Sampler
 from r1bench.harness.samplers.hf import plan_batches
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import SAMPLES
@@ -141,6 +141,18 @@ def test_chosen_batches_are_whole_distinct_spread_and_hold_enough_problems(num_p
     assert places == sorted(set(places))
     gaps = [b - a for a, b in zip([-1, *places], [*places, len(plan)], strict=True)]
     assert max(gaps) <= len(plan) / len(places) + 1
+
+
+class Fresh(Backend):
+    """Another sample every time."""
+
+    repeats = "no"
+
+
+@pytest.mark.parametrize(("kind", "size", "named"), [(Fresh, None, "repeats nothing"), (ScriptedSampler, 4, "has no option batch_size")])
+def test_what_a_sampler_cannot_be_asked_again_is_refused(kind: type[Sampler], size: int | None, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        repeat.asked(0, size, Choice("its name", kind, kind.Options()))
 
 
 def test_the_default_stops_where_problems_have_too_many_samples() -> None:
