@@ -5,21 +5,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import (
-    BATCH_SIZE,
-    DATA,
-    JSON,
-    MAP,
-    OUT_RUNS,
-    PICKLE,
-    SAMPLER_DEVICE,
-    SAMPLER_SET,
-    SANDBOX,
-    WORKERS,
-    example,
-    sampler_option,
-    show,
-)
+from r1bench.harness.cli.options import DATA, JSON, MAP, OUT_RUNS, SANDBOX, WORKERS, example, sampler_options, show
 from r1bench.harness.errors import printable
 
 REPEAT_DEFAULT = 0
@@ -56,10 +42,7 @@ def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling; another seed is another run.")
 @click.option("--template", default=None, help="Prompt template [default: the task's].")
 @click.option("--name", default="", help="What tables call the checkpoint [default: its folder's name].")
-@SAMPLER_SET
-@BATCH_SIZE
-@SAMPLER_DEVICE
-@sampler_option("--dtype", help="auto, float32, bfloat16, float16 [default: auto].")
+@sampler_options
 @click.option(
     "--repeat-check",
     callback=repeat_size,
@@ -70,7 +53,6 @@ def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -
     help="Then ask N problems again, same seeds and batches, and store what comes out differently [N: 32, fewer beyond 512 samples].",
 )
 @click.option("--repeat-batch-size", type=click.IntRange(min=1), default=None, help="Sequences at once in that [default: the same].")
-@PICKLE
 @WORKERS
 @SANDBOX
 @OUT_RUNS

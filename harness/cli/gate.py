@@ -6,20 +6,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import (
-    BATCH_SIZE,
-    DATA,
-    JSON,
-    MAP,
-    PICKLE,
-    RUNS,
-    SAMPLER_DEVICE,
-    SAMPLER_SET,
-    SANDBOX,
-    WORKERS,
-    example,
-    show,
-)
+from r1bench.harness.cli.options import DATA, JSON, MAP, RUNS, SANDBOX, WORKERS, example, sampler_options, show
 from r1bench.harness.errors import R1benchError, UsageError
 
 
@@ -87,10 +74,7 @@ class Gate(click.Command):
 @file_option("--junit", text="Write the verdict as JUnit XML.")
 @file_option("--markdown", text="Write a summary for a pull request.")
 @file_option("--out", "--report", "out", text="Write everything as JSON.")
-@SAMPLER_SET
-@BATCH_SIZE
-@SAMPLER_DEVICE
-@PICKLE
+@sampler_options
 @DATA
 @MAP
 @WORKERS

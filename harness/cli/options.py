@@ -152,21 +152,16 @@ def gather(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         found[key] = text
 
 
-def sampler_option(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """An option of a sampler. Those that many samplers have are spelled out, which is short for --sampler-set."""
-    return click.option(*names, expose_value=False, callback=gather, **settings)
-
-
-SAMPLER_SET = sampler_option(
-    "--sampler-set",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the sampler; repeatable. Which there are: docs/samplers.md.",
-)
-SAMPLER_DEVICE = sampler_option("--device", help="auto, cpu, cuda, cuda:0, ... [default: auto]")
-BATCH_SIZE = sampler_option("--batch-size", type=click.IntRange(min=1), help="Sequences at once [default: the sampler's].")
-PICKLE = sampler_option(
-    "--allow-pickle",
-    is_flag=True,
-    help="Load weights from pickle files, which can run code: only from people you trust.",
-)
+def sampler_options(command: Any) -> Any:
+    """The options of a command that samples. Those that many samplers have are spelled out, which is short for --sampler-set."""
+    text = "An option of the sampler; repeatable. Which there are: docs/samplers.md."
+    pickle = "Load weights from pickle files, which can run code: only from people you trust."
+    for name, settings in (  # click lists them from the last to the first
+        ("--allow-pickle", {"is_flag": True, "help": pickle}),
+        ("--dtype", {"help": "auto, float32, bfloat16, float16 [default: the sampler's]."}),
+        ("--device", {"help": "auto, cpu, cuda, cuda:0, ... [default: the sampler's]."}),
+        ("--batch-size", {"type": click.IntRange(min=1), "help": "Sequences at once [default: the sampler's]."}),
+        ("--sampler-set", {"multiple": True, "metavar": "KEY=VALUE", "help": text}),
+    ):
+        command = click.option(name, expose_value=False, callback=gather, **settings)(command)
+    return command

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from queue import Queue
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from r1bench.harness import statistics
 from r1bench.harness.errors import SandboxError
 from r1bench.harness.records import Completion, Grade, Problem, Sample
 from r1bench.harness.store.runs import RunWriter
@@ -97,6 +98,14 @@ def grade_and_store(
     for each, grade in graded(pool, problems, drawn):
         sample = judge(problems[each.problem_id], each.completion, each.index, grade, count_tokens)
         writer.append(replace(sample, published=(published or {}).get(each.key)))
+
+
+def summary(scores: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """The mean of the problems' scores with its 95 % interval, as plain values; nothing where there are none."""
+    if not scores:
+        return {}
+    interval = statistics.interval(scores)
+    return {"score": statistics.pass_at_1(scores), "low": interval.low, "high": interval.high, "interval": interval.method}
 
 
 class GradingAside:

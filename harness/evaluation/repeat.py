@@ -26,7 +26,7 @@ from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.evaluation.evaluate import all_requests, environment
 from r1bench.harness.evaluation.grading import Drawn, graded
 from r1bench.harness.progress import Progress
-from r1bench.harness.records import Completion, Noise, Problem, Run, Sample, Sampling, Template
+from r1bench.harness.records import Noise, Problem, Run, Sampling, Template
 from r1bench.harness.samplers import Choice, Request, Requests, Sampler
 from r1bench.harness.store.disk import refusals, write_whole
 from r1bench.harness.store.runs import NOISE
@@ -35,8 +35,6 @@ NUM_PROBLEMS = 32
 """Problems that are asked again where nobody says how many,"""
 MOST_SAMPLES = 512
 """unless they have more samples than this: then fewer problems."""
-
-Key = tuple[str, int]
 
 
 class Again(NamedTuple):
@@ -108,6 +106,8 @@ def repeat_check(
     Raises:
         StorageError: the run is incomplete, or its folder cannot be written. SandboxError, GraderError: as in `evaluate`.
     """
+    from r1bench.tasks.grading import GradingPool
+
     if not run.is_complete:
         raise StorageError(f"run {run.id} is incomplete and cannot be repeated; finish it by running the same evaluation again")
     prompts = sampler.prompts(template, [(problem.id, problem.prompt) for problem in problems])
@@ -117,47 +117,33 @@ def repeat_check(
     requests = Requests(whole, {each.key for each in run.samples} - {each.key for each in chosen})
     if again.batch_size:
         sampler, requests = rebatched(sampler, again.batch_size), Requests([chosen])
-    drawn = draw_again(requests, run, sampler)
-    scores = grade_again(run.manifest.grader, {problem.id: problem for problem in problems}, drawn, grading_workers, sandbox)
+    by_id, drawn = {problem.id: problem for problem in problems}, []
+    with (
+        GradingPool(run.manifest.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
+        Progress(f"{run.manifest.name} on {run.manifest.task} again", len(requests)) as progress,
+    ):
+        for request, completion in sampler.generate(requests, Sampling.from_json(run.manifest.sampling)):
+            drawn.append(Drawn(*request.key, completion))
+            progress.advance()
+        second = {each.key: (each.completion.text, grade.score) for each, grade in graded(pool, by_id, drawn)}
     made_by = {**environment(sampler), "batch size": str(again.batch_size or run.manifest.batch_size)}
-    found = noise_of(run, drawn, scores, made_by)
+    found = noise_of(run, second, made_by)
     with refusals(folder):
         write_whole(folder / NOISE, json.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n")
     return found
 
 
-def draw_again(requests: Requests, run: Run, sampler: Sampler) -> dict[Key, Completion]:
-    """The completions of these requests, drawn with the run's own sampling."""
-    found = {}
-    with Progress(f"{run.manifest.name} on {run.manifest.task} again", len(requests)) as progress:
-        for request, completion in sampler.generate(requests, Sampling.from_json(run.manifest.sampling)):
-            found[request.key] = completion
-            progress.advance()
-    return found
-
-
-def grade_again(
-    grader: str, problems: Mapping[str, Problem], drawn: Mapping[Key, Completion], num_workers: int, sandbox: str
-) -> dict[Key, float]:
-    """The scores of the completions. Raises SandboxError as `graded`."""
-    from r1bench.tasks.grading import GradingPool
-
-    with GradingPool(grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool:
-        found = graded(pool, problems, [Drawn(*key, completion) for key, completion in drawn.items()])
-        return {each.key: grade.score for each, grade in found}
-
-
-def noise_of(run: Run, drawn: Mapping[Key, Completion], scores: Mapping[Key, float], made_by: dict[str, str]) -> Noise:
-    """What differs between the run's samples and their repetition. The formula of the error stands at the top of this file."""
-    stored: dict[Key, Sample] = {sample.key: sample for sample in run.samples if sample.key in drawn}
+def noise_of(run: Run, second: Mapping[tuple[str, int], tuple[str, float]], made_by: dict[str, str]) -> Noise:
+    """What differs between the run's samples and their repetition, given as text and score. The formula stands at the top of this file."""
+    pairs = [((sample.completion.text, sample.grade.score), second[sample.key], sample) for sample in run.samples if sample.key in second]
     by_problem: dict[str, list[float]] = {}
-    for key, sample in stored.items():
-        by_problem.setdefault(key[0], []).append(scores[key] - sample.grade.score)
+    for (_, before), (_, after), sample in pairs:
+        by_problem.setdefault(sample.problem_id, []).append(after - before)
     return Noise(
         num_problems=len(by_problem),
-        num_samples=len(stored),
-        num_identical=sum(drawn[key].text == sample.completion.text for key, sample in stored.items()),
-        num_flips=sum(scores[key] != sample.grade.score for key, sample in stored.items()),
+        num_samples=len(pairs),
+        num_identical=sum(before[0] == after[0] for before, after, _ in pairs),
+        num_flips=sum(before[1] != after[1] for before, after, _ in pairs),
         mean_difference=math.fsum(math.fsum(row) / len(row) for row in by_problem.values()) / len(by_problem),
         error=noise_error(list(by_problem.values()), run.manifest.num_problems, run.manifest.n),
         environment=made_by,

@@ -98,7 +98,7 @@ def test_the_gate_draws_a_candidate_as_the_baseline_s_options_say(package: Path,
     ("options", "said"),
     [
         (["--sampler-set", "time=2"], "did you mean 'times'? See: docs/samplers.md; its options: times (int), seconds (float)"),
-        (["--sampler-set", "times=two"], "option times of sampler 'echo' is int, and 'two' is not"),
+        (["--sampler-set", "times=two"], "option times of sampler 'echo' cannot be 'two': Input should be a valid integer"),
         (["--sampler-set", "times"], "is not KEY=VALUE"),
         (["--device", "cpu"], "unknown echo option 'device'"),
     ],
