@@ -135,15 +135,15 @@ def repeat_check(
 
 def noise_of(run: Run, second: Mapping[tuple[str, int], tuple[str, float]], made_by: dict[str, str]) -> Noise:
     """What differs between the run's samples and their repetition, given as text and score. The formula stands at the top of this file."""
-    pairs = [((sample.completion.text, sample.grade.score), second[sample.key], sample) for sample in run.samples if sample.key in second]
+    pairs = [(sample, *second[sample.key]) for sample in run.samples if sample.key in second]
     by_problem: dict[str, list[float]] = {}
-    for (_, before), (_, after), sample in pairs:
-        by_problem.setdefault(sample.problem_id, []).append(after - before)
+    for sample, _, score in pairs:
+        by_problem.setdefault(sample.problem_id, []).append(score - sample.grade.score)
     return Noise(
         num_problems=len(by_problem),
         num_samples=len(pairs),
-        num_identical=sum(before[0] == after[0] for before, after, _ in pairs),
-        num_flips=sum(before[1] != after[1] for before, after, _ in pairs),
+        num_identical=sum(text == sample.completion.text for sample, text, _ in pairs),
+        num_flips=sum(score != sample.grade.score for sample, _, score in pairs),
         mean_difference=math.fsum(math.fsum(row) / len(row) for row in by_problem.values()) / len(by_problem),
         error=noise_error(list(by_problem.values()), run.manifest.num_problems, run.manifest.n),
         environment=made_by,
