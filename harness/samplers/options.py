@@ -17,7 +17,7 @@ All of them are written into the manifest, so none may be a secret: keys belong 
 from collections.abc import Mapping
 from dataclasses import fields
 from inspect import formatannotation
-from typing import Any
+from typing import Any, get_type_hints
 
 from r1bench.harness.errors import UnknownNameError, UsageError
 from r1bench.harness.records import is_option
@@ -31,7 +31,8 @@ def make_options(kind: type, given: Mapping[str, Any], sampler: str) -> Any:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    known = {field.name: formatannotation(field.type) for field in fields(kind)}
+    hints = get_type_hints(kind)
+    known = {field.name: formatannotation(hints[field.name]) for field in fields(kind)}
     if given and not known:
         raise UsageError(f"sampler {sampler!r} has no options, and was given {', '.join(given)}")
     for key in given:
