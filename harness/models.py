@@ -8,7 +8,8 @@ from typing import Any
 from r1bench.harness.errors import CheckpointError, UsageError
 from r1bench.harness.records import Checkpoint, Template
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, ImportError)
+"""What transformers raises for folders that it cannot make sense of."""
 
 
 def check_device(device: str) -> str:
@@ -24,7 +25,7 @@ def check_device(device: str) -> str:
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
-        raise UsageError(f"--device {device!r} is no device; use auto, cpu, cuda or cuda:0") from error
+        raise UsageError(f"--device {device!r} is not a device; use auto, cpu, cuda or cuda:0") from error
     if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"--device {device!r}: this machine has no CUDA device; use --device cpu")
     return device
@@ -55,9 +56,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allo
         )
         model, report = loaded
         model.to(device)
-    except (OSError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RuntimeError, ImportError) as error:
-        raise CheckpointError(f"checkpoint {checkpoint.path} cannot be loaded: {one_line(error)}") from error
-    except (SafetensorError, StrictDataclassError) as error:
+    except (*UNREADABLE, ArithmeticError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise CheckpointError(f"checkpoint {checkpoint.path} cannot be loaded: {one_line(error)}") from error
     lacking = [*report["missing_keys"], *report["mismatched_keys"]]
     if lacking:
@@ -85,7 +84,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     quiet_transformers()
     try:
         return AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False, local_files_only=True)
-    except (OSError, LookupError, ValueError, TypeError, AttributeError, ImportError) as error:
+    except UNREADABLE as error:
         raise CheckpointError(f"checkpoint {checkpoint.path} has no usable tokenizer: {one_line(error)}") from error
 
 

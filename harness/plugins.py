@@ -38,7 +38,7 @@ def load(kind: str, name: str, ours: Mapping[str, str], see: str) -> Any:
     if name in ours:
         if name in others:
             raise UsageError(
-                f"{_whose(others[name])} brings a {kind} {name!r}, which is a name of r1bench; rename it there, or uninstall it"
+                f"{whose(others[name])} brings a {kind} {name!r}, which is a name of r1bench; rename it there, or uninstall it"
             )
         module, _, attribute = ours[name].partition(":")
         found = import_module(module)
@@ -49,9 +49,9 @@ def load(kind: str, name: str, ours: Mapping[str, str], see: str) -> Any:
         return others[name].load()
     except Exception as error:  # a stranger's code may fail in any way
         reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{kind} {name!r} of {_whose(others[name])} cannot be loaded ({reason}); mend or update that package") from error
+        raise UsageError(f"{kind} {name!r} of {whose(others[name])} cannot be loaded ({reason}); mend or update that package") from error
 
 
-def _whose(point: EntryPoint) -> str:
+def whose(point: EntryPoint) -> str:
     """'package 1.2'."""
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value

@@ -13,6 +13,11 @@ QUIET_SECONDS = 10.0
 """Least time between two lines where the output is not a terminal."""
 
 
+def note(text: str) -> None:
+    """A line about the work that is no result."""
+    print(f"note: {printable(text)}", file=sys.stderr, flush=True)
+
+
 class Progress:
     """Says how far a piece of work is. Use as a context manager."""
 

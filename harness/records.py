@@ -28,6 +28,11 @@ def is_number(value: Any, *, least: float = -LARGEST) -> TypeGuard[float]:
     return type(value) in (int, float) and least <= value <= LARGEST
 
 
+def is_option(value: Any) -> TypeGuard[str | int | float | bool | None]:
+    """Whether it may be the value of a sampler's option: a text, a number, yes or no, or nothing."""
+    return value is None or type(value) in (str, bool) or is_number(value)
+
+
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "failed"]
 """correct and wrong are verdicts; unparsed: no answer was found; truncated: the budget ended first; failed: grading itself broke off."""
 OUTCOMES: tuple[Outcome, ...] = ("correct", "wrong", "unparsed", "truncated", "failed")
@@ -257,7 +262,10 @@ class Manifest(Record):
     rounds: tuple[int, ...]
     """The n after each round: (4,) and, topped up, (4, 16)."""
     batch_size: int = 0
-    """Sequences per batch: part of the identity because a sample's last bits can depend on it."""
+    """Sequences per batch, 0 where the sampler names none: part of the identity because a sample's last bits can depend on it."""
+    sampler_options: dict[str, dict[str, str | int | float | bool | None]] = field(default_factory=dict)
+    """The sampler's own options by scope: `sample` for those that can move a sample, `run` and `machine` for the others
+    (harness/samplers/options.py). Empty in the folders of before, which `transformers` made."""
     stage: str = ""
     parent: str = ""
     """Digest of the checkpoint this one was trained from."""
@@ -278,14 +286,19 @@ class Manifest(Record):
         made_by = self.environment
         is_told = type(made_by) is dict and all(type(text) is str for pair in made_by.items() for text in pair)
         is_drawn = bool(self.rounds) and all(is_count(n, least=1) for n in self.rounds)
-        if not (is_plain and self.task and is_told and is_drawn and is_count(self.num_problems) and is_count(self.batch_size)):
+        is_drawn = is_drawn and is_count(self.num_problems) and is_count(self.batch_size)
+        scopes = self.sampler_options
+        is_chosen = type(scopes) is dict and all(type(found) is dict and all(map(is_option, found.values())) for found in scopes.values())
+        if not (is_plain and self.task and is_told and is_drawn and is_chosen):
             raise ValueError("a field of the manifest has a value that it cannot have")
         Sampling.from_json(self.sampling).check()
 
     def identity(self) -> str:
         """The same for two evaluations that draw the same samples: the run folder is named after it."""
-        leave_out = ("name", "environment", "command", "rounds", "stage", "parent", "checkpoint")
+        leave_out = ("name", "environment", "command", "rounds", "stage", "parent", "checkpoint", "sampler_options")
         fields = {key: value for key, value in self.to_json().items() if key not in leave_out}
+        if moving := self.sampler_options.get("sample"):
+            fields["sampler_options"] = moving
         fields["sampling"] = {key: value for key, value in self.sampling.items() if key != "n"}
         fields["computed"] = [self.environment.get("dtype", ""), self.environment.get("device", "").partition(",")[0]]
         return digest_of(fields)

@@ -19,8 +19,10 @@ OPTIONS = {"temperature": "--temperature", "top_p": "--top-p", "top_k": "--top-k
 """Sampling options that `eval` takes; what a model stops at is the task's."""
 OF_PROBLEMS = ("--data", "--map", "--limit")
 OF_PLACE = ("--runs", "--out")
-OF_MACHINE = ("--sampler", "--batch-size", "--device", "--dtype", "--workers", "--sandbox")
+OF_MACHINE = ("--sampler", "--sampler-set", "--batch-size", "--device", "--dtype", "--workers", "--sandbox")
 IMPORTED = "import"
+OURS = "transformers"
+"""The sampler of a command that names none."""
 
 
 class Disagreement(NamedTuple):
@@ -104,10 +106,21 @@ def again_command(run: Manifest, protocol: Manifest, *, samples: int | None = No
     of_problems = kept(protocol, OF_PROBLEMS)
     if run.problems_digest == protocol.problems_digest:
         of_problems = of_problems or kept(run, OF_PROBLEMS)
-    words += of_problems + kept(run, OF_MACHINE)
-    if run.batch_size and "--batch-size" not in words:
-        words += ["--batch-size", str(run.batch_size)]
-    return shlex.join(words + _at(place))
+    return shlex.join(words + of_problems + kept(run, OF_MACHINE) + _sampler_words(run, kept(run, OF_MACHINE)) + _at(place))
+
+
+def _sampler_words(run: Manifest, given: list[str]) -> list[str]:
+    """The sampler and its options, as the manifest has them, where the run's own command did not name them."""
+    is_ours = run.sampler == OURS
+    words = [] if is_ours or not run.sampler_options or "--sampler" in given else ["--sampler", run.sampler]
+    options: dict[str, Any] = {"batch_size": run.batch_size} if run.batch_size else {}
+    options |= {**run.sampler_options.get("sample", {}), **run.sampler_options.get("run", {})}
+    named = {word.partition("=")[0] for word in given}
+    for name, value in options.items():
+        is_default = value is None or (is_ours and value == "auto")
+        if not is_default and name not in named and f"--{name.replace('_', '-')}" not in named:
+            words += ["--sampler-set", f"{name}={value}"]
+    return words
 
 
 def regrade_command(tally: Tally) -> str:

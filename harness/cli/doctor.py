@@ -10,7 +10,7 @@ import textwrap
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -54,15 +54,8 @@ def packages() -> list[Finding]:
         found.append(Finding("package", package, present is not None, present or "missing", "" if present else "pip install r1bench"))
     for extra, names in EXTRAS.items():
         present = installed(*names)
-        found.append(
-            Finding(
-                "extra",
-                extra,
-                present is not None,
-                present or "not installed",
-                "" if present else f"pip install 'r1bench[{extra}]'",
-            )
-        )
+        cure = "" if present else f"pip install 'r1bench[{extra}]'"
+        found.append(Finding("extra", extra, present is not None, present or "not installed", cure))
     return found
 
 
@@ -92,37 +85,36 @@ def sandbox() -> list[Finding]:
 
 
 def choices() -> list[Finding]:
-    """What can be named with --sampler and --backend."""
+    """What can be named with --sampler and --backend, and which package brings it where it is not ours."""
     from r1bench.backends import BACKENDS
-    from r1bench.harness.plugins import names
+    from r1bench.harness import plugins
     from r1bench.harness.samplers import SAMPLERS
 
-    samplers = [Finding("sampler", name, True, "for r1bench eval --sampler", "") for name in SAMPLERS]
-    return [*samplers, *map(backend, names("backend", BACKENDS))]
+    found = []
+    for kind, ours, command in (("sampler", SAMPLERS, "r1bench eval --sampler"), ("backend", BACKENDS, "r1bench train --backend")):
+        strangers = plugins.strangers(kind)
+        for name in plugins.names(kind, ours):
+            whose = f", of {plugins.whose(strangers[name])}" if name not in ours else ""
+            missing = lacking(name) if kind == "backend" else ""
+            found.append(Finding(kind, name, not missing, f"for {command}{whose}", missing))
+    return found
 
 
-def backend(name: str) -> Finding:
-    """Whether a backend, ours or another package's, can train here."""
+def lacking(backend: str) -> str:
+    """What a backend, ours or another package's, cannot train without here; '' where it can."""
     from r1bench.backends import get_backend
 
     try:
-        missing = get_backend(name).probe()
+        return get_backend(backend).probe()
     except R1benchError as error:
-        missing = str(error)
-    return Finding("backend", name, not missing, "for r1bench train --backend", missing)
+        return str(error)
 
 
 def disk(folder: Path) -> Finding:
     """Free space where runs are written."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free / 2**30
-    return Finding(
-        "disk",
-        str(folder),
-        free > 1,
-        f"{free:.1f} GiB free",
-        "" if free > 1 else "free space, or choose another --runs folder",
-    )
+    return Finding("disk", str(folder), free > 1, f"{free:.1f} GiB free", "" if free > 1 else "free space, or choose another --runs folder")
 
 
 def examine(runs: Path) -> list[Finding]:
@@ -141,17 +133,13 @@ def render(findings: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-def to_json(findings: list[Finding]) -> list[dict[str, Any]]:
-    return [finding._asdict() for finding in findings]
-
-
 @click.command(short_help="What this machine has, and lacks.", epilog=example("r1bench doctor"))
 @RUNS
 @JSON
 def doctor(runs: Path, as_json: bool) -> None:
     """What this machine has, and what to install for what is missing."""
     findings = examine(runs)
-    show(as_json, to_json(findings), render(findings))
+    show(as_json, [finding._asdict() for finding in findings], render(findings))
 
 
 COMMANDS: tuple[click.Command, ...] = (doctor,)

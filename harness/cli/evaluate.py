@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import DATA, DEVICE, JSON, MAP, OUT_RUNS, PICKLE, SANDBOX, WORKERS, example, show
+from r1bench.harness.cli.options import DATA, JSON, MAP, OUT_RUNS, SANDBOX, WORKERS, example, sampler_options, show
 from r1bench.harness.errors import printable
 
 REPEAT_DEFAULT = 0
@@ -42,9 +42,7 @@ def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling; another seed is another run.")
 @click.option("--template", default=None, help="Prompt template [default: the task's].")
 @click.option("--name", default="", help="What tables call the checkpoint [default: its folder's name].")
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Sequences at once.")
-@DEVICE
-@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@sampler_options
 @click.option(
     "--repeat-check",
     callback=repeat_size,
@@ -55,7 +53,6 @@ def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -
     help="Then ask N problems again, same seeds and batches, and store what comes out differently [N: 32, fewer beyond 512 samples].",
 )
 @click.option("--repeat-batch-size", type=click.IntRange(min=1), default=None, help="Sequences at once in that [default: the same].")
-@PICKLE
 @WORKERS
 @SANDBOX
 @OUT_RUNS
@@ -67,7 +64,7 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     """
     from r1bench.harness import tables
     from r1bench.harness.evaluation import repeat
-    from r1bench.harness.evaluation.commands import evaluate_checkpoint
+    from r1bench.harness.evaluation.checkpoint import evaluate_checkpoint
     from r1bench.leaderboards.board import ranking as board
 
     finished = evaluate_checkpoint(runs=runs, **options)
@@ -97,8 +94,7 @@ def import_command(task: str, responses: Path, as_json: bool, **options: Any) ->
 
     RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
     """
-    from r1bench.harness.evaluation.commands import import_responses
-    from r1bench.harness.evaluation.importing import differences, render_differences
+    from r1bench.harness.evaluation.importing import differences, import_responses, render_differences
     from r1bench.leaderboards.board import ranking as board
 
     run = import_responses(task, responses, **options)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import DATA, DEVICE, JSON, MAP, PICKLE, RUNS, SANDBOX, WORKERS, example, show
+from r1bench.harness.cli.options import DATA, JSON, MAP, RUNS, SANDBOX, WORKERS, example, sampler_options, show
 from r1bench.harness.errors import R1benchError, UsageError
 
 
@@ -74,16 +74,9 @@ class Gate(click.Command):
 @file_option("--junit", text="Write the verdict as JUnit XML.")
 @file_option("--markdown", text="Write a summary for a pull request.")
 @file_option("--out", "--report", "out", text="Write everything as JSON.")
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=None,
-    help="Sequences at once, where a checkpoint is evaluated [default: the baseline's].",
-)
+@sampler_options
 @DATA
 @MAP
-@DEVICE
-@PICKLE
 @WORKERS
 @SANDBOX
 @RUNS
@@ -104,7 +97,7 @@ def gate(
 ) -> None:
     """Has it become worse than the baseline? Exit code 0 PASS, 1 FAIL, 3 INSUFFICIENT EVIDENCE, 2 usage error.
 
-    A checkpoint is first evaluated as the baseline was: same problems, template, sampling. Several tasks: PASS needs every one.
+    A checkpoint is first evaluated as the baseline was: same problems, template, sampling, sampler. Several tasks: PASS needs every one.
     """
     from r1bench.leaderboards.gate import text as gate_text
     from r1bench.leaderboards.gate.files import Files

@@ -1,4 +1,4 @@
-"""What the commands share: options, how results are shown, and how errors end. Left out: the commands (cli.py)."""
+"""What the commands share: options, how results are shown, and how errors end."""
 
 import json
 import os
@@ -137,8 +137,31 @@ SANDBOX = click.option(
     help="Where programs run that a model wrote; none isolates nothing: only for programs that you trust.",
 )
 WORKERS = click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Grading processes.")
-PICKLE = click.option(
-    "--allow-pickle",
-    is_flag=True,
-    help="Load weights from pickle files, which can run code: only from people you trust.",
-)
+
+
+def gather(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Put what was given among the sampler's options, which the command gets together as `sampler_options`."""
+    found = ctx.params.setdefault("sampler_options", {})
+    pairs = value if isinstance(value, tuple) else () if value in (None, False) else (f"{param.name}={value}",)
+    for pair in pairs:
+        key, sign, text = pair.partition("=")
+        if not key or not sign:
+            raise click.BadParameter(f"{pair!r} is not KEY=VALUE; for example --sampler-set batch_size=64")
+        if key in found:
+            raise click.BadParameter(f"{key} is given twice")
+        found[key] = text
+
+
+def sampler_options(command: Any) -> Any:
+    """The options of a command that samples. Those that many samplers have are spelled out, which is short for --sampler-set."""
+    text = "An option of the sampler; repeatable. Which there are: docs/samplers.md."
+    pickle = "Load weights from pickle files, which can run code: only from people you trust."
+    for name, settings in (  # click lists them from the last to the first
+        ("--allow-pickle", {"is_flag": True, "help": pickle}),
+        ("--dtype", {"help": "auto, float32, bfloat16, float16 [default: the sampler's]."}),
+        ("--device", {"help": "auto, cpu, cuda, cuda:0, ... [default: the sampler's]."}),
+        ("--batch-size", {"type": click.IntRange(min=1), "help": "Sequences at once [default: the sampler's]."}),
+        ("--sampler-set", {"multiple": True, "metavar": "KEY=VALUE", "help": text}),
+    ):
+        command = click.option(name, expose_value=False, callback=gather, **settings)(command)
+    return command

@@ -34,7 +34,7 @@ def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
 
     The same command again goes on from the last checkpoint.
     """
-    from r1bench.harness.evaluation.commands import train_stage
+    from r1bench.harness.training.judged import train_stage
     from r1bench.leaderboards.board import ranking as board
 
     checkpoint, judged = train_stage(runs=runs, is_judged=is_judged, **options)

@@ -1,21 +1,19 @@
-"""Samples for a gate, drawn as a manifest says; what cannot be repeated so is refused first. Left out: the gate (gating.py)."""
+"""Samples for a gate, drawn as a manifest says; what cannot be repeated so is refused first. Left out: the gate (leaderboards/gate)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, ProtocolError, UsageError
-from r1bench.harness.records import Manifest, Problem, Run, Sampling
+from r1bench.harness.records import Checkpoint, Manifest, Problem, Run, Sampling
 from r1bench.harness.store.runs import read_problems
 
 if TYPE_CHECKING:
-    from r1bench.harness.checkpoints import Checkpoint
-    from r1bench.harness.samplers import Sampler
+    from r1bench.harness.samplers import Choice, Sampler
 
 IMPORTED = "import"
-BATCH_SIZE = 128
 
 
 @dataclass
@@ -23,43 +21,44 @@ class Drawing:
     """Draws samples of checkpoints, in the way that a manifest says. A checkpoint is loaded once."""
 
     runs: Path
-    device: str = "auto"
-    batch_size: int | None = None
-    """Sequences at once; None: as many as the manifest says."""
-    allow_pickle: bool = False
+    sampler_options: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for, instead of what the manifest says; the options of a machine are never taken from a manifest."""
     workers: int = 1
     sandbox: str = "auto"
     data: Path | None = None
     """Problems for a baseline file, for tasks that do not make their own."""
     columns: dict[str, str] = field(default_factory=dict)
-    samplers: dict[tuple[Any, ...], "Sampler"] = field(default_factory=dict)
+    samplers: dict[str, "Sampler"] = field(default_factory=dict)
 
-    def find(self, place: str) -> "Checkpoint":
+    def choice(self, held: Manifest, *, is_top_up: bool = False) -> "Choice":
+        """The sampler that made the held run, with its options.
+
+        Args:
+            is_top_up: the samples become part of the held run, so that nothing that could make it another run is changed.
+
+        Raises:
+            UsageError: it is not installed, or does not have these options.
+        """
+        from r1bench.harness.samplers import choose
+        from r1bench.harness.samplers.options import by_scope
+
+        asked, as_held = dict(self.sampler_options), options_as_held(held)
+        if is_top_up:
+            machine = by_scope(choose(held.sampler, {**as_held, **asked}).options).get("machine", {})
+            asked = {name: value for name, value in asked.items() if name in machine}
+            if machine.get("device") == "auto" and held.environment.get("device", "").startswith("cpu"):
+                asked["device"] = "cpu"
+        return choose(held.sampler, {**as_held, **asked})
+
+    def find(self, place: str, held: Manifest) -> Checkpoint:
         """The checkpoint of that name. Raises CheckpointError."""
-        from r1bench.harness.checkpoints import find_checkpoint
-
-        return find_checkpoint(place, allow_pickle=self.allow_pickle)
+        return self.choice(held).find(place)
 
     def place(self, run: Run) -> Path | None:
         """The folder of runs, where this one lies in it; for the commands that messages give."""
         return self.runs if (self.runs / run.id).is_dir() else None
 
-    def sampler(self, checkpoint: "Checkpoint", held: Manifest, device: str) -> "Sampler":
-        """The sampler that made the held run, for this checkpoint."""
-        from r1bench.harness.samplers import make_sampler
-
-        options = {
-            "device": device,
-            "dtype": held.environment.get("dtype", "auto"),
-            "batch_size": self.batch_size or held.batch_size or BATCH_SIZE,
-            "allow_pickle": self.allow_pickle,
-        }
-        key = (held.sampler, checkpoint.digest, *options.values())
-        if key not in self.samplers:
-            self.samplers[key] = make_sampler(held.sampler, checkpoint, **options)
-        return self.samplers[key]
-
-    def draw(self, place: str, held: Manifest, problems: Sequence[Problem], *, n: int, name: str = "", device: str = "") -> Run:
+    def draw(self, place: str, held: Manifest, problems: Sequence[Problem], *, n: int, name: str = "", is_top_up: bool = False) -> Run:
         """Evaluate the checkpoint at `place` as the held run was made, with n samples; those that are stored are not drawn again.
 
         Raises:
@@ -70,11 +69,14 @@ class Drawing:
         from r1bench.tasks.templates import TEMPLATES
 
         check_drawable(held)
-        checkpoint = self.find(place)
-        sampler = self.sampler(checkpoint, held, device or self.device)
+        choice = self.choice(held, is_top_up=is_top_up)
+        checkpoint = choice.find(place)
+        key = f"{choice} {checkpoint.digest}"
+        if key not in self.samplers:
+            self.samplers[key] = choice.load(checkpoint)
         sampling, template = replace(Sampling.from_json(held.sampling), n=n), TEMPLATES[held.template]
         how: dict[str, Any] = {"name": name, "source": place, "grading_workers": self.workers, "sandbox": self.sandbox}
-        return evaluate(get_task(held.task), problems, checkpoint, sampler, sampling, template, self.runs, **how)
+        return evaluate(get_task(held.task), problems, checkpoint, self.samplers[key], sampling, template, self.runs, **how)
 
     def problems(self, held: Manifest, folder: Path | None, asked: Sequence[str], what: str) -> list[Problem]:
         """What a run was asked: from its folder, or where there is none (`what` says what there is) from the data at hand.
@@ -98,6 +100,14 @@ class Drawing:
             how = "have the ids of the problems, and stand in another order or say something else" if is_same else "are not the problems"
             raise DataError(where, f"{how} that {what} was asked", "give the same file with --data")
         return found
+
+
+def options_as_held(held: Manifest) -> dict[str, Any]:
+    """The sampler options of a run, as they came out: where 'auto' became 'float32', the latter."""
+    given = {**held.sampler_options.get("sample", {}), **held.sampler_options.get("run", {})}
+    if not held.sampler_options and held.batch_size:  # a folder of before
+        given = {"batch_size": held.batch_size, "dtype": "auto"}
+    return {name: held.environment.get(name, value) if value == "auto" else value for name, value in given.items()}
 
 
 def check_drawable(held: Manifest) -> None:

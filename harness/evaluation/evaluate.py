@@ -7,30 +7,25 @@ numbers mean (leaderboards).
 import platform
 import shlex
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
-from r1bench.harness.errors import ContextError, SandboxError, UsageError
-from r1bench.harness.progress import Progress
-from r1bench.harness.records import Checkpoint, Completion, Grade, Manifest, Problem, Run, Sample, Sampling, Template
-from r1bench.harness.samplers import Prompt, Request, Sampler
-from r1bench.harness.store.runs import RunWriter, open_run, read_run
+from r1bench.harness.errors import ContextError, UsageError
+from r1bench.harness.evaluation.grading import Drawn, GradingAside, grade_and_store
+from r1bench.harness.progress import Progress, note
+from r1bench.harness.records import Checkpoint, Manifest, Problem, Run, Sampling, Template, is_count
+from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
+from r1bench.harness.samplers.options import by_scope
+from r1bench.harness.store.runs import open_run, read_run
 
 if TYPE_CHECKING:
-    from r1bench.tasks.grading import GradingPool
     from r1bench.tasks.task import Task
 
 MOST_SAMPLES = 100_000
 """Per problem: beyond that it is a slip of the finger."""
-GRADE_AT_ONCE = 64
-"""Completions that are handed to the graders together,"""
-GRADE_AFTER_SECONDS = 5.0
-"""unless the first of them has waited for so long."""
 
 
 def check_sampling(sampling: Sampling) -> None:
@@ -59,89 +54,32 @@ def check_sampling(sampling: Sampling) -> None:
 
 
 def check_context(prompts: Sequence[Prompt], sampling: Sampling, sampler: Sampler) -> None:
-    """Refuse, before anything is generated, what would run past the model's context.
+    """Refuse, before anything is generated, what would run past the model's context; a sampler that does not know it gets a note.
 
     Raises:
         ContextError: naming the longest prompt and the budget that fits.
     """
-    longest = max(prompts, key=lambda prompt: prompt.num_tokens)
-    if longest.num_tokens + sampling.max_tokens > sampler.context_length:
-        room = sampler.context_length - longest.num_tokens
-        cure = (
-            f"use --max-tokens {room} or less"
-            if room > 0
-            else "this checkpoint cannot read it; leave it out with --limit or choose another task"
-        )
+    lengths = {prompt.problem_id: prompt.num_tokens for prompt in prompts if prompt.num_tokens is not None}
+    if sampler.context_length is None or not lengths:
+        note(f"sampler {sampler.name} does not know how long prompts, or prompt and completion together, may be: nothing is checked")
+        return
+    longest = max(lengths, key=lambda problem_id: lengths[problem_id])
+    room = sampler.context_length - lengths[longest]
+    if sampling.max_tokens > room:
+        fitting = f"use --max-tokens {room} or less"
+        cure = fitting if room > 0 else "this checkpoint cannot read it; leave it out with --limit or choose another task"
         raise ContextError(
-            f"problem {longest.problem_id!r} has a prompt of {longest.num_tokens} tokens; with --max-tokens {sampling.max_tokens} "
+            f"problem {longest!r} has a prompt of {lengths[longest]} tokens; with --max-tokens {sampling.max_tokens} "
             f"that exceeds the model's context of {sampler.context_length}; {cure}"
         )
 
 
-def plan_batches(prompts: Sequence[Prompt], rounds: Sequence[int], batch_size: int) -> list[list[Request]]:
-    """Every request of a run in fixed batches: round by round, long prompts together, all samples of a problem side by side.
-
-    The plan depends on the whole task and not on what is stored already, so that a resumed run computes the same batches.
-    """
-    ordered = sorted(prompts, key=lambda prompt: (-prompt.num_tokens, prompt.problem_id))
-    batches = []
-    for first, last in zip((0, *rounds), rounds, strict=False):
-        requests = [Request(prompt, index) for prompt in ordered for index in range(first, last)]
-        batches += [requests[start : start + batch_size] for start in range(0, len(requests), batch_size)]
-    return batches
-
-
-def judge(problem: Problem, completion: Completion, index: int, grade: Grade, count_tokens: Callable[[str], int]) -> Sample:
-    """A graded completion with its remarks on thinking, length, format and language."""
-    from r1bench.harness.thinking import split
-    from r1bench.tasks.grading.behaviour import measure
-    from r1bench.tasks.grading.format import keeps_format
-    from r1bench.tasks.grading.languages.grader import words_by_language
-
-    thinking = split(completion.text, completion.prefill)
-    reasoning = thinking.reasoning if thinking.state != "absent" else completion.text
-    return Sample(
-        problem_id=problem.id,
-        index=index,
-        completion=completion,
-        thinking_state=thinking.state,
-        reasoning_tokens=min(completion.num_tokens, count_tokens(reasoning)),
-        grade=grade,
-        format_ok=keeps_format(completion.text, completion.prefill),
-        languages=words_by_language(reasoning, problem.language),
-        behaviour=measure(completion.text, completion.prefill, completion.finish_reason, completion.num_tokens),
-    )
-
-
-def grade_and_store(
-    pool: "GradingPool",
-    writer: RunWriter,
-    problems: dict[str, Problem],
-    drawn: Sequence[tuple[str, int, Completion]],
-    count_tokens: Callable[[str], int],
-    published: Mapping[tuple[str, int], bool] | None = None,
-) -> int:
-    """Grade completions given as (problem id, index, completion) and append them; returns how many are new.
-
-    `published` holds verdicts that came with imported ones.
-
-    Raises:
-        SandboxError: a program could not be run for reasons of the machine. Its sample is not stored, so that no score counts it.
-    """
-    from r1bench.tasks.grading import request_of
-
-    before = len(writer.keys)
-    requests = [request_of(problems[problem_id], done) for problem_id, _, done in drawn]
-    unjudged = ""
-    for (problem_id, index, completion), grade in zip(drawn, pool.grade(requests), strict=True):
-        if grade.outcome == "failed" and grade.details.get("status") == "sandbox_error":
-            unjudged = grade.reason
-            continue
-        sample = judge(problems[problem_id], completion, index, grade, count_tokens)
-        writer.append(replace(sample, published=(published or {}).get(sample.key)))
-    if unjudged:
-        raise SandboxError(f"the sandbox failed ({unjudged}); what it did not judge is not stored: the same command goes on from there")
-    return len(writer.keys) - before
+def all_requests(prompts: Sequence[Prompt], rounds: Sequence[int]) -> list[list[Request]]:
+    """Every request of a run, round by round."""
+    return [
+        [Request(prompt, index) for prompt in prompts for index in range(first, last)]
+        for first, last in zip((0, *rounds), rounds, strict=False)
+    ]
 
 
 def environment(sampler: Sampler) -> dict[str, str]:
@@ -151,6 +89,20 @@ def environment(sampler: Sampler) -> dict[str, str]:
         "python": platform.python_version(),
         "platform": platform.machine(),
         **sampler.describe(),
+    }
+
+
+def what_was_asked(task: "Task", problems: Sequence[Problem]) -> dict[str, Any]:
+    """The fields of a manifest that follow from a task and its problems."""
+    from r1bench.tasks.grading import GRADERS
+
+    return {
+        "task": task.name,
+        "task_version": task.version,
+        "problems_digest": digest_of([problem.digest() for problem in problems]),
+        "num_problems": len(problems),
+        "grader": task.grader,
+        "grader_version": GRADERS[task.grader].version,
     }
 
 
@@ -164,13 +116,8 @@ def make_manifest(
     name: str,
     source: str,
 ) -> Manifest:
-    from r1bench.tasks.grading import GRADERS
-
     return Manifest(
-        task=task.name,
-        task_version=task.version,
-        problems_digest=digest_of([problem.digest() for problem in problems]),
-        num_problems=len(problems),
+        **what_was_asked(task, problems),
         checkpoint=source,
         checkpoint_digest=checkpoint.digest,
         name=name or checkpoint.name,
@@ -178,12 +125,11 @@ def make_manifest(
         template=template.name,
         template_hash=template.hash,
         sampling=sampling.to_json(),
-        grader=task.grader,
-        grader_version=GRADERS[task.grader].version,
         environment=environment(sampler),
         command=shlex.join(["r1bench", *sys.argv[1:]]),
         rounds=(sampling.n,),
-        batch_size=sampler.batch_size,
+        batch_size=size if is_count(size := getattr(sampler.options, "batch_size", 0)) else 0,
+        sampler_options=by_scope(sampler.options),
         stage=checkpoint.stage,
         parent=checkpoint.parent,
     )
@@ -221,21 +167,18 @@ def evaluate(
         GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
         open_run(root, manifest, problems) as writer,
     ):
-        batches = plan_batches(prompts, writer.manifest.rounds, sampler.batch_size)
+        missing = Requests(all_requests(prompts, writer.manifest.rounds), writer.keys)
         total, label = len(problems) * writer.manifest.n, f"{writer.manifest.name} on {task.name}"
         with Progress(label, total, done=len(writer.keys)) as progress:
-            for batch in batches:
-                missing = [request for request in batch if (request.prompt.problem_id, request.index) not in writer.keys]
-                if not missing:
-                    continue
-                waiting: list[tuple[str, int, Completion]] = []
-                graded_at = time.monotonic()
+
+            def store(drawn: Sequence[Drawn]) -> None:
+                before = len(writer.keys)
                 try:
-                    for request, completion in sampler.generate(batch, sampling):
-                        waiting.append((request.prompt.problem_id, request.index, completion))
-                        if len(waiting) == GRADE_AT_ONCE or time.monotonic() - graded_at > GRADE_AFTER_SECONDS:
-                            progress.advance(grade_and_store(pool, writer, by_id, waiting, sampler.count_tokens))
-                            waiting, graded_at = [], time.monotonic()
-                finally:  # also what had finished when something broke off
-                    progress.advance(grade_and_store(pool, writer, by_id, waiting, sampler.count_tokens))
+                    grade_and_store(pool, writer, by_id, drawn, sampler.count_tokens)
+                finally:
+                    progress.advance(len(writer.keys) - before)
+
+            with GradingAside(store) as aside:
+                for request, completion in sampler.generate(missing, sampling) if missing else ():
+                    aside.add(Drawn(*request.key, completion))
     return read_run(writer.folder)

@@ -8,15 +8,14 @@ Verdicts that came with them (`score`, `is_correct`, ...) are kept beside ours, 
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, printable
-from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sampling
+from r1bench.harness.evaluation.grading import Drawn, grade_and_store
+from r1bench.harness.records import FINISH_REASONS, Completion, Manifest, Problem, Run, Sampling
 from r1bench.harness.store.runs import open_run, read_run
-
-if TYPE_CHECKING:
-    from r1bench.tasks.task import Task
 
 RESPONSE_NAMES = ("response", "responses", "completion", "completions", "generation", "output", "code")
 VERDICT_NAMES = ("score", "is_correct", "correct", "graded_list")
@@ -79,12 +78,12 @@ def verdicts_of(row: dict[str, Any], count: int) -> list[bool | None]:
 
 def read_completions(
     rows: Iterable[tuple[str, dict[str, Any]]], columns: dict[str, str], problems: list[Problem]
-) -> tuple[list[tuple[str, int, Completion]], dict[tuple[str, int], bool]]:
-    """(problem id, index, completion) for every completion of every row, given as (where, row), and the verdicts that came with them."""
+) -> tuple[list[Drawn], dict[tuple[str, int], bool]]:
+    """Every completion of every row, given as (where, row), and the verdicts that came with them."""
     by_id = {problem.id: problem for problem in problems}
     by_text = {normal(problem.prompt): problem for problem in problems}
     counts: dict[str, int] = {}
-    found: list[tuple[str, int, Completion]] = []
+    found: list[Drawn] = []
     published: dict[tuple[str, int], bool] = {}
     for where, row in rows:
         problem = find_problem(row, columns, by_id, by_text, where)
@@ -96,13 +95,13 @@ def read_completions(
         for text, verdict in zip(texts, verdicts_of(row, len(texts)), strict=True):
             index = counts.get(problem.id, 0)
             counts[problem.id] = index + 1
-            found.append((problem.id, index, Completion(text=text, finish_reason=reason, num_tokens=0, prefill=prefill)))
+            found.append(Drawn(problem.id, index, Completion(text=text, finish_reason=reason, num_tokens=0, prefill=prefill)))
             if verdict is not None:
                 published[problem.id, index] = verdict
     return found, published
 
 
-def check_counts(found: list[tuple[str, int, Completion]], problems: list[Problem], source: Path) -> int:
+def check_counts(found: list[Drawn], problems: list[Problem], source: Path) -> int:
     """The number of completions per problem, which must be the same for all.
 
     Raises:
@@ -111,8 +110,8 @@ def check_counts(found: list[tuple[str, int, Completion]], problems: list[Proble
     if not found:
         raise DataError(str(source), "holds no rows", "name the file with the completions")
     counts = dict.fromkeys((problem.id for problem in problems), 0)
-    for problem_id, _, _ in found:
-        counts[problem_id] += 1
+    for each in found:
+        counts[each.problem_id] += 1
     most = max(counts.values(), default=0)
     short = [problem_id for problem_id, count in counts.items() if count != most]
     if short or not most:
@@ -124,60 +123,53 @@ def check_counts(found: list[tuple[str, int, Completion]], problems: list[Proble
     return most
 
 
-def unknown_length(text: str) -> int:
-    """Imported text has no tokens that we could count: whose tokenizer would they be of?"""
-    return 0
-
-
-def import_run(
-    task: "Task",
-    problems: list[Problem],
-    rows: Iterable[tuple[str, dict[str, Any]]],
-    source: Path,
-    root: Path,
+def import_responses(
+    task: str,
+    responses: Path,
     *,
     name: str,
+    data: Path | None,
     columns: dict[str, str],
-    grading_workers: int = 1,
+    runs: Path,
+    workers: int = 1,
     sandbox: str = "auto",
 ) -> Run:
-    """Grade foreign completions and store them as a run.
+    """Grade a file of foreign completions and store them as a run. Without `data` the file itself may carry problems and golds.
 
     How they were sampled is not known: the protocol says so, and such a run is compared only with other imported ones.
     """
-    from r1bench.harness.evaluation import evaluate
-    from r1bench.tasks.grading import GRADERS, GradingPool
+    from r1bench.harness.evaluation.evaluate import what_was_asked
+    from r1bench.tasks import get_task
+    from r1bench.tasks.data.loading import load_problems, read_rows
+    from r1bench.tasks.grading import GradingPool
 
-    found, published = read_completions(rows, columns, problems)
-    num_samples = check_counts(found, problems, source)
-    texts = digest_of([[problem_id, index, completion.text] for problem_id, index, completion in found])
-    checkpoint = Checkpoint(name=name, path=str(source), digest=texts)
+    chosen = get_task(task)
+    if not responses.exists():
+        raise DataError(str(responses), "does not exist", "give the file with the completions")
+    known = {key: value for key, value in columns.items() if key in ("problem", "gold")}
+    problems = load_problems(chosen, data or (None if chosen.generate else responses), known)
+    found, published = read_completions(read_rows(responses), columns, problems)
+    num_samples = check_counts(found, problems, responses)
     manifest = Manifest(
-        task=task.name,
-        task_version=task.version,
-        problems_digest=digest_of([problem.digest() for problem in problems]),
-        num_problems=len(problems),
-        checkpoint=source.name,
-        checkpoint_digest=checkpoint.digest,
+        **what_was_asked(chosen, problems),
+        checkpoint=responses.name,
+        checkpoint_digest=digest_of([[*each.key, each.completion.text] for each in found]),
         name=name,
         sampler="import",
         template="imported",
         template_hash="imported",
-        sampling={**Sampling(n=num_samples, max_tokens=0).to_json()},
-        grader=task.grader,
-        grader_version=GRADERS[task.grader].version,
-        environment={"r1bench": evaluate.__version__},
-        command=f"r1bench import {task.name} {source.name} --name {name}",
+        sampling=Sampling(n=num_samples, max_tokens=0).to_json(),
+        environment={"r1bench": __version__},
+        command=f"r1bench import {chosen.name} {responses.name} --name {name}",
         rounds=(num_samples,),
     )
     by_id = {problem.id: problem for problem in problems}
     with (
-        GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
-        open_run(root, manifest, problems) as writer,
+        GradingPool(chosen.grader, num_workers=workers, sandbox=sandbox).prepare() as pool,
+        open_run(runs, manifest, problems) as writer,
     ):
-        missing = [entry for entry in found if entry[:2] not in writer.keys]
-        for start in range(0, len(missing), evaluate.GRADE_AT_ONCE):
-            evaluate.grade_and_store(pool, writer, by_id, missing[start : start + evaluate.GRADE_AT_ONCE], unknown_length, published)
+        missing = [each for each in found if each.key not in writer.keys]
+        grade_and_store(pool, writer, by_id, missing, lambda text: None, published)  # whose tokenizer would the tokens be of?
     return read_run(writer.folder)
 
 

@@ -5,14 +5,12 @@ so that a run made with an older grader can be compared with one made today. Lef
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from r1bench.harness import statistics
 from r1bench.harness.errors import printable
-from r1bench.harness.evaluation.evaluate import GRADE_AT_ONCE, judge
+from r1bench.harness.evaluation.grading import Drawn, graded, judge, summary
 from r1bench.harness.progress import Progress
 from r1bench.harness.records import Grade, Manifest, Problem, Run, Sample
 from r1bench.harness.store.runs import open_run, read_problems, read_run
@@ -80,9 +78,9 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         write_to: the folder of runs that the replayed run is written into; None writes nothing.
 
     Raises:
-        StorageError: the run cannot be read. SandboxError: it is about programs, and nothing isolates them.
+        StorageError: the run cannot be read. SandboxError: it is about programs, and nothing isolates them, or the sandbox failed.
     """
-    from r1bench.tasks.grading import GradingPool, request_of
+    from r1bench.tasks.grading import GradingPool
 
     run, problems = read_run(folder), read_problems(folder)
     by_id = {problem.id: problem for problem in problems}
@@ -91,11 +89,10 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         GradingPool(run.manifest.grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool,
         Progress(f"regraded {run.id}", len(run.samples)) as progress,
     ):
-        for start in range(0, len(run.samples), GRADE_AT_ONCE):
-            batch = run.samples[start : start + GRADE_AT_ONCE]
-            grades = pool.grade([request_of(by_id[sample.problem_id], sample.completion) for sample in batch])
-            after += [replayed(sample, grade, by_id[sample.problem_id]) for sample, grade in zip(batch, grades, strict=True)]
-            progress.advance(len(batch))
+        drawn = [Drawn(*sample.key, sample.completion) for sample in run.samples]
+        for sample, (_, grade) in zip(run.samples, graded(pool, by_id, drawn), strict=True):
+            after.append(replayed(sample, grade, by_id[sample.problem_id]))
+            progress.advance()
         version = pool.grader.version
     flips = tuple(
         Flip(old.problem_id, old.index, old.grade, new.grade)
@@ -114,8 +111,8 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         new_version=version,
         num_samples=len(run.samples),
         num_problems=len({sample.problem_id for sample in run.samples}),
-        before=summary_of(run.samples),
-        after=summary_of(after),
+        before=summary(list(run.scores_by_problem().values())),
+        after=summary(list(replace(run, samples=tuple(after)).scores_by_problem().values())),
         flips=flips,
         written=str(write_run(write_to, run, problems, after, version)) if write_to else "",
         remark="; ".join(filter(None, remarks)),
@@ -126,18 +123,6 @@ def replayed(sample: Sample, grade: Grade, problem: Problem) -> Sample:
     """The sample with today's grade and today's remarks. Its reasoning keeps the number of tokens that the model's tokenizer gave it."""
     today = judge(problem, sample.completion, sample.index, grade, lambda text: sample.reasoning_tokens)
     return replace(today, published=sample.published)
-
-
-def summary_of(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Mean score over problems with its 95 % interval; nothing for no samples."""
-    by_problem: dict[str, list[float]] = {}
-    for sample in samples:
-        by_problem.setdefault(sample.problem_id, []).append(sample.grade.score)
-    if not by_problem:
-        return {}
-    scores = list(by_problem.values())
-    interval = statistics.interval(scores)
-    return {"score": statistics.pass_at_1(scores), "low": interval.low, "high": interval.high, "interval": interval.method}
 
 
 def write_run(root: Path, run: Run, problems: list[Problem], samples: list[Sample], version: str) -> Path:

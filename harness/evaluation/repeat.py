@@ -17,14 +17,17 @@ counts already. Left out: what a gate makes of it (leaderboards).
 import json
 import math
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from r1bench.harness.errors import SandboxError, StorageError
-from r1bench.harness.evaluation.evaluate import GRADE_AT_ONCE, environment, plan_batches
+from r1bench.harness.errors import StorageError, UsageError
+from r1bench.harness.evaluation.evaluate import all_requests, environment
+from r1bench.harness.evaluation.grading import Drawn, graded
 from r1bench.harness.progress import Progress
-from r1bench.harness.records import Completion, Noise, Problem, Run, Sample, Sampling, Template
-from r1bench.harness.samplers import Request, Sampler
+from r1bench.harness.records import Noise, Problem, Run, Sampling, Template
+from r1bench.harness.samplers import Choice, Request, Requests, Sampler
 from r1bench.harness.store.disk import refusals, write_whole
 from r1bench.harness.store.runs import NOISE
 
@@ -33,8 +36,6 @@ NUM_PROBLEMS = 32
 MOST_SAMPLES = 512
 """unless they have more samples than this: then fewer problems."""
 
-Key = tuple[str, int]
-
 
 class Again(NamedTuple):
     """How much is drawn again."""
@@ -42,7 +43,7 @@ class Again(NamedTuple):
     num_problems: int | None = None
     """At least; None for 32, and fewer where these have more than 512 samples."""
     batch_size: int | None = None
-    """Sequences at once; None repeats the run's own batches."""
+    """Sequences at once, of a sampler with an option of that name; None repeats the run's own batches."""
 
 
 def chosen_batches(batches: Sequence[list[Request]], num_problems: int, most_samples: int | None = None) -> list[list[Request]]:
@@ -62,10 +63,28 @@ def chosen_batches(batches: Sequence[list[Request]], num_problems: int, most_sam
     return found
 
 
-def rebatched(batches: Sequence[list[Request]], batch_size: int) -> list[list[Request]]:
-    """The same requests in batches of another size."""
-    requests = [request for batch in batches for request in batch]
-    return [requests[start : start + batch_size] for start in range(0, len(requests), batch_size)]
+def asked(num_problems: int | None, batch_size: int | None, choice: Choice) -> Again | None:
+    """What `--repeat-check` and `--repeat-batch-size` ask for; None where nothing is repeated.
+
+    Raises:
+        UsageError: a batch size without a repetition, or a sampler that cannot be asked so.
+    """
+    if batch_size is not None and num_problems is None:
+        raise UsageError("--repeat-batch-size is about asking again; give --repeat-check too")
+    if num_problems is None:
+        return None
+    if choice.kind.repeats == "no":
+        raise UsageError(f"sampler {choice.name!r} repeats nothing: another time every sample is another one; leave --repeat-check out")
+    if batch_size is not None and not hasattr(choice.options, "batch_size"):
+        raise UsageError(f"sampler {choice.name!r} has no option batch_size; leave --repeat-batch-size out")
+    return Again(num_problems or None, batch_size)
+
+
+def rebatched(sampler: Sampler, batch_size: int) -> Sampler:
+    """The same sampler, with what it has loaded, but with another size of batch."""
+    found = copy(sampler)
+    found.options = replace(sampler.options, batch_size=batch_size)
+    return found
 
 
 def repeat_check(
@@ -87,67 +106,44 @@ def repeat_check(
     Raises:
         StorageError: the run is incomplete, or its folder cannot be written. SandboxError, GraderError: as in `evaluate`.
     """
+    from r1bench.tasks.grading import GradingPool
+
     if not run.is_complete:
         raise StorageError(f"run {run.id} is incomplete and cannot be repeated; finish it by running the same evaluation again")
     prompts = sampler.prompts(template, [(problem.id, problem.prompt) for problem in problems])
-    planned = plan_batches(prompts, run.manifest.rounds, run.manifest.batch_size or sampler.batch_size)
+    whole = all_requests(prompts, run.manifest.rounds)
     most = MOST_SAMPLES if again.num_problems is None else None
-    batches = chosen_batches(planned, again.num_problems or NUM_PROBLEMS, most)
+    chosen = [each for batch in chosen_batches(sampler.together(whole), again.num_problems or NUM_PROBLEMS, most) for each in batch]
+    requests = Requests(whole, {each.key for each in run.samples} - {each.key for each in chosen})
     if again.batch_size:
-        batches = rebatched(batches, again.batch_size)
-    drawn = draw_again(batches, run, sampler)
-    scores = grade_again(run.manifest.grader, {problem.id: problem for problem in problems}, drawn, grading_workers, sandbox)
-    made_by = {**environment(sampler), "batch size": str(again.batch_size or run.manifest.batch_size or sampler.batch_size)}
-    found = noise_of(run, drawn, scores, made_by)
+        sampler, requests = rebatched(sampler, again.batch_size), Requests([chosen])
+    by_id, drawn = {problem.id: problem for problem in problems}, []
+    with (
+        GradingPool(run.manifest.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
+        Progress(f"{run.manifest.name} on {run.manifest.task} again", len(requests)) as progress,
+    ):
+        for request, completion in sampler.generate(requests, Sampling.from_json(run.manifest.sampling)):
+            drawn.append(Drawn(*request.key, completion))
+            progress.advance()
+        second = {each.key: (each.completion.text, grade.score) for each, grade in graded(pool, by_id, drawn)}
+    made_by = {**environment(sampler), "batch size": str(again.batch_size or run.manifest.batch_size)}
+    found = noise_of(run, second, made_by)
     with refusals(folder):
         write_whole(folder / NOISE, json.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n")
     return found
 
 
-def draw_again(batches: Sequence[list[Request]], run: Run, sampler: Sampler) -> dict[Key, Completion]:
-    """The completions of these batches, drawn with the run's own sampling."""
-    sampling, found = Sampling.from_json(run.manifest.sampling), {}
-    label = f"{run.manifest.name} on {run.manifest.task} again"
-    with Progress(label, sum(map(len, batches))) as progress:
-        for batch in batches:
-            for request, completion in sampler.generate(batch, sampling):
-                found[request.prompt.problem_id, request.index] = completion
-            progress.advance(len(batch))
-    return found
-
-
-def grade_again(
-    grader: str, problems: Mapping[str, Problem], drawn: Mapping[Key, Completion], num_workers: int, sandbox: str
-) -> dict[Key, float]:
-    """The scores of the completions.
-
-    Raises:
-        SandboxError: a program could not be run for reasons of the machine.
-    """
-    from r1bench.tasks.grading import GradingPool, request_of
-
-    keys, found = list(drawn), {}
-    with GradingPool(grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool:
-        for start in range(0, len(keys), GRADE_AT_ONCE):
-            some = keys[start : start + GRADE_AT_ONCE]
-            for key, grade in zip(some, pool.grade([request_of(problems[key[0]], drawn[key]) for key in some]), strict=True):
-                if grade.outcome == "failed" and grade.details.get("status") == "sandbox_error":
-                    raise SandboxError(f"the sandbox failed ({grade.reason}); the run is complete, and the same command repeats the check")
-                found[key] = grade.score
-    return found
-
-
-def noise_of(run: Run, drawn: Mapping[Key, Completion], scores: Mapping[Key, float], made_by: dict[str, str]) -> Noise:
-    """What differs between the run's samples and their repetition. The formula of the error stands at the top of this file."""
-    stored: dict[Key, Sample] = {sample.key: sample for sample in run.samples if sample.key in drawn}
+def noise_of(run: Run, second: Mapping[tuple[str, int], tuple[str, float]], made_by: dict[str, str]) -> Noise:
+    """What differs between the run's samples and their repetition, given as text and score. The formula stands at the top of this file."""
+    pairs = [(sample, *second[sample.key]) for sample in run.samples if sample.key in second]
     by_problem: dict[str, list[float]] = {}
-    for key, sample in stored.items():
-        by_problem.setdefault(key[0], []).append(scores[key] - sample.grade.score)
+    for sample, _, score in pairs:
+        by_problem.setdefault(sample.problem_id, []).append(score - sample.grade.score)
     return Noise(
         num_problems=len(by_problem),
-        num_samples=len(stored),
-        num_identical=sum(drawn[key].text == sample.completion.text for key, sample in stored.items()),
-        num_flips=sum(scores[key] != sample.grade.score for key, sample in stored.items()),
+        num_samples=len(pairs),
+        num_identical=sum(text == sample.completion.text for sample, text, _ in pairs),
+        num_flips=sum(score != sample.grade.score for sample, _, score in pairs),
         mean_difference=math.fsum(math.fsum(row) / len(row) for row in by_problem.values()) / len(by_problem),
         error=noise_error(list(by_problem.values()), run.manifest.num_problems, run.manifest.n),
         environment=made_by,

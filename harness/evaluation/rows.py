@@ -14,10 +14,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from r1bench.harness import __version__, statistics
+from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, GraderError, printable
 from r1bench.harness.evaluation.graded_file import Output
+from r1bench.harness.evaluation.grading import summary
 from r1bench.harness.progress import Progress
 from r1bench.harness.records import OUTCOMES, Grade
 
@@ -69,10 +70,7 @@ class GradedRows:
         counts = Counter(row["outcome"] for row in self.rows)
         found: dict[str, Any] = {"grader": self.grader, "version": self.version, "r1bench": __version__, "n": len(self.rows)}
         found |= {"errors": len(self.errors), "outcomes": {outcome: counts[outcome] for outcome in OUTCOMES}}
-        scores = [[float(row["score"])] for row in self.rows if row["score"] is not None]
-        if scores:
-            interval = statistics.interval(scores)
-            found |= {"score": statistics.pass_at_1(scores), "low": interval.low, "high": interval.high, "interval": interval.method}
+        found |= summary([[float(row["score"])] for row in self.rows if row["score"] is not None])
         return {**found, "seconds": round(self.seconds, 3), "kept": self.num_kept}
 
     def render(self) -> str:

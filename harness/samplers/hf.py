@@ -6,11 +6,13 @@ generation_config contributes its end-of-text tokens and nothing else.
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from r1bench.harness.errors import UsageError
+from pydantic import PositiveInt
+
+from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.models import (
-    DTYPES,
     check_device,
     context_length_of,
     encode,
@@ -21,36 +23,53 @@ from r1bench.harness.models import (
     render,
 )
 from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
-from r1bench.harness.samplers import Prompt, Request
+from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 
 
-class TransformersSampler:
+@dataclass(frozen=True)
+class TransformersOptions:
+    """What the manifest says elsewhere, as it came out, is of scope `run`: `batch_size`, and `dtype` in `environment`."""
+
+    device: str = field(default="auto", metadata={"scope": "machine"})
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = field(default="auto", metadata={"scope": "run"})
+    batch_size: PositiveInt = field(default=128, metadata={"scope": "run"})
+    """Sequences at once."""
+    allow_pickle: bool = field(default=False, metadata={"scope": "machine"})
+    """Load weights from pickle files, which can run code."""
+
+
+def plan_batches(whole: Sequence[Sequence[Request]], batch_size: int) -> list[list[Request]]:
+    """Every request of a run in fixed batches: round by round, long prompts together, all samples of a problem side by side."""
+    batches = []
+    for round_ in whole:
+        ordered = sorted(round_, key=lambda request: (-(request.prompt.num_tokens or 0), *request.key))
+        batches += [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
+    return batches
+
+
+class TransformersSampler(Sampler):
     """Draws completions with a transformers model that it holds in memory.
 
     A sample depends on (seed, problem, index). Its numbers are computed in a batch, and the last bits of a logit can depend on the
-    batch's shape; batches are therefore planned from the whole task, so that a resumed run repeats them exactly.
+    batch's shape; batches are therefore planned from the whole run, and one that lacks a sample is computed again as it was.
     """
 
     name = "transformers"
+    Options = TransformersOptions
+    repeats = "exact"
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int = 128,
-        allow_pickle: bool = False,
-    ) -> None:
-        device = check_device(device)
-        if dtype not in DTYPES:
-            raise UsageError(f"dtype {dtype!r} is none of {', '.join(DTYPES)}")
+    def __init__(self, checkpoint: Checkpoint, options: TransformersOptions) -> None:
+        super().__init__(checkpoint, options)
+        self.device = check_device(options.device)
         self.tokenizer = load_tokenizer(checkpoint)
-        self.model = load_model(checkpoint, device, dtype, allow_pickle=allow_pickle)
-        self.device, self.batch_size = device, batch_size
+        self.model = load_model(checkpoint, self.device, options.dtype, allow_pickle=options.allow_pickle)
         self.context_length = context_length_of(self.model.config)
         self.end_tokens = end_tokens_of(self.model, self.tokenizer)
         self.encoded: dict[str, list[int]] = {}
+
+    @classmethod
+    def find(cls, place: str, options: TransformersOptions) -> Checkpoint:
+        return find_checkpoint(place, allow_pickle=options.allow_pickle)
 
     def describe(self) -> dict[str, str]:
         import torch
@@ -68,29 +87,39 @@ class TransformersSampler:
             found.append(Prompt(problem_id, text, prefill_of(text), len(self.encoded[problem_id])))
         return found
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+    def together(self, whole: Sequence[Sequence[Request]]) -> list[list[Request]]:
+        return plan_batches(whole, self.options.batch_size)
+
+    def generate(self, requests: Requests, sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        missing = {request.key for request in requests}
+        for batch in self.together(requests.whole):
+            if any(request.key in missing for request in batch):
+                yield from (pair for pair in self._draw(batch, sampling) if pair[0].key in missing)
+
+    def _draw(self, batch: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        """One batch."""
         from r1bench.harness.samplers.decoding import decode, uniforms_for
 
         started = time.perf_counter()
-        distinct = list(dict.fromkeys(request.prompt.problem_id for request in requests))
+        distinct = list(dict.fromkeys(request.prompt.problem_id for request in batch))
         places = {problem_id: number for number, problem_id in enumerate(distinct)}
         for drawn in decode(
             self.model,
             [self.encoded[problem_id] for problem_id in distinct],
-            [places[request.prompt.problem_id] for request in requests],
-            [uniforms_for(sampling.seed, request.prompt.problem_id, request.index, sampling.max_tokens) for request in requests],
+            [places[request.prompt.problem_id] for request in batch],
+            [uniforms_for(sampling.seed, *request.key, sampling.max_tokens) for request in batch],
             sampling,
             end_tokens=self.end_tokens,
             is_stop=self._stop_test(sampling.stop),
         ):
-            request = requests[drawn.row]
+            request = batch[drawn.row]
             yield (
                 request,
                 Completion(
                     text=self.text_of(drawn.tokens),
                     finish_reason="stop" if drawn.is_stopped else "length",
                     num_tokens=len(drawn.tokens),
-                    num_prompt_tokens=request.prompt.num_tokens,
+                    num_prompt_tokens=len(self.encoded[request.prompt.problem_id]),
                     seconds=round(time.perf_counter() - started, 4),
                     prefill=request.prompt.prefill,
                 ),

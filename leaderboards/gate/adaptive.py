@@ -5,7 +5,6 @@ stored and sees the same looks. Left out: the test (leaderboards/gate/rounds.py,
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from r1bench.harness.errors import CheckpointError, UsageError
@@ -36,8 +35,8 @@ def can_draw(drawing: Drawing, run: Run) -> bool:
     if not (drawing.runs / run.id).is_dir():
         return False
     try:
-        return drawing.find(run.manifest.checkpoint).digest == run.manifest.checkpoint_digest
-    except CheckpointError:
+        return drawing.find(run.manifest.checkpoint, run.manifest).digest == run.manifest.checkpoint_digest
+    except (CheckpointError, UsageError):  # it is gone, or the sampler that it was drawn with
         return False
 
 
@@ -47,9 +46,7 @@ def top_up(drawing: Drawing, run: Run, n: int) -> Run:
     if run.is_complete and held.n >= n:
         return run
     problems = read_problems(drawing.runs / run.id)
-    on_processor = drawing.device == "auto" and held.environment.get("device", "").startswith("cpu")
-    as_held = replace(drawing, batch_size=None)  # samples of another batch size would be another run
-    return as_held.draw(held.checkpoint, held, problems, n=n, name=held.name, device="cpu" if on_processor else "")
+    return drawing.draw(held.checkpoint, held, problems, n=n, name=held.name, is_top_up=True)
 
 
 def first_look(run: Run) -> int:
@@ -119,16 +116,17 @@ def too_few(task: str, first_round: int, stored: Run | None) -> UsageError:
 def is_baseline_itself(reference: Reference, name: str, stored: Run | None, drawing: Drawing) -> bool:
     """Whether the candidate is the baseline's own run, or the checkpoint that it is of: its samples are known, and no others are drawn.
 
-    A device or a batch size that was asked for may say something else of the same checkpoint, and is sampled.
+    With another device, batch size or option of the sampler the same checkpoint may say something else, and is sampled.
     """
     if reference.folder is None:
         return False
     if stored is not None:
         there = drawing.place(stored)
         return there is not None and (there / stored.id).resolve() == reference.folder.resolve()
-    if drawing.device != "auto" or drawing.batch_size is not None:
+    if any(value != "auto" for option, value in drawing.sampler_options.items() if option != "allow_pickle"):
         return False
-    return drawing.find(name).digest == reference.ledger.manifest.checkpoint_digest
+    held = reference.ledger.manifest
+    return drawing.find(name, held).digest == held.checkpoint_digest
 
 
 def draws(

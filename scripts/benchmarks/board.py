@@ -31,7 +31,7 @@ SHAPES, PROBLEMS = 400, 500
 def shapes(draw: random.Random) -> list[tuple[bool, list[bytes]]]:
     """Stored lines as the pieces before, between and behind index and problem; and whether each is a right answer."""
     from r1bench.harness.canonical import canonical_json
-    from r1bench.harness.evaluation.evaluate import judge
+    from r1bench.harness.evaluation.grading import judge
     from r1bench.harness.records import Completion, Grade, Problem
 
     problem = Problem("PROBLEM", "What is it?", ("17",))

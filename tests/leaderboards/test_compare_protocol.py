@@ -15,6 +15,7 @@ from r1bench.harness.cli import main
 from r1bench.harness.errors import ProtocolError
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.leaderboards.compare import comparison as compare
+from r1bench.leaderboards.protocol import again_command
 
 
 def refusal(run_a, run_b) -> str:
@@ -40,6 +41,18 @@ def test_the_cure_of_another_protocol_is_the_command_that_evaluates_b_as_a_was()
     assert (given["--temperature"], given["--max-tokens"], given["--template"]) == ("1.0", "64", "r1-zero")
     assert (given["--data"], given["--limit"], given["--device"]) == ("my problems.jsonl", "1", "cpu")
     assert "--runs" not in given, "where the run was made once says nothing of where it lies"
+
+
+def test_the_cure_names_the_sampler_and_its_options_where_the_command_of_a_run_did_not():
+    options = {"sample": {"style": "my own", "times": 2}, "run": {"batch_size": 8}, "machine": {"device": "cuda:3"}}
+    b = make_run([[1]], name="zero", sampler="echo", sampler_options=options, batch_size=8, sampling={"temperature": 0.6})
+    named = make_run([[1]], name="zero", command="r1bench eval y --sampler echo --sampler-set times=2", sampler_options=options)
+    [words] = cures(make_run([[1]]), b)
+    assert words[words.index("--sampler") :] == [
+        *("--sampler", "echo", "--sampler-set", "batch_size=8"),
+        *("--sampler-set", "style=my own", "--sampler-set", "times=2"),
+    ]
+    assert again_command(named.manifest, named.manifest).count("times=2") == 1
 
 
 def test_the_data_of_a_training_are_not_taken_for_the_data_of_its_evaluation():

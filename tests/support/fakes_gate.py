@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from r1bench.harness.evaluation.drawing import Drawing
+from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.evaluation.evaluate import evaluate
 from r1bench.harness.records import Checkpoint, Problem, Run, Sampling
 from r1bench.harness.samplers.scripted import ScriptedSampler
@@ -12,7 +13,7 @@ from r1bench.tasks import get_task
 from r1bench.tasks.templates import TEMPLATES
 
 NAME = "scripted"
-WHERE = "fakes_gate:make_scripted"
+WHERE = "fakes_gate:ScriptedCheckpoint"
 """What `SAMPLERS` says of it."""
 DRAWN: list[tuple[str, int]] = []
 """(checkpoint, index) of every completion that was generated."""
@@ -29,23 +30,35 @@ def make_checkpoint(folder: Path, chance: float) -> Path:
     return folder
 
 
-def make_scripted(checkpoint: Checkpoint, *, batch_size: int = 64, **options: object) -> ScriptedSampler:
+@dataclass(frozen=True)
+class Options:
+    batch_size: int = 64
+
+
+class ScriptedCheckpoint(ScriptedSampler):
     """Right with the chance that the checkpoint's config says, by a hash of checkpoint, problem and index."""
-    chance = json.loads((Path(checkpoint.path) / "config.json").read_text())["chance"]
 
-    def answer(problem_id: str, index: int) -> str:
-        DRAWN.append((checkpoint.name, index))
-        draw = int(hashlib.sha256(f"{checkpoint.digest}/{problem_id}/{index}".encode()).hexdigest()[:8], 16) / 16**8
-        return f"<think>so</think> <answer>{int(problem_id[1:]) + 1 + (draw > chance)}</answer>"
+    Options = Options
 
-    return ScriptedSampler(answer, batch_size=batch_size)
+    def __init__(self, checkpoint: Checkpoint, options: Options) -> None:
+        chance = json.loads((Path(checkpoint.path) / "config.json").read_text())["chance"]
+
+        def answer(problem_id: str, index: int) -> str:
+            DRAWN.append((checkpoint.name, index))
+            draw = int(hashlib.sha256(f"{checkpoint.digest}/{problem_id}/{index}".encode()).hexdigest()[:8], 16) / 16**8
+            return f"<think>so</think> <answer>{int(problem_id[1:]) + 1 + (draw > chance)}</answer>"
+
+        super().__init__(answer)
+        self.options = options
 
 
 def make_stored(runs: Path, folder: Path, *, n: int, task: str = "arithmetic", count: int = 24, seed: int = 0, **sampling: float) -> Run:
     """Evaluate such a checkpoint into a folder of runs."""
-    found = Drawing(runs).find(str(folder))
-    options = Sampling(n=n, max_tokens=64, seed=seed, **sampling)  # type: ignore[arg-type]
-    return evaluate(get_task(task), problems(count), found, make_scripted(found), options, TEMPLATES["plain"], runs, source=str(folder))
+    found = find_checkpoint(str(folder))
+    protocol = Sampling(n=n, max_tokens=64, seed=seed, **sampling)  # type: ignore[arg-type]
+    return evaluate(
+        get_task(task), problems(count), found, ScriptedCheckpoint(found, Options()), protocol, TEMPLATES["plain"], runs, source=str(folder)
+    )
 
 
 LEVEL_RUN = [[1, 0, 1, 0]] * 100 + [[1, 1, 1, 0]] * 75 + [[0, 0, 0, 1]] * 75

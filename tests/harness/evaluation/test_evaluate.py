@@ -6,21 +6,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from r1bench.harness.errors import ContextError, SandboxError, StorageError, UsageError
-from r1bench.harness.evaluation.evaluate import evaluate, grade_and_store, plan_batches
+from r1bench.harness.errors import ContextError, GraderError, SandboxError, StorageError, UsageError
+from r1bench.harness.evaluation.evaluate import all_requests, evaluate
+from r1bench.harness.evaluation.grading import Drawn, grade_and_store
 from r1bench.harness.records import Checkpoint, Completion, Grade, Problem, Run, Sampling
-from r1bench.harness.samplers import Prompt
+from r1bench.harness.samplers import Prompt, Request, Requests
+from r1bench.harness.samplers.hf import plan_batches
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import SAMPLES, run_folders
 from r1bench.harness.store.runs import find_run, open_run, read_problems, read_run
 from r1bench.tasks import get_task
-from r1bench.tasks.grading import GradeRequest
+from r1bench.tasks.grading import GradeRequest, GradingPool
 from r1bench.tasks.templates import TEMPLATES
 
 PROBLEMS = [Problem(f"p{number}", f"What is {number} + 1?", (str(number + 1),)) for number in range(6)]
@@ -120,9 +122,9 @@ def test_a_truncated_thought_is_truncated_and_not_wrong(tmp_path: Path) -> None:
 
 
 def test_batches_hold_every_request_once_and_do_not_depend_on_what_is_stored() -> None:
-    prompts = [Prompt(f"p{number}", "", "", number % 5) for number in range(7)]
-    batches = plan_batches(prompts, (2, 5), 4)
-    keys = [(request.prompt.problem_id, request.index) for batch in batches for request in batch]
+    prompts = [Prompt(f"p{number}", "", num_tokens=number % 5) for number in range(7)]
+    batches = plan_batches(all_requests(prompts, (2, 5)), 4)
+    keys = [request.key for batch in batches for request in batch]
     assert sorted(keys) == sorted((f"p{number}", index) for number in range(7) for index in range(5))
     assert max(map(len, batches)) == 4
     assert {index for _, index in keys[:14]} == {0, 1}
@@ -209,6 +211,55 @@ def test_what_had_finished_is_stored_when_the_sampler_breaks_off(tmp_path: Path)
     assert len(read_run(run_folders(tmp_path)[0]).samples) == 3
 
 
+def test_a_completion_is_stored_while_the_next_one_is_drawn(tmp_path: Path) -> None:
+    def when_the_last_is_stored(problem_id: str, index: int) -> str:
+        deadline = time.monotonic() + 60
+        while sum(path.read_bytes().count(b"\n") for path in tmp_path.glob(f"*/{SAMPLES}")) < sampler.num_generated:
+            assert time.monotonic() < deadline, "it waits for its neighbours"
+            time.sleep(0.001)
+        return "1"
+
+    sampler = ScriptedSampler(when_the_last_is_stored)
+    assert run(tmp_path, sampler, n=2).is_complete
+
+
+def test_a_fault_of_the_grader_ends_the_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[Grade]:
+        raise GraderError("a fault")
+
+    monkeypatch.setattr(GradingPool, "grade", broken)
+    sampler = ScriptedSampler(right_when_even)
+    with pytest.raises(GraderError, match="a fault"):
+        run(tmp_path, sampler, n=200)
+    assert sampler.num_generated < 200 * len(PROBLEMS)
+
+
+class Unknowing(ScriptedSampler):
+    """A sampler that knows no lengths."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda *_: "<think>so it is</think>1")
+        self.context_length = None
+
+    def count_tokens(self, text: str) -> None:  # type: ignore[override]
+        return None
+
+
+def test_an_unknown_context_is_noted_and_unknown_lengths_are_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run(tmp_path, Unknowing(), n=1)
+    assert {sample.reasoning_tokens for sample in found.samples} == {0}
+    assert "note: sampler scripted does not know how long" in capsys.readouterr().err
+
+
+def test_a_sample_that_comes_twice_is_stored_once(tmp_path: Path) -> None:
+    class Twice(ScriptedSampler):
+        def generate(self, requests: Requests, sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+            return super().generate(Requests([[*requests, *requests]]), sampling)
+
+    found = run(tmp_path, Twice(right_when_even))
+    assert len((tmp_path / found.id / SAMPLES).read_text().splitlines()) == len(found.samples) == 24
+
+
 def test_a_run_is_found_by_the_name_of_its_checkpoint(tmp_path: Path) -> None:
     sampling = Sampling(n=1, max_tokens=64)
     for name in ("org--model-1.5B", "x" * 70):
@@ -234,7 +285,7 @@ def test_a_program_that_the_sandbox_could_not_run_is_no_sample_and_no_score(tmp_
     stored = run(tmp_path, ScriptedSampler(right_when_even), n=1)
     problems = read_problems(tmp_path / stored.id)
     with open_run(tmp_path, replace(stored.manifest, name="code", checkpoint_digest="other"), problems) as writer:
-        drawn = [(problem.id, 0, Completion("x", "stop", 1)) for problem in problems]
+        drawn = [Drawn(problem.id, 0, Completion("x", "stop", 1)) for problem in problems]
         by_id = {problem.id: problem for problem in problems}
         with pytest.raises(SandboxError, match="the same command goes on"):
             grade_and_store(BrokenSandbox(), writer, by_id, drawn, len)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.evaluation.commands import import_responses
+from r1bench.harness.evaluation.importing import import_responses
 from r1bench.harness.records import Run
 from r1bench.leaderboards.board import ranking as board
 from r1bench.leaderboards.measures import page as metrics_page

@@ -4,18 +4,19 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from r1bench.harness.cli import main
-from r1bench.harness.errors import StorageError
+from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.evaluation import repeat
-from r1bench.harness.evaluation.evaluate import evaluate, plan_batches
+from r1bench.harness.evaluation.evaluate import all_requests, evaluate
 from r1bench.harness.records import Checkpoint, Completion, Noise, Problem, Run, Sampling
-from r1bench.harness.samplers import Prompt, Request
+from r1bench.harness.samplers import Choice, Prompt, Request, Requests, Sampler
+from r1bench.harness.samplers.hf import plan_batches
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import SAMPLES
 from r1bench.harness.store.runs import NOISE, read_noise, read_run
@@ -25,15 +26,27 @@ from r1bench.tasks.templates import TEMPLATES
 PROBLEMS = [Problem(f"p{number}", f"What is {number} + 1?", (str(number + 1),)) for number in range(6)]
 
 
+@dataclass(frozen=True)
+class Options:
+    batch_size: int = 8
+
+
 class Backend(ScriptedSampler):
-    """A scripted sampler that remembers its batches, and may answer another time differently."""
+    """A scripted sampler that draws in batches and remembers them, and may answer another time differently."""
+
+    Options = Options
 
     def __init__(self, script: Callable[[str, int], str], batch_size: int = 8) -> None:
-        super().__init__(script, batch_size=batch_size)
+        super().__init__(script)
+        self.options = Options(batch_size)
         self.batches: list[list[Request]] = []
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        self.batches.append(list(requests))
+    def together(self, whole: Sequence[Sequence[Request]]) -> list[list[Request]]:
+        return plan_batches(whole, self.options.batch_size)
+
+    def generate(self, requests: Requests, sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        missing = {request.key for request in requests}
+        self.batches += [batch for batch in self.together(requests.whole) if any(request.key in missing for request in batch)]
         return super().generate(requests, sampling)
 
 
@@ -115,7 +128,8 @@ def test_an_incomplete_run_is_refused(tmp_path: Path) -> None:
 
 
 def batches_of(num_problems: int, n: int, batch_size: int) -> list[list[Request]]:
-    return plan_batches([Prompt(f"p{number:04d}", "", "", number % 7) for number in range(num_problems)], (n,), batch_size)
+    prompts = [Prompt(f"p{number:04d}", "", num_tokens=number % 7) for number in range(num_problems)]
+    return plan_batches(all_requests(prompts, (n,)), batch_size)
 
 
 @pytest.mark.parametrize(("num_problems", "n", "batch_size"), [(250, 4, 16), (30, 64, 128), (1000, 1, 128), (5, 2, 128), (40, 1, 1)])
@@ -127,6 +141,18 @@ def test_chosen_batches_are_whole_distinct_spread_and_hold_enough_problems(num_p
     assert places == sorted(set(places))
     gaps = [b - a for a, b in zip([-1, *places], [*places, len(plan)], strict=True)]
     assert max(gaps) <= len(plan) / len(places) + 1
+
+
+class Fresh(Backend):
+    """Another sample every time."""
+
+    repeats = "no"
+
+
+@pytest.mark.parametrize(("kind", "size", "named"), [(Fresh, None, "repeats nothing"), (ScriptedSampler, 4, "has no option batch_size")])
+def test_what_a_sampler_cannot_be_asked_again_is_refused(kind: type[Sampler], size: int | None, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        repeat.asked(0, size, Choice("its name", kind, kind.Options()))
 
 
 def test_the_default_stops_where_problems_have_too_many_samples() -> None:

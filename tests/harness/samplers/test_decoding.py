@@ -9,9 +9,9 @@ import torch
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.errors import CheckpointError
 from r1bench.harness.records import Completion, Sampling
-from r1bench.harness.samplers import Request
+from r1bench.harness.samplers import Request, Requests
 from r1bench.harness.samplers.decoding import decode, draw_tokens, new_cache, uniforms_for
-from r1bench.harness.samplers.hf import TransformersSampler
+from r1bench.harness.samplers.hf import TransformersOptions, TransformersSampler, plan_batches
 from r1bench.tasks.arithmetic import problems
 from r1bench.tasks.templates import TEMPLATES
 
@@ -19,7 +19,7 @@ from r1bench.tasks.templates import TEMPLATES
 @pytest.fixture(scope="module")
 def sampler() -> TransformersSampler:
     torch.set_num_threads(1)
-    return TransformersSampler(find_checkpoint("tiny-base"), device="cpu")
+    return TransformersSampler(find_checkpoint("tiny-base"), TransformersOptions(device="cpu"))
 
 
 def requests_for(sampler: TransformersSampler, count: int, n: int) -> list[Request]:
@@ -28,7 +28,7 @@ def requests_for(sampler: TransformersSampler, count: int, n: int) -> list[Reque
 
 
 def draw(sampler: TransformersSampler, requests: list[Request], sampling: Sampling) -> dict[tuple[str, int], Completion]:
-    return {(request.prompt.problem_id, request.index): done for request, done in sampler.generate(requests, sampling)}
+    return {request.key: done for request, done in sampler.generate(Requests([requests]), sampling)}
 
 
 def test_a_sample_does_not_depend_on_its_batch_neighbours(sampler: TransformersSampler) -> None:
@@ -83,6 +83,19 @@ def test_each_distinct_prompt_is_read_once(sampler: TransformersSampler, monkeyp
     assert shapes[0][0] == 3
     assert shapes[1] == (24, 1)
     assert shapes[-1][0] < 24  # finished sequences have left
+
+
+def test_only_the_batch_that_lacks_a_sample_is_computed_again_and_only_that_sample_given(
+    sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampler, "options", TransformersOptions(batch_size=4))
+    requests, sampling = requests_for(sampler, 6, 2), Sampling(n=2, max_tokens=32)
+    whole, drawn = draw(sampler, requests, sampling), []
+    monkeypatch.setattr(sampler, "_draw", lambda batch, how, draw=sampler._draw: drawn.append(batch) or draw(batch, how))
+    missing = plan_batches([requests], 4)[1][2]
+    found = list(sampler.generate(Requests([requests], {request.key for request in requests} - {missing.key}), sampling))
+    assert drawn == [plan_batches([requests], 4)[1]]
+    assert [(request, done.text) for request, done in found] == [(missing, whole[missing.key].text)]
 
 
 def brute_force(probabilities: list[float], uniform: float, top_p: float, top_k: int) -> set[int]:

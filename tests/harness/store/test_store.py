@@ -180,6 +180,10 @@ def test_a_folder_that_cannot_be_listed_has_no_runs(tmp_path: Path) -> None:
         ("rounds", [True]),
         ("num_problems", 10**30),
         ("batch_size", -1),
+        ("sampler_options", []),
+        ("sampler_options", {"sample": 1}),
+        ("sampler_options", {"sample": {"times": [1]}}),
+        ("sampler_options", {"run": {"times": float("nan")}}),
         ("format", True),
         ("format", 1.0),
     ]
