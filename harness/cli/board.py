@@ -68,10 +68,10 @@ def leaderboard(ctx: click.Context, runs: Path, as_json: bool, target: Path | No
         from r1bench.leaderboards.board import exports
 
         exports.check_target(target)
-    with index.as_it_is(runs) if no_refresh else index.refresh(runs, num_workers=workers) as found:
-        check_tasks(choice["tasks"], found)
-        shown = overview.gather(found, overview.Choice(**choice), num_workers=workers)
-        tell(found.notes(), shown.left_out)
+    found = index.as_it_is(runs) if no_refresh else index.refresh(runs, num_workers=workers)
+    check_tasks(choice["tasks"], found)
+    shown = overview.gather(found, overview.Choice(**choice), num_workers=workers)
+    tell(found.notes(), shown.left_out)
     if as_json and shown.imported and not (choice["with_lineage"] or choice["with_published"]):
         click.echo(f"Note: imported rows not in this list: {len(shown.imported)}; --published or --lineage has them", err=True)
     if target is not None:
@@ -84,14 +84,14 @@ def leaderboard(ctx: click.Context, runs: Path, as_json: bool, target: Path | No
 @runs_option("--runs", text="Folder of runs [default: that of the leaderboard].")
 @click.pass_context
 def rebuild(ctx: click.Context, runs: Path, workers: int) -> None:
-    """Throw the index (leaderboard.sqlite) away and make it again from the run folders, which are the truth."""
+    """Throw the index (leaderboard.jsonl) away and make it again from the run folders, which are the truth."""
     from r1bench.leaderboards.board import index
 
     if ctx.get_parameter_source("runs") is click.core.ParameterSource.DEFAULT and ctx.parent is not None:
         runs = ctx.parent.params["runs"]
-    with index.rebuild(runs, num_workers=workers) as found:
-        tell(found.notes(), found.left_out())
-        click.echo(f"{len(found.entries())} runs are in the index of {printable(str(runs))}")
+    found = index.rebuild(runs, num_workers=workers)
+    tell(found.notes(), found.left_out())
+    click.echo(f"{len(found.entries())} runs are in the index of {printable(str(runs))}")
 
 
 @click.command(

@@ -45,7 +45,10 @@ def of_run(run: Run, *, place: Path | None = None) -> Tally:
     if run.manifest.grader in VOTING:
         values["vote"] = array("d", _votes(samples))
     recorded = tuple(key for key in _shared_keys(samples) if key not in NOT_AVERAGED[-2:])
-    values |= {key: array("d", [sample.behaviour[key] for sample in samples]) for key in recorded if key not in values}
+    told = array("d")  # sample by sample, since going through all of them for each key takes twice the time
+    for sample in samples:
+        told.extend([sample.behaviour[key] for key in recorded])
+    values = {**{key: told[place :: len(recorded)] for place, key in enumerate(recorded)}, **values}
     digests = sorted(sample_digest(sample) if run.has_texts else sample.completion.text for sample in samples)
     return Tally(
         id=run.id,

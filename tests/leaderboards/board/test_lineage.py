@@ -56,43 +56,43 @@ def test_a_checkpoint_that_is_its_own_parent_has_no_pair() -> None:
 
 def test_the_difference_is_that_of_compare_and_is_stored(tmp_path: Path) -> None:
     store_family(tmp_path)
-    with index.refresh(tmp_path) as found:
-        first, second = lineage.deltas(found, found.entries())
-        runs = [read_run(tmp_path / row.run) for row in (second.parent, second.entry)]
-        expected = compare(*runs).difference
-        assert (second.mean, second.low, second.high, second.method) == (expected.mean, expected.low, expected.high, expected.method)
-        assert found.stored_difference(second.parent.run, second.entry.run)["mean"] == expected.mean
-        assert (first.entry.name, first.wins, first.losses, first.ties) in {("sft", 2, 0, 2), ("rl", 0, 2, 2)}
+    found = index.refresh(tmp_path)
+    first, second = lineage.deltas(found, found.entries())
+    runs = [read_run(tmp_path / row.run) for row in (second.parent, second.entry)]
+    expected = compare(*runs).difference
+    assert (second.mean, second.low, second.high, second.method) == (expected.mean, expected.low, expected.high, expected.method)
+    assert found.stored_difference(second.parent.run, second.entry.run)["mean"] == expected.mean
+    assert (first.entry.name, first.wins, first.losses, first.ties) in {("sft", 2, 0, 2), ("rl", 0, 2, 2)}
 
 
 def test_a_stored_difference_is_used_until_a_run_changes(tmp_path: Path) -> None:
     store_family(tmp_path)
-    with index.refresh(tmp_path) as found:
-        (delta, *_) = lineage.deltas(found, found.entries())
-        ids = delta.parent.run, delta.entry.run
-        found.store_difference(*ids, {**found.stored_difference(*ids), "mean": 0.125})
-        assert {0.125} & {each.mean for each in lineage.deltas(found, found.entries())}
-        store_run(tmp_path, [[*row, 1] for row in BASE], name="base")
-        store_run(tmp_path, [[*row, 1] for row in BETTER], name="sft", stage="sft", parent="digest-of-base")
-        found.update(num_workers=1)
-        assert not {0.125} & {each.mean for each in lineage.deltas(found, found.entries())}
+    found = index.refresh(tmp_path)
+    (delta, *_) = lineage.deltas(found, found.entries())
+    ids = delta.parent.run, delta.entry.run
+    found.store_difference(*ids, {**found.stored_difference(*ids), "mean": 0.125})
+    assert {0.125} & {each.mean for each in lineage.deltas(found, found.entries())}
+    store_run(tmp_path, [[*row, 1] for row in BASE], name="base")
+    store_run(tmp_path, [[*row, 1] for row in BETTER], name="sft", stage="sft", parent="digest-of-base")
+    found.update(num_workers=1)
+    assert not {0.125} & {each.mean for each in lineage.deltas(found, found.entries())}
 
 
 def test_a_comparison_that_is_refused_says_why_and_is_not_stored(tmp_path: Path) -> None:
     store_family(tmp_path)
-    with index.refresh(tmp_path) as found:
-        entries = found.entries()
-        path = next(tmp_path.glob("*--base--*")) / "samples.jsonl"
-        path.write_bytes(path.read_bytes()[:-5])
-        delta = next(each for each in lineage.deltas(found, entries) if each.parent.name == "base")
-        assert (delta.mean, "incomplete" in delta.note) == (None, True)
-        assert found.stored_difference(delta.parent.run, delta.entry.run) is None
+    found = index.refresh(tmp_path)
+    entries = found.entries()
+    path = next(tmp_path.glob("*--base--*")) / "samples.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    delta = next(each for each in lineage.deltas(found, entries) if each.parent.name == "base")
+    assert (delta.mean, "incomplete" in delta.note) == (None, True)
+    assert found.stored_difference(delta.parent.run, delta.entry.run) is None
 
 
 def test_the_tree_has_each_checkpoint_below_its_parent(tmp_path: Path) -> None:
     store_family(tmp_path)
-    with index.refresh(tmp_path) as found:
-        text = lineage.render(lineage.deltas(found, found.entries()), found.entries())
+    found = index.refresh(tmp_path)
+    text = lineage.render(lineage.deltas(found, found.entries()), found.entries())
     assert max(map(display_width, text.splitlines())) <= 80
     lines = [line for line in text.splitlines() if line.endswith(("base", "sft", "grpo"))]
     assert lines == ["base", "└─ sft  sft", "   └─ rl  grpo"]
