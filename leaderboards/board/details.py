@@ -94,6 +94,12 @@ def cell(row: "Entry", key: str, decimals: int = 1) -> str:
     return tables.measure(measure_of(key).unit, *(found.get(end) for end in ("value", "low", "high")), decimals=decimals)
 
 
+def fitting(row: "Entry", key: str, width: int) -> str:
+    """The same in so many columns: without decimals where it is longer, then without the interval."""
+    texts = (cell(row, key), cell(row, key, 0), tables.number(row.measures.get(key, {}).get("value"), 0))
+    return next((text for text in texts if len(text) <= width), texts[-1])
+
+
 def _mean(row: "Entry", key: str, decimals: int = 1) -> str:
     """The same of a mean that may be large: without decimals from 100 on."""
     return cell(row, key, 0 if (row.measures.get(key, {}).get("value") or 0) >= 100 else decimals)
