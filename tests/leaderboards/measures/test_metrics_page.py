@@ -119,10 +119,8 @@ def test_a_name_stands_for_its_runs_of_all_tasks_one_after_the_other_and_one_may
 
 def test_the_level_is_that_of_every_interval(stored):
     narrow, wide = (json.loads(stored("--level", level, "--json").output) for level in ("0.5", "0.99"))
-    for one, other in (
-        (narrow["measures"]["format"], wide["measures"]["format"]),
-        (narrow["several"]["pass@1"], wide["several"]["pass@1"]),
-    ):
+    for place, key in (("measures", "format"), ("several", "pass@1")):
+        one, other = narrow[place][key], wide[place][key]
         assert one["high"] - one["low"] < other["high"] - other["low"]
     assert "50 % interval" in stored("--level", "0.5").output
 
