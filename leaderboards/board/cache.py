@@ -33,7 +33,7 @@ class Cache:
         """What a user should know about the file, a line each."""
         self.is_stored = True
         """False from where the file could not be written: values are in memory then."""
-        self._num_lines = 0
+        self._num_lines, self._is_cut = 0, False
         try:
             self._read()
         except FileNotFoundError:
@@ -48,7 +48,8 @@ class Cache:
             raise OSError("it is a link, a pipe, a folder or too large")
         with self.path.open("rb") as file:
             for line in file:
-                if not line.endswith(b"\n"):
+                self._is_cut = not line.endswith(b"\n")
+                if self._is_cut:
                     return
                 key, mark, value = json.loads(line)
                 if type(key) is not str:
@@ -72,16 +73,16 @@ class Cache:
                 self._go_on_without(error)
 
     def clean(self, is_wanted: Callable[[str], bool]) -> None:
-        """Forget what is not wanted; a file that is at fault, or has most lines for nothing, is made anew."""
+        """Forget what is not wanted; a file that is at fault, cut off, or has most lines for nothing is made anew."""
         wanted, fault = {key: row for key, row in self.rows.items() if is_wanted(key)}, self.fault
-        if fault or wanted.keys() != self.rows.keys() or self._num_lines > 2 * len(wanted):
+        if fault or self._is_cut or wanted.keys() != self.rows.keys() or self._num_lines > 2 * len(wanted):
             self.replace(wanted)
         if fault and self.is_stored:
             self.notes.append(f"{self.path} was not an index ({fault}): it is made again from the run folders")
 
     def replace(self, rows: dict[str, tuple[str, Any]]) -> None:
         """Have these values and no others."""
-        self.rows, self._num_lines = rows, len(rows)
+        self.rows, self._num_lines, self._is_cut = rows, len(rows), False
         try:
             if self.fault:
                 self.path.unlink(missing_ok=True)

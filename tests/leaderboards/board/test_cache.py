@@ -43,6 +43,8 @@ def test_a_line_that_its_writer_did_not_finish_is_left_out_and_breaks_nothing(tm
         (tmp_path / NAME).write_bytes((content + content.replace(b"a", b"b", 1))[:size])
         found = Cache(tmp_path / NAME)
         assert (found.fault, found.rows) == ("", {"a": ("mark", 1)})
+        found.clean(lambda key: True)
+        assert ((tmp_path / NAME).read_bytes(), found.notes) == (content, [])
 
 
 def test_a_file_of_lines_that_count_no_more_is_made_anew(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from fakes_folders import store_run
-from fakes_runs import make_run
+from fakes_runs import make_tally
 
 from r1bench.harness.cli import main
 from r1bench.harness.errors import StorageError, UsageError
 from r1bench.leaderboards.board import exports, external, papers
 from r1bench.leaderboards.board import ranking as board
+from r1bench.leaderboards.board.entry import Entry
 
 SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 4
 IMPORTED = {"name": "m", "task": "gsm8k", "our_task": "gsm8k", "metric": "acc", "filter": "none", "value": 0.5, "error": 0.01, "n": 100}
@@ -28,11 +29,11 @@ IMPORTED |= {
 }
 
 
-def entries(*names: str, **changes) -> list[board.Entry]:
-    return board.entries(make_run(SCORES, name=name, **changes) for name in names)
+def entries(*names: str, **changes) -> list[Entry]:
+    return board.entries(make_tally(SCORES, name=name, **changes) for name in names)
 
 
-def written(path: Path, rows: list[board.Entry], **others) -> Path:
+def written(path: Path, rows: list[Entry], **others) -> Path:
     exports.write(path, rows, ranked=board.ranks(rows), **others)
     return path
 

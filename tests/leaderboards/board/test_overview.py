@@ -10,7 +10,7 @@ from fakes_folders import store_run
 from r1bench.harness.cli import main
 from r1bench.harness.tables import display_width
 from r1bench.leaderboards.board import external, papers
-from r1bench.leaderboards.board.index_file import NAME
+from r1bench.leaderboards.board.cache import NAME
 
 
 def call(runs: Path, *arguments: object) -> Result:
@@ -74,7 +74,7 @@ def test_rebuild_makes_the_index_again(runs: Path, is_before: bool) -> None:
 
 
 def test_faults_and_notes_go_to_stderr_in_one_line_each(runs: Path) -> None:
-    (runs / NAME).write_text("broken")
+    (runs / NAME).write_text("broken\n")
     (next(runs.glob("*other*")) / "manifest.json").write_text("{\x1b[2J")
     done = call(runs)
     assert done.exit_code == 0
