@@ -19,7 +19,7 @@ from r1bench.harness import __version__, tables
 from r1bench.harness.errors import ProtocolError
 from r1bench.harness.progress import Progress
 from r1bench.leaderboards.board import ranking as board
-from r1bench.leaderboards.processes import in_processes
+from r1bench.leaderboards.board.indexing import in_processes
 from r1bench.leaderboards.report import escape, output, page, pairs, payload, rollouts, sources, training
 from r1bench.leaderboards.report.pairs import Source
 from r1bench.leaderboards.report.payload import Limits

@@ -60,9 +60,9 @@ def collect(runs: Path, choice: Choice, *, num_workers: int = 1) -> Sources:
     Raises:
         StorageError: the folder is not there.
     """
-    found = index.refresh(runs, num_workers=num_workers)
-    entries = [entry for entry in found.entries() if choice.takes(entry)]
-    left_out = [*found.notes(), *found.left_out()]
+    with index.refresh(runs, num_workers=num_workers) as found:
+        entries = [entry for entry in found.entries() if choice.takes(entry)]
+        left_out = [*found.notes(), *found.left_out()]
     ages = {folder.name: age for age, folder in enumerate(store.run_folders(runs))}
     entries = [entry for entry in entries if entry.run in ages]
     directories = safe_names(entry.run for entry in entries)
