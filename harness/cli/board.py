@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from r1bench.harness.cli.options import JSON, RUNS, example, runs_option, show
+from r1bench.harness.cli.options import JSON, RUNS, TASKS, example, runs_option, show
 from r1bench.harness.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def tell(notes: Iterable[str], left_out: Iterable[str]) -> None:
     invoke_without_command=True,
     epilog=example(
         "r1bench leaderboard --task arithmetic\n"
-        "r1bench leaderboard --name 'tiny-*' --sort tokens --cost --lineage\n"
+        "r1bench leaderboard --match 'tiny-*' --sort tokens --cost --lineage\n"
         "r1bench leaderboard --published --export board.csv"
     ),
 )
-@click.option("--task", "tasks", multiple=True, help="Only this task; may be given more than once.")
-@click.option("--name", default="", help="Only checkpoints of this name; * and ? stand for any letters.")
+@TASKS
+@click.option("--match", "name", default="", metavar="GLOB", help="Only checkpoints whose name fits; * and ? stand for any letters.")
 @click.option("--stage", default="", help="Only checkpoints of this stage.")
 @click.option("--sort", type=click.Choice(SORT_KEYS), default="score", show_default=True, help="Order within each protocol; ranks stay.")
 @click.option("--reverse", is_flag=True, help="The other way round.")

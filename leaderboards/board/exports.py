@@ -75,10 +75,16 @@ def _line(row: Entry, metric: str, found: Mapping[str, Any], unit: str) -> dict[
 
 def imported_line(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of another harness as a line; its n is of questions."""
-    metric = row["metric"] if row["filter"] in ("", "none") else f"{row['metric']}, {row['filter']}"
     same = {key: row[key] for key in ("task", "name", "value", "unit", "date", "source")}
     shots = f"{row['num_fewshot']} examples in the prompt" if row["num_fewshot"] else ""
-    return {**same, "kind": external.MARK, "metric": metric, "total_error": row["error"], "num_problems": row["n"], "note": shots}
+    return {
+        **same,
+        "kind": external.MARK,
+        "metric": external.metric_name(row),
+        "total_error": row["error"],
+        "num_problems": row["n"],
+        "note": shots,
+    }
 
 
 def printed_line(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def measure(runs: Path, workers: int) -> None:
     print(f"a filter in a process that has the index open: {query}, {len(found.entries(['task-3'], name='model-1*'))} rows")
     print(f"all rows, likewise: {median_milliseconds(found.entries, 20)}, {len(found.entries())} rows")
     print(f"refresh where nothing changed: {median_milliseconds(lambda: index.refresh(runs), 20)}")
-    command = [sys.executable, "-m", "r1bench.harness.cli", "leaderboard", "--runs", str(runs), "--task", "task-3", "--name", "model-1*"]
+    command = [sys.executable, "-m", "r1bench.harness.cli", "leaderboard", "--runs", str(runs), "--task", "task-3", "--match", "model-1*"]
     for extra in ([], ["--no-refresh"]):
         call = median_milliseconds(lambda extra=extra: subprocess.run([*command, *extra], check=True, capture_output=True), 9)
         print(f"the whole command, filtered{' with --no-refresh' if extra else ''}: {call}")

@@ -154,7 +154,7 @@ def test_an_empty_board_is_an_empty_table(tmp_path: Path) -> None:
 def test_the_command_writes_what_it_shows(tmp_path: Path) -> None:
     for name, task in (("a", "one"), ("b", "one"), ("c", "two")):
         store_run(tmp_path / "runs", name=name, task=task)
-    arguments = ["leaderboard", "--runs", tmp_path / "runs", "--task", "one", "--name", "b", "--export", tmp_path / "b.json", "--json"]
+    arguments = ["leaderboard", "--runs", tmp_path / "runs", "--task", "one", "--match", "b", "--export", tmp_path / "b.json", "--json"]
     done = CliRunner().invoke(main, list(map(str, arguments)))
     assert done.exit_code == 0, done.output
     assert (
