@@ -76,15 +76,8 @@ def _line(row: Entry, metric: str, found: Mapping[str, Any], unit: str) -> dict[
 def imported_line(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of another harness as a line; its n is of questions."""
     same = {key: row[key] for key in ("task", "name", "value", "unit", "date", "source")}
-    shots = f"{row['num_fewshot']} examples in the prompt" if row["num_fewshot"] else ""
-    return {
-        **same,
-        "kind": external.MARK,
-        "metric": external.metric_name(row),
-        "total_error": row["error"],
-        "num_problems": row["n"],
-        "note": shots,
-    }
+    same |= {"kind": external.MARK, "metric": external.metric_name(row), "total_error": row["error"], "num_problems": row["n"]}
+    return {**same, "note": f"{row['num_fewshot']} examples in the prompt" if row["num_fewshot"] else ""}
 
 
 def printed_line(row: Mapping[str, Any]) -> dict[str, Any]:
