@@ -91,7 +91,7 @@ def _target_lines(row: "Entry") -> list[str]:
 def cell(row: "Entry", key: str, decimals: int = 1) -> str:
     """A measure of a row with the larger half of its interval."""
     found = row.measures.get(key, {})
-    return tables.measure(measure_of(key).unit, *(found.get(end) for end in ("value", "low", "high")), decimals=decimals)
+    return tables.measure(measure_of(key).unit, found.get("value"), found.get("low"), found.get("high"), decimals)
 
 
 def fitting(row: "Entry", key: str, width: int) -> str:

@@ -62,7 +62,7 @@ def measured_lines(row: Entry, rank: int | None) -> list[dict[str, Any]]:
     first |= {**shared, **row.outcomes, "metric": "pass@1", "rank": rank, "value": row.score, "interval_method": row.method}
     first["noise_error"] = (row.noise or {}).get("error")
     units = {key: "fraction" if measure.unit == "points" else measure.unit for key, measure in MEASURES.items() if key != "score"}
-    listed = {key: found for key, found in row.measures.items() if key in units}
+    listed: dict[str, Mapping[str, Any]] = {key: found for key, found in row.measures.items() if key in units}
     listed |= {key: found for key, found in row.several.items() if key != "pass@1" and isinstance(found, Mapping)}
     return [first, *(shared | _line(row, metric, found, units.get(metric, "fraction")) for metric, found in listed.items())]
 

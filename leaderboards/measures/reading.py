@@ -14,6 +14,7 @@ import math
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def _readers(run: Run, samples: Sequence[Sample]) -> dict[str, Callable[[Sample]
     }
     targets = {str(sample.grade.details["target"]) for sample in samples if "switches_per_1000_words" in sample.grade.details}
     for target in sorted(targets):
-        found[f"target:{target}"] = lambda sample, target=target: sample.grade.details.get("target") == target
+        found[f"target:{target}"] = partial(_asks_for, target)
     if targets:
         found["called_mixed"] = lambda sample: bool(sample.grade.details.get("mixed"))
         found["switches_per_1000_words"] = lambda sample: _or_nan(sample.grade.details.get("switches_per_1000_words"))
@@ -92,6 +93,10 @@ def _readers(run: Run, samples: Sequence[Sample]) -> dict[str, Callable[[Sample]
 
 def _of_style(value: Callable[[Sample, str], float], style: str) -> Callable[[Sample], float]:
     return lambda sample: value(sample, style)
+
+
+def _asks_for(target: str, sample: Sample) -> bool:
+    return sample.grade.details.get("target") == target
 
 
 def _or_nan(value: object) -> float:
