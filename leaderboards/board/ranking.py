@@ -2,7 +2,7 @@
 
     print(render(entries(tallies)))
 
-Left out: reading run folders (r1bench.harness.store.runs, index.py), one row (entry.py), pages (report). The text shows points.
+Left out: reading run folders (index.py), one row (entry.py), pages (report). The text shows points.
 """
 
 from bisect import bisect_right

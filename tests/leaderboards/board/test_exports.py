@@ -15,6 +15,7 @@ from r1bench.harness.errors import StorageError, UsageError
 from r1bench.leaderboards.board import exports, external, papers
 from r1bench.leaderboards.board import ranking as board
 from r1bench.leaderboards.board.entry import Entry
+from r1bench.leaderboards.measures import MEASURES
 
 SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 4
 IMPORTED = {"name": "m", "task": "gsm8k", "our_task": "gsm8k", "metric": "acc", "filter": "none", "value": 0.5, "error": 0.01, "n": 100}
@@ -62,6 +63,15 @@ def test_what_several_samples_say_is_a_line_each_with_its_interval(tmp_path: Pat
     for metric in ("pass@2", "pass@4"):
         assert table.loc[metric, "value"] == pytest.approx(rows[0].several[metric]["value"])
         assert table.loc[metric, "low"] <= table.loc[metric, "value"] <= table.loc[metric, "high"]
+
+
+def test_every_measure_of_the_table_is_a_line_with_the_number_of_the_row(tmp_path: Path) -> None:
+    rows = entries("zero")
+    table = pd.read_parquet(written(tmp_path / "board.parquet", rows)).set_index("metric")
+    for key, measure in MEASURES.items():
+        found, line = rows[0].measures[key], table.loc["pass@1" if key == "score" else key]
+        assert [line[name] for name in ("value", "low", "high")] == [found[name] for name in ("value", "low", "high")]
+        assert (line["interval_method"], line["unit"]) == (found["method"], "fraction" if measure.unit == "points" else measure.unit)
 
 
 def test_only_measured_rows_have_a_rank_and_unknown_is_empty(tmp_path: Path) -> None:
