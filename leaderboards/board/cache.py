@@ -5,7 +5,7 @@
 
 Each value is a line [key, mark, value], appended as soon as it is there, so a killed process loses none; the last line of a key counts.
 Several processes may append; computing the same value twice costs time only. Any fault of the file (a line that is not one of ours, a link,
-a pipe, a folder) means that it is made anew and what is missing computed again; where it cannot be written, values are in memory.
+a pipe, a folder) means that nothing of it is taken and it is made anew; where it cannot be written, values are in memory.
 """
 
 import json
@@ -39,10 +39,10 @@ class Cache:
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, RecursionError) as error:
-            self.fault = str(error)[:200] or type(error).__name__
+            self.refuse(str(error)[:200] or type(error).__name__)
 
     def _read(self) -> None:
-        """Take the lines up to a fault; a last one whose writer was killed, or is still writing, is left out."""
+        """Take the lines; a last one whose writer was killed, or is still writing, is left out."""
         state = self.path.lstat()
         if not stat.S_ISREG(state.st_mode) or state.st_size > MOST_BYTES:  # reading might never end, and writing might reach elsewhere
             raise OSError("it is a link, a pipe, a folder or too large")
@@ -56,6 +56,11 @@ class Cache:
                     raise TypeError("a line without a key")
                 self.rows[key] = mark, value
                 self._num_lines += 1
+
+    def refuse(self, why: str) -> None:
+        """Take nothing from the file, which is not one of ours."""
+        self.fault = why
+        self.rows.clear()
 
     def get(self, key: str, mark: str) -> Any:
         """A value, unless what it was computed from has another mark now; None without one."""
@@ -92,7 +97,7 @@ class Cache:
             self._go_on_without(error)
 
     def _line(self, key: str) -> str:
-        return json.dumps([key, *self.rows[key]], allow_nan=False) + "\n"
+        return json.dumps([key, *self.rows[key]]) + "\n"
 
     def _go_on_without(self, error: OSError) -> None:
         if self.is_stored:

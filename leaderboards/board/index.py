@@ -36,14 +36,12 @@ class Index:
         if not runs.is_dir():
             raise StorageError(f"no runs in {runs}; make one with: r1bench eval tiny-base --tasks arithmetic")
         self.runs, self.cache = runs, Cache(runs / NAME)
-        self._rows: dict[str, Row] = {}
-        for key, (mark, value) in self.cache.rows.items():
-            kind, _, folder = key.partition("/")
-            if kind == RUN:
-                try:
-                    self._rows[folder] = Row.from_json(folder, mark, value)
-                except (ValueError, TypeError, LookupError, AttributeError) as error:
-                    self.cache.fault = f"{type(error).__name__} in a row"
+        try:
+            named = ((*key.partition("/"), *row) for key, row in self.cache.rows.items())
+            self._rows = {folder: Row.from_json(folder, mark, value) for kind, _, folder, mark, value in named if kind == RUN}
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            self._rows = {}
+            self.cache.refuse(f"{type(error).__name__} in a row")
 
     def entries(self, tasks: Sequence[str] = (), *, name: str = "", stage: str = "") -> list[Entry]:
         """The rows of the board: by task and protocol, then by score, as `ranking.entries`.
