@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from r1bench.harness.cli.options import JSON, RUNS, example, runs_option, show
+from r1bench.harness.cli.options import JSON, RUNS, TASKS, example, runs_option, show
 from r1bench.harness.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def tell(notes: Iterable[str], left_out: Iterable[str]) -> None:
     invoke_without_command=True,
     epilog=example(
         "r1bench leaderboard --task arithmetic\n"
-        "r1bench leaderboard --name 'tiny-*' --sort tokens --cost --lineage\n"
+        "r1bench leaderboard --match 'tiny-*' --sort tokens --cost --lineage\n"
         "r1bench leaderboard --published --export board.csv"
     ),
 )
-@click.option("--task", "tasks", multiple=True, help="Only this task; may be given more than once.")
-@click.option("--name", default="", help="Only checkpoints of this name; * and ? stand for any letters.")
+@TASKS
+@click.option("--match", "name", default="", metavar="GLOB", help="Only checkpoints whose name fits; * and ? stand for any letters.")
 @click.option("--stage", default="", help="Only checkpoints of this stage.")
 @click.option("--sort", type=click.Choice(SORT_KEYS), default="score", show_default=True, help="Order within each protocol; ranks stay.")
 @click.option("--reverse", is_flag=True, help="The other way round.")
@@ -68,10 +68,10 @@ def leaderboard(ctx: click.Context, runs: Path, as_json: bool, target: Path | No
         from r1bench.leaderboards.board import exports
 
         exports.check_target(target)
-    with index.as_it_is(runs) if no_refresh else index.refresh(runs, num_workers=workers) as found:
-        check_tasks(choice["tasks"], found)
-        shown = overview.gather(found, overview.Choice(**choice), num_workers=workers)
-        tell(found.notes(), shown.left_out)
+    found = index.as_it_is(runs) if no_refresh else index.refresh(runs, num_workers=workers)
+    check_tasks(choice["tasks"], found)
+    shown = overview.gather(found, overview.Choice(**choice), num_workers=workers)
+    tell(found.notes(), shown.left_out)
     if as_json and shown.imported and not (choice["with_lineage"] or choice["with_published"]):
         click.echo(f"Note: imported rows not in this list: {len(shown.imported)}; --published or --lineage has them", err=True)
     if target is not None:
@@ -84,14 +84,14 @@ def leaderboard(ctx: click.Context, runs: Path, as_json: bool, target: Path | No
 @runs_option("--runs", text="Folder of runs [default: that of the leaderboard].")
 @click.pass_context
 def rebuild(ctx: click.Context, runs: Path, workers: int) -> None:
-    """Throw the index (leaderboard.sqlite) away and make it again from the run folders, which are the truth."""
+    """Throw the index (leaderboard.jsonl) away and make it again from the run folders, which are the truth."""
     from r1bench.leaderboards.board import index
 
     if ctx.get_parameter_source("runs") is click.core.ParameterSource.DEFAULT and ctx.parent is not None:
         runs = ctx.parent.params["runs"]
-    with index.rebuild(runs, num_workers=workers) as found:
-        tell(found.notes(), found.left_out())
-        click.echo(f"{len(found.entries())} runs are in the index of {printable(str(runs))}")
+    found = index.rebuild(runs, num_workers=workers)
+    tell(found.notes(), found.left_out())
+    click.echo(f"{len(found.entries())} runs are in the index of {printable(str(runs))}")
 
 
 @click.command(

@@ -38,16 +38,13 @@ def metrics(run: str, ks: list[int] | None, budgets: list[int] | None, task: str
     RUN is a folder, an id, or a checkpoint's name, which stands for its runs of all tasks, one after the other; with --json these are a
     list under 'runs'. What a run has too few samples for is refused.
     """
-    from r1bench.harness.store.runs import read_run
     from r1bench.leaderboards.compare.many import named_runs
     from r1bench.leaderboards.measures import page as metrics_page
-    from r1bench.leaderboards.protocol import check_complete, place_of
+    from r1bench.leaderboards.measures import reading
 
     found = []
     for named in named_runs(runs, run, task):
-        read = read_run(named.folder)
-        check_complete(read, place=place_of(named.folder))
-        found.append(metrics_page.measure(read, ks=ks, budgets=budgets, level=level))
+        found.append(metrics_page.measure(reading.read(named.folder), ks=ks, budgets=budgets, level=level))
     show(as_json, found[0] if len(found) == 1 else {"runs": found}, "\n\n\n".join(map(metrics_page.render, found)))
 
 

@@ -102,6 +102,15 @@ def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
     return {parts[0]: parts[1] for parts in named}
 
 
+def parse_names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """`--task gsm8k,math500 --task amc23` as names, each once."""
+    found = tuple(dict.fromkeys(name.strip() for text in value for name in text.split(",") if name.strip()))
+    if value and not found:
+        raise click.BadParameter("give names of tasks, for example gsm8k,math500, or leave the option out for all tasks")
+    return found
+
+
+TASKS = click.option("--task", "tasks", multiple=True, callback=parse_names, help="Only these tasks; repeatable, commas allowed.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 

@@ -91,7 +91,13 @@ def _target_lines(row: "Entry") -> list[str]:
 def cell(row: "Entry", key: str, decimals: int = 1) -> str:
     """A measure of a row with the larger half of its interval."""
     found = row.measures.get(key, {})
-    return tables.measure(measure_of(key).unit, *(found.get(end) for end in ("value", "low", "high")), decimals=decimals)
+    return tables.measure(measure_of(key).unit, found.get("value"), found.get("low"), found.get("high"), decimals)
+
+
+def fitting(row: "Entry", key: str, width: int) -> str:
+    """The same in so many columns: without decimals where it is longer, then without the interval."""
+    texts = (cell(row, key), cell(row, key, 0), tables.number(row.measures.get(key, {}).get("value"), 0))
+    return next((text for text in texts if len(text) <= width), texts[-1])
 
 
 def _mean(row: "Entry", key: str, decimals: int = 1) -> str:

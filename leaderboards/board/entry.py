@@ -1,6 +1,6 @@
 """One run as a row of the leaderboard: its score with interval, its other measures, what it cost. Entries hold fractions.
 
-Left out: reading run folders (r1bench.harness.store.runs), many rows and text (board.py).
+Left out: reading run folders (measures/reading.py), many rows and text (ranking.py).
 """
 
 import math

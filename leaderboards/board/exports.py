@@ -62,7 +62,7 @@ def measured_lines(row: Entry, rank: int | None) -> list[dict[str, Any]]:
     first |= {**shared, **row.outcomes, "metric": "pass@1", "rank": rank, "value": row.score, "interval_method": row.method}
     first["noise_error"] = (row.noise or {}).get("error")
     units = {key: "fraction" if measure.unit == "points" else measure.unit for key, measure in MEASURES.items() if key != "score"}
-    listed = {key: found for key, found in row.measures.items() if key in units}
+    listed: dict[str, Mapping[str, Any]] = {key: found for key, found in row.measures.items() if key in units}
     listed |= {key: found for key, found in row.several.items() if key != "pass@1" and isinstance(found, Mapping)}
     return [first, *(shared | _line(row, metric, found, units.get(metric, "fraction")) for metric, found in listed.items())]
 
@@ -75,10 +75,9 @@ def _line(row: Entry, metric: str, found: Mapping[str, Any], unit: str) -> dict[
 
 def imported_line(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of another harness as a line; its n is of questions."""
-    metric = row["metric"] if row["filter"] in ("", "none") else f"{row['metric']}, {row['filter']}"
     same = {key: row[key] for key in ("task", "name", "value", "unit", "date", "source")}
-    shots = f"{row['num_fewshot']} examples in the prompt" if row["num_fewshot"] else ""
-    return {**same, "kind": external.MARK, "metric": metric, "total_error": row["error"], "num_problems": row["n"], "note": shots}
+    same |= {"kind": external.MARK, "metric": external.metric_name(row), "total_error": row["error"], "num_problems": row["n"]}
+    return {**same, "note": f"{row['num_fewshot']} examples in the prompt" if row["num_fewshot"] else ""}
 
 
 def printed_line(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ the number of questions is taken where the results do not say it.
 import datetime
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -276,6 +276,11 @@ def chosen(listed: Iterable[dict[str, Any]], tasks: Sequence[str], *, name: str 
     return [row for row in on_tasks if not name or fnmatchcase(row["name"], name)]
 
 
+def metric_name(row: Mapping[str, Any]) -> str:
+    """'exact_match, strict-match': a metric with the filter that its answers went through, without which two rows look alike."""
+    return row["metric"] if row["filter"] in ("", "none") else f"{row['metric']}, {row['filter']}"
+
+
 def render(listed: Sequence[dict[str, Any]]) -> str:
     """The rows as text of at most 80 columns; nothing where there are none."""
     if not listed:
@@ -283,7 +288,6 @@ def render(listed: Sequence[dict[str, Any]]) -> str:
     lines = [tables.paragraph(f"{MARK}: imported, not ranked with the rows above"), ""]
     lines += [tables.columns(("model", "task", "metric", "value", "n"), WIDTHS), "-" * tables.WIDTH]
     for row in listed:
-        metric = f"{row['metric']}, {row['filter']}" if row["filter"] != "none" else row["metric"]
         factor = 100 if row["unit"] == "fraction" else 1
         error = None if row["error"] is None else factor * row["error"]
         cells = [tables.shortened(tables.plain(text), -width) for text, width in zip((row["name"], row["task"]), WIDTHS, strict=False)]
@@ -291,7 +295,7 @@ def render(listed: Sequence[dict[str, Any]]) -> str:
         value, n = tables.plus_minus(factor * row["value"], low, high), str(row["n"] or tables.UNKNOWN)
         value = value if len(value) <= WIDTHS[3] else f"{factor * row['value']:.4g}"
         lines.append(tables.columns((*cells, "", value, n), WIDTHS))
-        lines.append(f"    {tables.shortened(tables.plain(metric), tables.WIDTH - 4)}")
+        lines.append(f"    {tables.shortened(tables.plain(metric_name(row)), tables.WIDTH - 4)}")
     legend = (
         "value: in points where it is a fraction; ±: lm-eval's own standard error, over questions (half of a 95 % interval is twice that)."
     )

@@ -1,79 +1,63 @@
 """The board of a runs folder, without computing anything twice.
 
-    with index.refresh(Path("runs")) as board: board.entries(tasks=["math500"], name="tiny-*")
+    board = index.refresh(Path("runs"))
+    board.entries(tasks=["math500"], name="tiny-*")
 
-`refresh` looks at every run folder and computes the rows of those that changed since; it commits each, so that a killed one goes on where
-it was. Left out: how a row is computed (indexing.py), how it is stored (index_file.py), how it is shown (board.py).
+`refresh` looks at every run folder and computes the rows of those that changed since; each is kept at once, so that a killed one goes on
+where it was. Left out: how a row is computed (indexing.py), where it is kept (cache.py), how it is shown (ranking.py).
 """
 
-import fcntl
-import json
-import os
-import sqlite3
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from r1bench.harness.errors import StorageError
 from r1bench.harness.progress import Progress
 from r1bench.harness.store.listed import not_runs, run_folders
-from r1bench.leaderboards.board import ranking as board
-from r1bench.leaderboards.board.index_file import BESIDE, NAME, IndexFile, Row, checksum, is_broken, storable
-from r1bench.leaderboards.board.indexing import Examined, examine, fingerprint, in_processes, samples_size
-from r1bench.leaderboards.board.ranking import Entry
+from r1bench.leaderboards.board.cache import NAME, Cache
+from r1bench.leaderboards.board.entry import Entry
+from r1bench.leaderboards.board.indexing import Row, examine, fingerprint, samples_size
+from r1bench.leaderboards.board.ranking import order
+from r1bench.leaderboards.processes import in_processes
 
-LOCK = ".leaderboard.lock"
+RUN, DIFFERENCE = "run", "difference"
+"""Kinds of keys in the cache; folders stand behind, each after a stroke, which no name of one has."""
 LONG_WORK = 30_000_000
 """Bytes of samples from which on progress is shown; a quarter of it is worth other processes."""
-PATIENCE_SECONDS = 600.0
-"""How long to wait for another process that builds the same index, before building beside it."""
-Made = TypeVar("Made")
 
 
 class Index:
-    """The rows of a runs folder as they were when it was last refreshed. A context manager."""
+    """The rows of a runs folder as they were when it was last refreshed."""
 
-    def __init__(self, runs: Path, *, num_workers: int = 2, is_frozen: bool = False) -> None:
-        self.runs, self.num_workers = runs, num_workers
-        self.file = IndexFile(runs, is_frozen=is_frozen)
-        self._passing: list[str] = []
-        self._known: dict[str, Entry] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self.file.close()
+    def __init__(self, runs: Path) -> None:
+        """Raises StorageError where the folder is not there."""
+        if not runs.is_dir():
+            raise StorageError(f"no runs in {runs}; make one with: r1bench eval tiny-base --tasks arithmetic")
+        self.runs, self.cache = runs, Cache(runs / NAME)
+        try:
+            named = ((*key.partition("/"), *row) for key, row in self.cache.rows.items())
+            self._rows = {folder: Row.from_json(folder, mark, value) for kind, _, folder, mark, value in named if kind == RUN}
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            self._rows = {}
+            self.cache.refuse(f"{type(error).__name__} in a row")
 
     def entries(self, tasks: Sequence[str] = (), *, name: str = "", stage: str = "") -> list[Entry]:
-        """The rows of the board: by task and protocol, then by score, as `board.entries`.
+        """The rows of the board: by task and protocol, then by score, as `ranking.entries`.
 
         `name` is a pattern (`tiny-*`, `*zero?`); an empty filter lets all pass.
         """
-        if self._known is None:
-            self._known = self.mended(self._read)
-        listed = [row for row in self._known.values() if (not tasks or row.task in tasks) and (not stage or row.stage == stage)]
-        return sorted((row for row in listed if not name or fnmatchcase(row.name, name)), key=board.order)
+        hidden = self._copies()
+        known = [row.entry for row in self._rows.values() if row.entry and row.folder not in hidden]
+        listed = [row for row in known if (not tasks or row.task in tasks) and (not stage or row.stage == stage)]
+        return sorted((row for row in listed if not name or fnmatchcase(row.name, name)), key=order)
 
-    def _read(self) -> dict[str, Entry]:
-        """Folder -> row of every run that can be shown."""
-        rows = self.file.rows()
-        hidden = self._copies(rows)
-        return {row.folder: Entry.from_json(json.loads(row.entry)) for row in rows if row.entry and row.folder not in hidden}
-
-    def _copies(self, rows: list[Row]) -> dict[str, str]:
+    def _copies(self) -> Mapping[str, str]:
         """Folder -> the folder it is a copy of. The one that is called as the run is shown, or else the first by name."""
         first: dict[str, str] = {}
-        readable = [row for row in rows if row.entry]
-        for row in sorted(readable, key=lambda row: (row.folder != row.identity, row.folder)):
+        readable = sorted((row for row in self._rows.values() if row.entry), key=lambda row: row.folder)
+        for row in sorted(readable, key=lambda row: row.folder != row.identity):
             first.setdefault(row.identity, row.folder)
         return {row.folder: first[row.identity] for row in readable if first[row.identity] != row.folder}
 
@@ -82,128 +66,53 @@ class Index:
         return {row.task for row in self.entries()}
 
     def left_out(self) -> list[str]:
-        """What the rows do not show, a line each with its cure: runs that cannot be read, half-written lines, folders that are no runs."""
-        rows = self.mended(self.file.rows)
-        faults = [row.fault for row in rows if row.fault]
+        """What the rows do not show, a line each with its cure: runs that cannot be read, half-written lines, folders that are not runs."""
+        rows = sorted(self._rows.values(), key=lambda row: row.folder)
         copies = [
             f"{self.runs / folder} is the same run as {self.runs / shown}, which is shown; remove one of the two"
-            for folder, shown in self._copies(rows).items()
+            for folder, shown in self._copies().items()
         ]
-        remarks = [remark for row in rows for remark in json.loads(row.remarks)]
-        return [*faults, *copies, *remarks, *not_runs(self.runs), *self._passing]
+        faults, remarks = [row.fault for row in rows if row.fault], [remark for row in rows for remark in row.remarks]
+        return [*faults, *copies, *remarks, *not_runs(self.runs)]
 
     def notes(self) -> list[str]:
-        """What became of the index file itself: moved aside, in memory only."""
-        return list(self.file.notes)
-
-    def mended(self, work: Callable[[], Made]) -> Made:
-        """What some work with the file gives; where the file is broken, it is made again from the run folders before.
-
-        Raises:
-            StorageError: it cannot be had now, or it is broken again.
-        """
-        try:
-            return work()
-        except sqlite3.Error as error:
-            if not is_broken(error):
-                raise StorageError(f"{self.file.path} cannot be used ({error}); try again, or: r1bench leaderboard rebuild") from error
-            self.file.begin_again(f"is broken ({error})")
-        try:
-            self.update(num_workers=self.num_workers)
-            return work()
-        except sqlite3.Error as error:
-            raise StorageError(f"{self.file.path} was made again and is broken again ({error}); check the disk") from error
+        """What became of the file that rows are kept in."""
+        return list(self.cache.notes)
 
     def update(self, *, num_workers: int) -> int:
         """Make the rows agree with the folders; returns how many were computed."""
-        self._known = None
-        there = {storable(folder.name) for folder in run_folders(self.runs)}
-        self.file.forget([folder for folder in self.file.folders() if folder not in there])
-        if not self._stale():
-            return 0
-        with _only_builder(self.runs) if self.file.is_stored else nullcontext():
-            stale = self._stale()  # another process may have done the work meanwhile
-            self._passing = []
-            for row in _examined(stale, num_workers):
-                if row.is_gone:
-                    self._passing.append(row.fault)
-                else:
-                    self.file.store(row)
+        folders = {folder.name: folder for folder in run_folders(self.runs)}
+        self._rows = {name: row for name, row in self._rows.items() if name in folders}
+        self.cache.clean(lambda key: folders.keys() >= set(key.split("/")[1:]))
+        stale = [folder for name, folder in folders.items() if name not in self._rows or self._rows[name].mark != fingerprint(folder)]
+        for row in _examined(stale, num_workers):
+            self._rows[row.folder] = row
+            if row.mark:
+                self.cache.put(f"{RUN}/{row.folder}", row.mark, row.to_json())
         return len(stale)
 
-    def _stale(self) -> list[Path]:
-        """Runs whose row is missing or was computed from other files, the largest first."""
-        known = {row.folder: row.fingerprint for row in self.file.rows()}
-        stale = [folder for folder in run_folders(self.runs) if known.get(storable(folder.name)) != fingerprint(folder)]
-        return sorted(stale, key=samples_size, reverse=True)
-
     def stored_difference(self, parent: str, child: str) -> dict[str, Any] | None:
-        """What `store_difference` stored of two runs, unless one of them changed since."""
-        query = "SELECT fingerprint, difference, checksum FROM differences WHERE parent = ? AND child = ?"
-        row = self.mended(lambda: self.file.connection.execute(query, (parent, child)).fetchone())
-        if row is None or row[0] != self._mark(parent, child) or checksum(parent, child, row[0], row[1]) != row[2]:
-            return None
-        return json.loads(row[1])
+        """What `store_difference` kept of two runs, unless one of them changed since."""
+        return self.cache.get(f"{DIFFERENCE}/{parent}/{child}", self._mark(parent, child))
 
     def store_difference(self, parent: str, child: str, difference: dict[str, Any]) -> None:
         """Keep the paired difference of two runs, by their folders."""
-        mark, text = self._mark(parent, child), json.dumps(difference, allow_nan=False)
-        values = (parent, child, mark, text, checksum(parent, child, mark, text))
-        self.mended(lambda: self.file.change([("INSERT OR REPLACE INTO differences VALUES (?, ?, ?, ?, ?)", values)]))
+        self.cache.put(f"{DIFFERENCE}/{parent}/{child}", self._mark(parent, child), difference)
 
     def _mark(self, parent: str, child: str) -> str:
-        """The fingerprints of the rows of two runs."""
-        query = "SELECT fingerprint FROM runs WHERE folder = ?"
-        return self.mended(lambda: " ".join(str(self.file.connection.execute(query, (run,)).fetchone()) for run in (parent, child)))
+        return f"{self._rows[parent].mark} {self._rows[child].mark}"
 
 
-def _examined(stale: list[Path], num_workers: int) -> Iterator[Examined]:
-    """Rows as they are ready, with progress on stderr where it takes long."""
-    size = sum(map(samples_size, stale))
-    workers = num_workers if size >= LONG_WORK / 4 else 1
-    with Progress("reading runs", len(stale)) if size >= LONG_WORK else nullcontext() as progress:
-        for row in in_processes(examine, stale, num_workers=workers):
+def _examined(stale: list[Path], num_workers: int) -> Iterator[Row]:
+    """Rows as they are ready, those of the largest runs first, with progress on stderr where it takes long."""
+    sizes = {folder: samples_size(folder) for folder in stale}
+    total = sum(sizes.values())
+    workers = num_workers if total >= LONG_WORK / 4 else 1
+    with Progress("reading runs", len(stale)) if total >= LONG_WORK else nullcontext() as progress:
+        for row in in_processes(examine, sorted(stale, key=lambda folder: -sizes[folder]), num_workers=workers):
             yield row
             if progress:
                 progress.advance()
-
-
-@contextmanager
-def _only_builder(runs: Path) -> Iterator[None]:
-    """Wait while another process builds the index of the same folder: its rows need not be computed twice.
-
-    The kernel lets go of the lock when its holder dies. Where there can be no lock, or after ten minutes, both build: that costs time only.
-    """
-    try:
-        lock = os.open(runs / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError:
-        yield
-        return
-    try:
-        until, is_told = time.monotonic() + PATIENCE_SECONDS, False
-        while not _is_locked(lock) and time.monotonic() < until:
-            if not is_told:
-                print(f"another process is reading {runs}; waiting for it", file=sys.stderr, flush=True)
-            is_told = True
-            time.sleep(0.05)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _is_locked(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
-
-
-def _check_folder(runs: Path) -> None:
-    if not runs.is_dir():
-        raise StorageError(f"no runs in {runs}; make one with: r1bench eval tiny-base --tasks arithmetic")
 
 
 def refresh(runs: Path, *, num_workers: int = 2) -> Index:
@@ -212,14 +121,8 @@ def refresh(runs: Path, *, num_workers: int = 2) -> Index:
     Raises:
         StorageError: the folder is not there, or a process that read runs died.
     """
-    _check_folder(runs)
-    found = Index(runs, num_workers=num_workers)
-    try:
-        found.mended(lambda: found.update(num_workers=num_workers))
-        found.entries()
-    except BaseException:
-        found.close()
-        raise
+    found = Index(runs)
+    found.update(num_workers=num_workers)
     return found
 
 
@@ -227,38 +130,18 @@ def as_it_is(runs: Path) -> Index:
     """The index as it was last refreshed, without looking at the run folders.
 
     Raises:
-        StorageError: there is none, or it cannot be used as it is.
+        StorageError: there is none, or it is damaged.
     """
-    _check_folder(runs)
-    path, cure = runs / NAME, "leave out --no-refresh, and it is brought in order"
-    if not path.exists():
-        raise StorageError(f"no index in {runs} yet; leave out --no-refresh")
-    try:
-        found = Index(runs, is_frozen=True)
-    except sqlite3.Error as error:
-        raise StorageError(f"{path} cannot be used ({error}); {cure}") from error
-    except StorageError as error:
-        raise StorageError(f"{path} {error}; {cure}") from error
-    try:
-        if damaged := len(found.file.folders()) - len(found.file.rows()):
-            raise ValueError(f"{damaged} damaged row{'s' if damaged > 1 else ''}")
-        found.entries()
-    except (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError) as error:
-        found.close()
-        raise StorageError(f"{path} cannot be used ({error}); {cure}") from error
+    found = Index(runs)
+    if found.cache.fault or not found.cache.rows:
+        raise StorageError(f"{runs / NAME} {found.cache.fault or 'has no rows yet'}; leave out --no-refresh, and it is made")
     return found
 
 
 def rebuild(runs: Path, *, num_workers: int = 2) -> Index:
-    """Throw the index away and compute every row from the run folders.
-
-    Raises:
-        StorageError: the folder is not there, or the index cannot be removed.
-    """
-    _check_folder(runs)
-    for name in (f"{NAME}{ending}" for ending in BESIDE):
-        try:
-            (runs / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(f"{runs / name} cannot be removed ({error.strerror}); remove it by hand") from error
-    return refresh(runs, num_workers=num_workers)
+    """Throw the index away and compute every row from the run folders. Raises StorageError as `refresh` does."""
+    found = Index(runs)
+    found._rows.clear()
+    found.cache.replace({})
+    found.update(num_workers=num_workers)
+    return found

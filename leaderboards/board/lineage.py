@@ -3,7 +3,7 @@
     print(lineage.render(lineage.deltas(index, index.entries())))
 
 A run knows the digest of its checkpoint and of that checkpoint's parent. Two runs are paired if the one's checkpoint is the other's parent
-and both are of one protocol. Left out: how a difference is computed (compare.py).
+and both are of one protocol. Left out: how a difference is computed (compare/).
 """
 
 import json
@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from r1bench.harness import tables
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import Record
-from r1bench.harness.store.runs import read_run
+from r1bench.leaderboards.board.entry import Entry
 from r1bench.leaderboards.board.index import Index
-from r1bench.leaderboards.board.indexing import in_processes
-from r1bench.leaderboards.board.ranking import LEVEL, Entry
+from r1bench.leaderboards.measures import LEVEL
+from r1bench.leaderboards.measures.reading import read
+from r1bench.leaderboards.processes import in_processes
 
 SEAL = "r1bench.json"
 LONG_WORK = 20_000
@@ -102,7 +103,7 @@ def _difference(folders: tuple[Path, Path]) -> tuple[str, str, dict[str, Any]]:
 
     parent, child = folders
     try:
-        found = compare(read_run(parent, keep_texts=False), read_run(child, keep_texts=False), level=LEVEL).difference
+        found = compare(read(parent), read(child), level=LEVEL).difference
     except R1benchError as error:
         return parent.name, child.name, {"note": str(error)}
     numbers = {key: getattr(found, key) for key in ("mean", "low", "high", "method", "wins", "losses", "ties")}

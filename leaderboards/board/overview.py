@@ -1,9 +1,9 @@
 """Everything that `r1bench leaderboard` shows: rows that pass the filters, and around them lineage, imported and published numbers.
 
-    with index.refresh(runs) as found: shown = overview.gather(found, overview.Choice(tasks=("math500",), with_cost=True))
+    shown = overview.gather(index.refresh(runs), overview.Choice(tasks=("math500",), with_cost=True))
     print(overview.render(shown))
 
-Left out: each of the parts (board.py, lineage.py, external.py, papers.py), files (exports.py).
+Left out: each of the parts (ranking.py, lineage.py, external.py, papers.py), files (exports.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from r1bench.leaderboards.board import external
 from r1bench.leaderboards.board import ranking as board
+from r1bench.leaderboards.board.entry import Entry
 from r1bench.leaderboards.board.index import Index
-from r1bench.leaderboards.board.ranking import Entry, SortKey
+from r1bench.leaderboards.board.ranking import SortKey
 
 
 class Choice(NamedTuple):

@@ -2,7 +2,7 @@
 
     print(render(entries(tallies)))
 
-Left out: reading run folders (r1bench.harness.store.runs, index.py), one row (entry.py), pages (report). The text shows points.
+Left out: reading run folders (index.py), one row (entry.py), pages (report). The text shows points.
 """
 
 from bisect import bisect_right
@@ -63,9 +63,9 @@ def _row_lines(row: Entry, rank: int | None) -> list[str]:
         counted = name = ""
     lines.append(tables.columns((counted, name, score, f"{row.num_problems} x {row.n}", errors), FIRST_LINE))
     han, mixed = (tables.points(row.measures.get(key, {}).get("value")) for key in ("han", "mixed"))
-    measures = (*(details.cell(row, key) for key in ("format", "tokens", "reasoning_tokens")), han, mixed)
+    means = (details.fitting(row, key, SECOND_LINE[3]) for key in ("format", "tokens", "reasoning_tokens"))
     stage = tables.shortened(tables.plain(row.stage) or tables.UNKNOWN, STAGE_WIDTH)
-    lines.append(tables.columns(("", stage, tables.outcome_counts(row.outcomes), *measures), SECOND_LINE))
+    lines.append(tables.columns(("", stage, tables.outcome_counts(row.outcomes), *means, han, mixed), SECOND_LINE))
     if row.published_score is not None:
         came = (
             f"came with {tables.points(row.published_score)} by another grader (n {row.num_published}); {row.num_differing} verdicts differ"

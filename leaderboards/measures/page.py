@@ -150,7 +150,7 @@ def _lengths(found: Mapping[str, Any]) -> list[str]:
 
 def _format(found: Mapping[str, Any]) -> list[str]:
     """How the completions keep to forms, and what that costs; then rule by rule."""
-    titles = {"format": f"form that was asked for: {found['style']}", "think_answer": "<think> <answer> form"}
+    titles = {"format": f"form asked for: {found['style']}", "think_answer": "<think> <answer> form"}
     rows = [(title, _value(found["measures"][key]), "") for key, title in titles.items() if key in found["measures"]]
     for style, row in found["strictness"].items():
         strict, tax = _value(row, "strict_low", "strict_high", "strict"), _value(row, "tax_low", "tax_high", "tax")

@@ -100,9 +100,8 @@ def build(runs: Path, workers: int) -> Build:
     """Build the index anew."""
     import psutil
 
-    (runs / "leaderboard.sqlite").unlink(missing_ok=True)
     program = "import sys; from pathlib import Path; from r1bench.leaderboards.board import index\n"
-    program += "if __name__ == '__main__': index.refresh(Path(sys.argv[1]), num_workers=int(sys.argv[2])).close()"
+    program += "if __name__ == '__main__': index.rebuild(Path(sys.argv[1]), num_workers=int(sys.argv[2]))"
     started, computed, peak = time.perf_counter(), children_seconds(), 0.0
     running = subprocess.Popen([sys.executable, "-c", program, str(runs), str(workers)])
     while running.poll() is None:
@@ -146,12 +145,12 @@ def measure(runs: Path, workers: int) -> None:
     print(
         f"build with {workers} processes: {done.seconds:.1f} s ({done.computing:.1f} s of processor time), {done.gigabytes:.2f} GB at most"
     )
-    with index.refresh(runs) as found:
-        query = median_milliseconds(lambda: found.entries(["task-3"], name="model-1*"), 20)
-        print(f"a filter in a process that has the index open: {query}, {len(found.entries(['task-3'], name='model-1*'))} rows")
-        print(f"all rows, likewise: {median_milliseconds(found.entries, 20)}, {len(found.entries())} rows")
-    print(f"refresh where nothing changed: {median_milliseconds(lambda: index.refresh(runs).close(), 20)}")
-    command = [sys.executable, "-m", "r1bench.harness.cli", "leaderboard", "--runs", str(runs), "--task", "task-3", "--name", "model-1*"]
+    found = index.refresh(runs)
+    query = median_milliseconds(lambda: found.entries(["task-3"], name="model-1*"), 20)
+    print(f"a filter in a process that has the index open: {query}, {len(found.entries(['task-3'], name='model-1*'))} rows")
+    print(f"all rows, likewise: {median_milliseconds(found.entries, 20)}, {len(found.entries())} rows")
+    print(f"refresh where nothing changed: {median_milliseconds(lambda: index.refresh(runs), 20)}")
+    command = [sys.executable, "-m", "r1bench.harness.cli", "leaderboard", "--runs", str(runs), "--task", "task-3", "--match", "model-1*"]
     for extra in ([], ["--no-refresh"]):
         call = median_milliseconds(lambda extra=extra: subprocess.run([*command, *extra], check=True, capture_output=True), 9)
         print(f"the whole command, filtered{' with --no-refresh' if extra else ''}: {call}")

@@ -1,6 +1,5 @@
 """Run folders on disk: `store_run(root, [[1, 0], [1, 1]], name="zero")` is what `r1bench eval` would have left."""
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from r1bench.harness.canonical import digest_of
 from r1bench.harness.records import Problem
 from r1bench.harness.store.runs import open_run
 from r1bench.leaderboards.board import index
-from r1bench.leaderboards.board.index_file import NAME
+from r1bench.leaderboards.board.cache import NAME
 
 
 def make_problems(count: int) -> list[Problem]:
@@ -44,18 +43,17 @@ def start_python(program: str, *arguments: object, **options: Any) -> "subproces
 
 def shown(runs: Path, **filters: str) -> list[str]:
     """The names on the board."""
-    with index.refresh(runs) as found:
-        return [row.name for row in found.entries(**filters)]
+    found = index.refresh(runs)
+    return [row.name for row in found.entries(**filters)]
 
 
 def left_out(runs: Path) -> list[str]:
     """What the board leaves out, and why."""
-    with index.refresh(runs) as found:
-        return found.left_out()
+    found = index.refresh(runs)
+    return found.left_out()
 
 
-def change(runs: Path, statement: str) -> None:
-    """Run a statement on the index file behind the board's back."""
-    with sqlite3.connect(runs / NAME) as connection:
-        connection.execute(statement)
-    connection.close()
+def append(runs: Path, *lines: str) -> None:
+    """Write lines into the index behind the board's back."""
+    with (runs / NAME).open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)

@@ -5,24 +5,25 @@ import random
 from dataclasses import replace
 
 import pytest
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_sample, make_tally
 
 from r1bench.harness import statistics, tables
 from r1bench.harness.records import Noise
 from r1bench.leaderboards.board import ranking as board
-from r1bench.leaderboards.measures import metrics
+from r1bench.leaderboards.board.entry import Entry, entry, least_seconds
+from r1bench.leaderboards.measures import is_mixed
 
 SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 6
 
 
 def row(scores=SCORES, **changes):
-    return board.entry(make_run(scores, **changes))
+    return entry(make_tally(scores, **changes))
 
 
 def sample_run(*samples):
     """One problem for each sample."""
     made = [make_sample(f"p{index:04d}", 0, 1, **changes) for index, changes in enumerate(samples)]
-    return make_run([[1]] * len(made), samples=made)
+    return make_tally([[1]] * len(made), samples=made)
 
 
 def test_a_row_has_score_interval_and_three_errors():
@@ -41,17 +42,18 @@ def test_a_row_says_whose_it_is_and_how_it_was_made():
         "digest-of-zero",
     )
     assert (found.num_problems, found.n, found.num_samples) == (18, 4, 72)
-    assert found.protocol == make_run(SCORES).manifest.protocol()
+    assert found.protocol == make_tally(SCORES).manifest.protocol()
 
 
 def test_an_incomplete_run_has_a_note_and_no_number():
-    found = board.entry(make_run([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))
+    found = entry(make_tally([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))
     assert (found.note, found.is_complete, found.num_samples) == ("incomplete 1/4", False, 1)
-    assert {found.score, found.low, found.total_error, found.format_rate, found.mean_tokens} == {None}
+    assert {found.score, found.low, found.total_error} == {None}
+    assert (found.measures, found.several) == ({}, {})
 
 
 def test_an_incomplete_run_prints_no_score_and_has_no_rank():
-    text = board.render([board.entry(make_run([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))])
+    text = board.render([entry(make_tally([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))])
     assert "incomplete 1/4" in text
     assert "100.0" not in text
     assert "  1 tiny" not in text
@@ -59,7 +61,7 @@ def test_an_incomplete_run_prints_no_score_and_has_no_rank():
 
 def test_the_right_number_of_samples_on_the_wrong_problems_is_incomplete():
     uneven = [make_sample("p0000", index, 1) for index in range(3)] + [make_sample("p0001", 0, 1)]
-    assert board.entry(make_run([[1, 1], [1, 1]], samples=uneven)).note == "incomplete 3/4"
+    assert entry(make_tally([[1, 1], [1, 1]], samples=uneven)).note == "incomplete 3/4"
 
 
 def test_a_run_without_problems_has_no_score():
@@ -68,26 +70,42 @@ def test_a_run_without_problems_has_no_score():
 
 def test_outcomes_are_counted_apart_and_sum_to_the_samples():
     run = sample_run({}, {"grade": make_sample("x", 0, 0, outcome="truncated").grade}, {"grade": make_sample("x", 0, 0).grade})
-    counts = board.entry(run).outcomes
+    counts = entry(run).outcomes
     assert counts == {"correct": 1, "wrong": 1, "unparsed": 0, "truncated": 1, "failed": 0}
     assert tables.outcome_counts(counts) == "1/1/0/1/0"
 
 
-def test_format_rate_has_an_interval_of_its_own():
-    found = board.entry(sample_run({}, {"format_ok": False}, {}, {}))
-    assert found.format_rate == 0.75
-    assert (found.format_low, found.format_high) == statistics.wilson_interval(3, 4)[:2]
+def values(found, *keys):
+    """The values of some measures of a row; None where one is not known."""
+    return tuple(found.measures.get(key, {}).get("value") for key in keys)
+
+
+def test_format_has_an_interval_of_its_own():
+    found = entry(sample_run({}, {"format_ok": False}, {}, {})).measures["format"]
+    assert found["value"] == 0.75
+    assert (found["low"], found["high"]) == statistics.wilson_interval(3, 4)[:2]
 
 
 def test_token_means_have_an_error_over_problems():
-    found = board.entry(sample_run({"num_tokens": 10}, {"num_tokens": 14}))
-    assert (found.mean_tokens, found.mean_tokens_error) == (12, 2)
-    assert (found.mean_reasoning_tokens, found.mean_reasoning_tokens_error) == (8, 0)
+    found = entry(sample_run({"num_tokens": 10}, {"num_tokens": 14})).measures
+    assert (found["tokens"]["value"], found["tokens"]["error"]) == (12, 2)
+    assert (found["reasoning_tokens"]["value"], found["reasoning_tokens"]["error"]) == (8, 0)
 
 
 def test_unknown_token_counts_are_left_out_and_not_counted_as_zero():
-    assert board.entry(sample_run({"num_tokens": 0}, {"num_tokens": 14})).mean_tokens == 14
-    assert board.entry(sample_run({"num_tokens": 0})).mean_reasoning_tokens is None
+    found = entry(sample_run({"num_tokens": 0}, {"num_tokens": 14}))
+    assert (values(found, "tokens"), found.measures["tokens"]["num_samples"]) == ((14,), 1)
+    assert values(entry(sample_run({"num_tokens": 0})), "tokens", "reasoning_tokens", "truncated") == (None, None, None)
+
+
+def test_the_format_is_the_one_that_the_template_asks_for():
+    behaviour = {"style:boxed": 1, "style:think-answer": 0}
+    boxed, plain = (
+        entry(make_tally([[1]], samples=[make_sample("p0000", 0, 1, format_ok=False, behaviour=behaviour)], template=template))
+        for template in ("boxed", "plain")
+    )
+    assert (values(boxed, "format", "think_answer"), values(plain, "format", "think_answer")) == ((1, 0), (0, 0))
+    assert (boxed.style, plain.style) == ("boxed", "think-answer")
 
 
 @pytest.mark.parametrize(
@@ -95,17 +113,17 @@ def test_unknown_token_counts_are_left_out_and_not_counted_as_zero():
     [(10, 0, False), (0, 10, False), (2, 2, True), (5, 1, False), (18, 2, True), (19, 2, False), (2, 18, True)],
 )
 def test_mixed_means_two_words_and_a_tenth_of_the_smaller_script(latin, han, mixed):
-    assert metrics.is_mixed(make_sample("p", 0, 1, languages={"latin": latin, "han": han})) is mixed
+    assert is_mixed(make_sample("p", 0, 1, languages={"latin": latin, "han": han})) is mixed
 
 
 def test_language_shares_are_over_words_and_over_samples():
-    found = board.entry(sample_run({"languages": {"latin": 6, "han": 2}}, {"languages": {"latin": 8}}))
-    assert (found.han_share, found.mixed_share) == (2 / 16, 0.5)
-    assert board.entry(sample_run({"languages": {}})).mixed_share is None
+    found = entry(sample_run({"languages": {"latin": 6, "han": 2}}, {"languages": {"latin": 8}}))
+    assert values(found, "han", "mixed") == (2 / 16, 0.5)
+    assert values(entry(sample_run({"languages": {}})), "han", "mixed") == (None, None)
 
 
 def test_rows_are_sorted_by_score_within_their_group_and_equal_scores_share_a_rank():
-    runs = [make_run([[s], [1]], name=name) for name, s in (("b", 0), ("c", 1), ("a", 1))]
+    runs = [make_tally([[s], [1]], name=name) for name, s in (("b", 0), ("c", 1), ("a", 1))]
     assert [found.name for found in board.entries(runs)] == ["a", "c", "b"]
     ranked = [line.split()[:2] for line in board.render(board.entries(runs)).splitlines() if " 2 x 1 " in line]
     assert ranked == [["1", "a"], ["1", "c"], ["3", "b"]]
@@ -166,30 +184,30 @@ def timed(seconds, **changes):
     made = [
         replace(each, completion=replace(each.completion, seconds=s, num_prompt_tokens=5)) for each, s in zip(made, seconds, strict=True)
     ]
-    return make_run([[1]] * len(seconds), samples=made, **changes)
+    return make_tally([[1]] * len(seconds), samples=made, **changes)
 
 
 def test_seconds_are_never_more_than_the_batches_took():
     batches = [[1.0, 2.0], [3.0, 3.0], [0.5]]
     run = timed([s for batch in batches for s in batch], batch_size=2)
-    assert board.least_seconds(run) == pytest.approx(9.5 / 2)
-    assert board.least_seconds(run) <= sum(max(batch) for batch in batches)
-    assert board.least_seconds(timed([7.0, 0.1], batch_size=128)) == 7.0
+    assert least_seconds(run) == pytest.approx(9.5 / 2)
+    assert least_seconds(run) <= sum(max(batch) for batch in batches)
+    assert least_seconds(timed([7.0, 0.1], batch_size=128)) == 7.0
 
 
 def test_what_was_not_measured_has_no_cost():
     found = row()
     assert (found.seconds, found.latency, found.prompt_tokens, found.noise) == (None, None, None, None)
-    assert board.entry(timed([0.0, 0.0], batch_size=2)).seconds is None
+    assert entry(timed([0.0, 0.0], batch_size=2)).seconds is None
 
 
 def test_cost_is_summed_over_samples_and_latency_averaged():
-    found = board.entry(timed([1.0, 2.0], batch_size=2))
+    found = entry(timed([1.0, 2.0], batch_size=2))
     assert (found.generated_tokens, found.prompt_tokens, found.latency, found.device) == (24, 10, 1.5, "cpu")
 
 
 def test_an_incomplete_run_has_cost_too():
-    found = board.entry(make_run([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))
+    found = entry(make_tally([[1, 1], [1, 1]], samples=[make_sample("p0000", 0, 1)]))
     assert (found.generated_tokens, found.score) == (12, None)
 
 
@@ -202,8 +220,8 @@ def test_cost_is_shown_when_asked_for_and_fits():
 
 
 def test_a_run_knows_its_parent_and_its_noise():
-    run = replace(make_run(SCORES, parent="d0"), noise=Noise(2, 4, 3, 1, 0.25, 0.01))
-    assert (board.entry(run).parent, board.entry(run).noise["error"]) == ("d0", 0.01)
+    run = replace(make_tally(SCORES, parent="d0"), noise=Noise(2, 4, 3, 1, 0.25, 0.01))
+    assert (entry(run).parent, entry(run).noise["error"]) == ("d0", 0.01)
 
 
 def test_rows_of_different_protocols_are_in_different_groups_each_with_a_first_rank():
@@ -221,7 +239,7 @@ def test_n_and_seed_do_not_split_a_group():
 def test_text_fits_80_columns_with_large_counts_and_long_or_chinese_names():
     names = ["DeepSeek-R1-Distill-Qwen-1.5B-with-a-very-long-name-that-goes-on" * 2, "小模型" * 20, "x"]
     rows = [row([[1] * 16] * 1319, name=name, stage="rejection-sampling") for name in names]
-    rows.append(board.entry(make_run([[1] * 16] * 1319, samples=[make_sample("p0000", 0, 1)])))
+    rows.append(entry(make_tally([[1] * 16] * 1319, samples=[make_sample("p0000", 0, 1)])))
     lines = board.render(rows).splitlines()
     assert max(map(tables.display_width, lines)) <= 80
     assert names[0] in "".join(line.strip().removeprefix("1 ") for line in lines)
@@ -245,7 +263,7 @@ def test_an_empty_board_says_so():
 
 @pytest.mark.parametrize("scores", [[[1]], [[0]], [[1, 0]], [[0.0] * 4] * 2])
 def test_the_smallest_runs_give_numbers_without_nan(scores):
-    rows = board.entries([make_run(scores)])
+    rows = board.entries([make_tally(scores)])
     again = json.loads(json.dumps(board.to_json(rows), allow_nan=False))
     assert again[0]["score"] == statistics.pass_at_1(scores)
     assert "nan" not in board.render(rows)
@@ -253,7 +271,7 @@ def test_the_smallest_runs_give_numbers_without_nan(scores):
 
 def test_entries_survive_a_round_trip_through_json():
     found = row()
-    assert board.Entry.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert Entry.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_figures_have_one_decimal_no_negative_zero_and_a_mark_for_unknown():

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from fakes_folders import store_run
-from fakes_runs import make_run
+from fakes_runs import make_tally
 
 from r1bench.harness.cli import main
 from r1bench.harness.errors import StorageError, UsageError
 from r1bench.leaderboards.board import exports, external, papers
 from r1bench.leaderboards.board import ranking as board
+from r1bench.leaderboards.board.entry import Entry
+from r1bench.leaderboards.measures import MEASURES
 
 SCORES = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] * 4
 IMPORTED = {"name": "m", "task": "gsm8k", "our_task": "gsm8k", "metric": "acc", "filter": "none", "value": 0.5, "error": 0.01, "n": 100}
@@ -28,11 +30,11 @@ IMPORTED |= {
 }
 
 
-def entries(*names: str, **changes) -> list[board.Entry]:
-    return board.entries(make_run(SCORES, name=name, **changes) for name in names)
+def entries(*names: str, **changes) -> list[Entry]:
+    return board.entries(make_tally(SCORES, name=name, **changes) for name in names)
 
 
-def written(path: Path, rows: list[board.Entry], **others) -> Path:
+def written(path: Path, rows: list[Entry], **others) -> Path:
     exports.write(path, rows, ranked=board.ranks(rows), **others)
     return path
 
@@ -61,6 +63,15 @@ def test_what_several_samples_say_is_a_line_each_with_its_interval(tmp_path: Pat
     for metric in ("pass@2", "pass@4"):
         assert table.loc[metric, "value"] == pytest.approx(rows[0].several[metric]["value"])
         assert table.loc[metric, "low"] <= table.loc[metric, "value"] <= table.loc[metric, "high"]
+
+
+def test_every_measure_of_the_table_is_a_line_with_the_number_of_the_row(tmp_path: Path) -> None:
+    rows = entries("zero")
+    table = pd.read_parquet(written(tmp_path / "board.parquet", rows)).set_index("metric")
+    for key, measure in MEASURES.items():
+        found, line = rows[0].measures[key], table.loc["pass@1" if key == "score" else key]
+        assert [line[name] for name in ("value", "low", "high")] == [found[name] for name in ("value", "low", "high")]
+        assert (line["interval_method"], line["unit"]) == (found["method"], "fraction" if measure.unit == "points" else measure.unit)
 
 
 def test_only_measured_rows_have_a_rank_and_unknown_is_empty(tmp_path: Path) -> None:
@@ -153,7 +164,7 @@ def test_an_empty_board_is_an_empty_table(tmp_path: Path) -> None:
 def test_the_command_writes_what_it_shows(tmp_path: Path) -> None:
     for name, task in (("a", "one"), ("b", "one"), ("c", "two")):
         store_run(tmp_path / "runs", name=name, task=task)
-    arguments = ["leaderboard", "--runs", tmp_path / "runs", "--task", "one", "--name", "b", "--export", tmp_path / "b.json", "--json"]
+    arguments = ["leaderboard", "--runs", tmp_path / "runs", "--task", "one", "--match", "b", "--export", tmp_path / "b.json", "--json"]
     done = CliRunner().invoke(main, list(map(str, arguments)))
     assert done.exit_code == 0, done.output
     assert (

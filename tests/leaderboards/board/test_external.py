@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from fakes_folders import store_run
@@ -151,6 +152,20 @@ def test_rows_stand_below_the_board_without_a_rank_and_fit_80_columns(tmp_path: 
     assert output.index("  1 tiny") < output.index(external.MARK)
     assert max(map(display_width, output.splitlines())) <= 80
     assert not any(letter in output for letter in "\x1b\u202e")
+
+
+def test_rows_of_one_metric_with_two_filters_are_told_apart_in_every_view(tmp_path: Path) -> None:
+    store_run(tmp_path / "runs", task="gsm8k")
+    external.import_results(write(tmp_path), tmp_path / "runs")
+    called = {"exact_match, strict-match", "exact_match, flexible-extract"}
+    for suffix in (".csv", ".json", ".md"):
+        assert call("leaderboard", "--runs", tmp_path / "runs", "--export", tmp_path / f"b{suffix}")[0] == 0
+    assert called <= set(pd.read_csv(tmp_path / "b.csv")["metric"])
+    assert called <= {row["metric"] for row in json.loads((tmp_path / "b.json").read_text())}
+    plain = (tmp_path / "b.md").read_text().replace("\\", ""), call("leaderboard", "--runs", tmp_path / "runs")[1]
+    assert [sum(name in text for name in called) for text in plain] == [2, 2]
+    whole = json.loads(call("leaderboard", "--runs", tmp_path / "runs", "--json", "--lineage")[1])
+    assert {"strict-match", "flexible-extract"} <= {row["filter"] for row in whole["imported"]}
 
 
 def test_rows_are_filtered_by_our_task_and_by_name(tmp_path: Path) -> None:

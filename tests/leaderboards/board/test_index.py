@@ -5,35 +5,36 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fakes_folders import change, left_out, shown, store_many, store_run
+from fakes_folders import left_out, shown, start_python, store_many, store_run
 
 from r1bench.harness.errors import StorageError
 from r1bench.harness.records import Noise
 from r1bench.harness.store.disk import write_whole
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
-from r1bench.harness.store.runs import NOISE, read_run
+from r1bench.harness.store.runs import NOISE
 from r1bench.leaderboards.board import index
 from r1bench.leaderboards.board import ranking as board
-from r1bench.leaderboards.board.index_file import NAME, VERSION
-from r1bench.leaderboards.board.indexing import examine, fingerprint
+from r1bench.leaderboards.board.cache import NAME
+from r1bench.leaderboards.board.indexing import COUNTED_BY, examine, fingerprint
+from r1bench.leaderboards.measures.reading import read
 
 
 def test_the_rows_are_those_that_the_folders_give(tmp_path: Path) -> None:
     folders = [store_run(tmp_path, name=name) for name in ("a", "b")]
-    expected = board.to_json(board.entries(map(read_run, folders)))
-    with index.refresh(tmp_path) as found:
-        rows = board.to_json(found.entries())
+    expected = board.to_json(board.entries(map(read, folders)))
+    found = index.refresh(tmp_path)
+    rows = board.to_json(found.entries())
     assert all(row["date"].startswith("20") for row in rows)
     assert [{**row, "date": ""} for row in rows] == expected
 
 
 def test_only_what_changed_is_computed_again(tmp_path: Path) -> None:
     store_many(tmp_path, 3)
-    with index.refresh(tmp_path) as found:
-        assert found.update(num_workers=1) == 0
-        store_run(tmp_path, [[1, 0, 1]] * 3, name="model-1")
-        assert found.update(num_workers=1) == 1
-        assert {row.name: row.n for row in found.entries()} == {"model-0": 2, "model-1": 3, "model-2": 2}
+    found = index.refresh(tmp_path)
+    assert found.update(num_workers=1) == 0
+    store_run(tmp_path, [[1, 0, 1]] * 3, name="model-1")
+    assert found.update(num_workers=1) == 1
+    assert {row.name: row.n for row in found.entries()} == {"model-0": 2, "model-1": 3, "model-2": 2}
 
 
 def test_measured_noise_makes_the_row_new(tmp_path: Path) -> None:
@@ -41,8 +42,8 @@ def test_measured_noise_makes_the_row_new(tmp_path: Path) -> None:
     before = fingerprint(folder)
     write_whole(folder / NOISE, json.dumps(Noise(2, 4, 3, 1, 0.25, 0.01).to_json()))
     assert fingerprint(folder) != before
-    with index.refresh(tmp_path) as found:
-        assert found.entries()[0].noise["error"] == 0.01
+    found = index.refresh(tmp_path)
+    assert found.entries()[0].noise["error"] == 0.01
 
 
 def test_a_run_that_was_removed_leaves_the_board(tmp_path: Path) -> None:
@@ -61,51 +62,21 @@ def test_filters_by_task_name_and_stage(tmp_path: Path) -> None:
     assert shown(tmp_path, name="' OR 1=1 --") == []
 
 
-def test_a_filter_takes_names_as_values_and_not_as_sql(tmp_path: Path) -> None:
-    store_run(tmp_path, name="x'); DROP TABLE runs; --")
-    assert shown(tmp_path, name="x'); DROP*") == ["x'); DROP TABLE runs; --"]
-    assert shown(tmp_path) == ["x'); DROP TABLE runs; --"]
+LOADED = """
+import sys
+from pathlib import Path
+from r1bench.leaderboards.board.indexing import examine
+assert examine(Path(sys.argv[1])).entry
+print(*(module.__file__ for name, module in sorted(sys.modules.items()) if name.startswith("r1bench.") and module.__file__), sep="\\n")
+"""
 
 
-@pytest.mark.parametrize(
-    "content", [b"no database at all" * 100, b"SQLite format 3\0" + bytes(5000), b"SQLite format 3\0" + b"\xff" * 5000]
-)
-def test_a_broken_index_is_moved_aside_named_and_made_again(tmp_path: Path, content: bytes) -> None:
-    store_run(tmp_path)
-    (tmp_path / NAME).write_bytes(content)
-    with index.refresh(tmp_path) as found:
-        assert len(found.entries()) == 1
-        assert f"moved to {NAME}.old-1" in found.notes()[0]
-    assert (tmp_path / f"{NAME}.old-1").read_bytes() == content
-    with index.refresh(tmp_path) as found:
-        assert found.notes() == []
-
-
-def test_an_index_whose_pages_are_damaged_is_made_again(tmp_path: Path) -> None:
-    store_many(tmp_path, 6)
-    assert len(shown(tmp_path)) == 6
-    content = bytearray((tmp_path / NAME).read_bytes())
-    content[4096:] = b"\xff" * (len(content) - 4096)
-    (tmp_path / NAME).write_bytes(content)
-    with index.refresh(tmp_path) as found:
-        assert (len(found.entries()), len(found.notes())) == (6, 1)
-
-
-def test_an_index_of_another_version_is_moved_aside_and_named(tmp_path: Path) -> None:
-    store_run(tmp_path)
-    assert len(shown(tmp_path)) == 1
-    change(tmp_path, f"PRAGMA user_version = {VERSION + 1}")
-    with index.refresh(tmp_path) as found:
-        assert f"is an index of version {VERSION + 1}" in found.notes()[0]
-        assert len(found.entries()) == 1
-
-
-def test_a_row_that_was_changed_in_the_index_is_computed_again(tmp_path: Path) -> None:
-    store_run(tmp_path)
-    assert len(shown(tmp_path)) == 1
-    change(tmp_path, """UPDATE runs SET entry = replace(entry, '"score": 0.5', '"score": 1.0')""")
-    with index.refresh(tmp_path) as found:
-        assert found.entries()[0].score == 0.5
+def test_every_module_that_computes_a_row_makes_rows_new_when_it_changes(tmp_path: Path) -> None:
+    out, err = start_python(LOADED, store_run(tmp_path)).communicate()
+    root = Path(index.__file__).resolve().parents[2]
+    loaded = {Path(line).resolve() for line in out.splitlines()}
+    assert len(loaded) > 20, err
+    assert loaded - {path for pattern in COUNTED_BY for path in root.glob(pattern)} == set()
 
 
 def test_a_deleted_index_is_made_again(tmp_path: Path) -> None:
@@ -126,9 +97,9 @@ def test_without_refresh_there_must_be_an_index(tmp_path: Path) -> None:
 def test_where_no_file_can_be_made_the_index_is_in_memory(tmp_path: Path) -> None:
     store_run(tmp_path)
     (tmp_path / NAME).mkdir()
-    with index.refresh(tmp_path) as found:
-        assert (len(found.entries()), found.file.is_stored) == (1, False)
-        assert "kept in memory" in found.notes()[0]
+    found = index.refresh(tmp_path)
+    assert (len(found.entries()), found.cache.is_stored, len(found.notes())) == (1, False, 1)
+    assert "kept in memory" in found.notes()[0]
 
 
 def test_a_half_written_last_line_is_named_with_its_bytes_and_the_command(tmp_path: Path) -> None:
@@ -139,8 +110,8 @@ def test_a_half_written_last_line_is_named_with_its_bytes_and_the_command(tmp_pa
     (line,) = left_out(tmp_path)
     assert f"{size} bytes left out" in line
     assert line.endswith("goes on from there: r1bench eval tiny-base --tasks arithmetic")
-    with index.refresh(tmp_path) as found:
-        assert found.entries()[0].note == "incomplete 5/6"
+    found = index.refresh(tmp_path)
+    assert found.entries()[0].note == "incomplete 5/6"
 
 
 @pytest.mark.parametrize(
@@ -170,9 +141,9 @@ def test_a_broken_run_is_named_with_its_cure_and_the_others_are_shown(tmp_path: 
     folder, _ = store_run(tmp_path, name="broken"), store_run(tmp_path, name="whole")
     path = folder / name
     path.write_text(damage(path.read_text() if path.exists() else ""))
-    with index.refresh(tmp_path) as found:
-        assert [row.name for row in found.entries()] == ["whole"]
-        assert [line for line in found.left_out() if named in line and str(folder) in line]
+    found = index.refresh(tmp_path)
+    assert [row.name for row in found.entries()] == ["whole"]
+    assert [line for line in found.left_out() if named in line and str(folder) in line]
 
 
 def test_a_run_that_is_mended_comes_back(tmp_path: Path) -> None:
@@ -186,7 +157,7 @@ def test_a_run_that_is_mended_comes_back(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_removed_while_it_is_read_is_named_and_not_stored(tmp_path: Path) -> None:
     found = examine(tmp_path / "gone")
-    assert found.is_gone
+    assert (found.entry, found.mark) == (None, "")
     assert "removed while it was read" in found.fault
 
 

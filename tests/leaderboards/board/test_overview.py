@@ -10,7 +10,7 @@ from fakes_folders import store_run
 from r1bench.harness.cli import main
 from r1bench.harness.tables import display_width
 from r1bench.leaderboards.board import external, papers
-from r1bench.leaderboards.board.index_file import NAME
+from r1bench.leaderboards.board.cache import NAME
 
 
 def call(runs: Path, *arguments: object) -> Result:
@@ -38,21 +38,28 @@ def test_everything_together_fits_80_columns_and_measured_rows_come_first(runs: 
 def test_json_is_a_list_and_with_lineage_or_published_an_object(runs: Path) -> None:
     plain = json.loads(call(runs, "--json").stdout)
     assert [row["name"] for row in plain] == ["zero", "base", "other"]
-    whole = json.loads(call(runs, "--json", "--lineage", "--published", "--name", "zero").stdout)
+    whole = json.loads(call(runs, "--json", "--lineage", "--published", "--match", "zero").stdout)
     assert [len(whole[key]) for key in ("entries", "imported", "lineage")] == [1, 0, 1]
     assert whole["published"] == papers.rows()
     assert (whole["lineage"][0]["parent_name"], whole["lineage"][0]["mean"]) == ("base", pytest.approx(1 / 3))
 
 
 def test_a_filtered_row_keeps_the_rank_it_has_among_all(runs: Path) -> None:
-    assert "  2 base" in call(runs, "--name", "b*").stdout
-    assert "no run fits the filters" in call(runs, "--name", "nobody").stdout
+    assert "  2 base" in call(runs, "--match", "b*").stdout
+    assert "no run fits the filters" in call(runs, "--match", "nobody").stdout
 
 
 def test_a_task_without_runs_is_empty_and_one_that_does_not_exist_is_refused(runs: Path) -> None:
     assert "no run fits the filters" in call(runs, "--task", "math500").stdout
     done = call(runs, "--task", "maths500")
     assert (done.exit_code, "did you mean 'math500'" in done.stderr) == (2, True)
+
+
+def test_tasks_may_be_given_with_commas_and_more_than_once(runs: Path) -> None:
+    for arguments in (["--task", "gsm8k,aime24"], ["--task", "gsm8k", "--task", "aime24, gsm8k"]):
+        assert [row["name"] for row in json.loads(call(runs, "--json", *arguments).stdout)] == ["zero", "base", "other"]
+    assert [row["name"] for row in json.loads(call(runs, "--json", "--task", "gsm8k").stdout)] == ["other"]
+    assert "give names of tasks" in call(runs, "--task", ",").stderr
 
 
 def test_no_refresh_shows_the_index_as_it_is(runs: Path) -> None:
@@ -74,7 +81,7 @@ def test_rebuild_makes_the_index_again(runs: Path, is_before: bool) -> None:
 
 
 def test_faults_and_notes_go_to_stderr_in_one_line_each(runs: Path) -> None:
-    (runs / NAME).write_text("broken")
+    (runs / NAME).write_text("broken\n")
     (next(runs.glob("*other*")) / "manifest.json").write_text("{\x1b[2J")
     done = call(runs)
     assert done.exit_code == 0

@@ -5,13 +5,13 @@ import random
 
 import numpy as np
 import pytest
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_sample, make_tally
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Completion
 from r1bench.harness.statistics.ratios import ratio_interval
-from r1bench.leaderboards.measures import lengths, metrics
+from r1bench.leaderboards.measures import lengths, measured
 
 
 def run_of(*problems, max_tokens=10_000, **changes):
@@ -28,7 +28,7 @@ def run_of(*problems, max_tokens=10_000, **changes):
         for number, row in enumerate(problems)
         for index, tokens in enumerate(row)
     ]
-    return make_run([[1.0] * len(row) for row in problems], samples=samples, **changes)
+    return make_tally([[1.0] * len(row) for row in problems], samples=samples, **changes)
 
 
 def skewed(num_problems, n, draw):
@@ -78,18 +78,18 @@ def test_lengths_of_completion_and_reasoning_with_n_and_what_was_cut():
 
 
 def test_the_mean_length_is_that_of_the_board():
-    run = run_of(*[[random.Random(index).randrange(5, 900) for _ in range(4)] for index in range(30)])
-    mean = metrics.mean_tokens(run, lambda sample: sample.completion.num_tokens)
-    found = lengths.lengths(run)[0]
+    tally = run_of(*[[random.Random(index).randrange(5, 900) for _ in range(4)] for index in range(30)])
+    mean = measured(tally, "tokens")
+    found = lengths.lengths(tally)[0]
     assert found.mean == pytest.approx(mean.value)
     assert found.high - found.mean == pytest.approx(statistics.student_t(0.95, 29) * mean.error)
 
 
 def test_words_stand_in_where_no_tokens_are_known():
     samples = [make_sample("p0000", 0, 1, num_tokens=0, behaviour={"reasoning_words": 7})]
-    (found,) = lengths.lengths(make_run([[1]], samples=samples))
+    (found,) = lengths.lengths(make_tally([[1]], samples=samples))
     assert (found.of, found.unit, found.mean, found.low) == ("reasoning", "words", 7, None)
-    assert lengths.lengths(make_run([[1]], samples=[make_sample("p0000", 0, 1, num_tokens=0)])) == []
+    assert lengths.lengths(make_tally([[1]], samples=[make_sample("p0000", 0, 1, num_tokens=0)])) == []
 
 
 def test_a_ratio_with_equal_counts_has_the_interval_of_the_mean():
@@ -130,9 +130,9 @@ def test_problems_without_a_count_do_not_count():
 def test_shares_of_languages_have_intervals_over_problems():
     mixed, plain = {"en": 5, "zh": 5}, {"en": 10}
     samples = [make_sample(f"p{number:04d}", 0, 1, languages=mixed if number < 5 else plain) for number in range(20)]
-    run = make_run([[1]] * 20, samples=samples)
-    assert metrics.mixing(run).value == metrics.mixed_share(run) == 0.25
-    assert metrics.mixing(run)[2:] == pytest.approx(statistics.wilson_interval(5, 20)[:2])
-    assert metrics.chinese(run).value == metrics.han_share(run) == 0.125
-    assert 0 < metrics.chinese(run).low < 0.125 < metrics.chinese(run).high < 0.4
-    assert (metrics.mixing(make_run([])), metrics.chinese(make_run([]))) == (None, None)
+    tally = make_tally([[1]] * 20, samples=samples)
+    mixing, chinese = measured(tally, "mixed"), measured(tally, "han")
+    assert (mixing.value, chinese.value) == (0.25, 0.125)
+    assert mixing[2:4] == pytest.approx(statistics.wilson_interval(5, 20)[:2])
+    assert 0 < chinese.low < 0.125 < chinese.high < 0.4
+    assert (measured(make_tally([]), "mixed"), measured(make_tally([]), "han")) == (None, None)

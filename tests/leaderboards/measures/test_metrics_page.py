@@ -5,15 +5,16 @@ import random
 
 import pytest
 from click.testing import CliRunner
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_run, make_sample, make_tally
 
 from r1bench.harness import tables
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import metrics as cli_metrics
-from r1bench.harness.errors import StorageError, UsageError
+from r1bench.harness.errors import ProtocolError, StorageError
 from r1bench.harness.records import Completion, Grade, Problem
-from r1bench.harness.store.runs import runs as store
+from r1bench.harness.store import runs as store
 from r1bench.leaderboards.measures import page as metrics_page
+from r1bench.leaderboards.measures.reading import read
 from r1bench.tasks.grading.behaviour import measure
 
 
@@ -31,18 +32,18 @@ def long_run(num_problems=30, n=8, **changes):
             languages = {"en": 2, "zh": 4}
             fields = {"grade": grade, "completion": done, "behaviour": behaviour, "languages": languages, "reasoning_tokens": tokens}
             samples.append(make_sample(f"p{number:04d}", index, score, **fields))
-    return make_run([[0.0] * n] * num_problems, samples=samples, sampling={"max_tokens": 32_768}, **changes)
+    return make_tally([[0.0] * n] * num_problems, samples=samples, sampling={"max_tokens": 32_768}, **changes)
 
 
 def test_the_page_fits_80_columns_with_long_names_and_large_numbers():
-    runs = [long_run(name="小模型" * 20), make_run([[1.0] * 4] * 5000), make_run([[0.25, 1.0]] * 3, grader="language", name="x" * 200)]
+    runs = [long_run(name="小模型" * 20), make_tally([[1.0] * 4] * 5000), make_tally([[0.25, 1.0]] * 3, grader="language", name="x" * 200)]
     for run in runs:
         text = metrics_page.render(metrics_page.measure(run))
         assert max(map(tables.display_width, text.splitlines())) <= 80
 
 
 def test_the_page_says_every_number_with_interval_and_n():
-    text = metrics_page.render(metrics_page.measure(make_run([[1, 1, 0, 0], [1, 0, 0, 0]] * 10)))
+    text = metrics_page.render(metrics_page.measure(make_tally([[1, 1, 0, 0], [1, 0, 0, 0]] * 10)))
     assert "20 problems x 4" in text
     lines = text.splitlines()
     assert next(line for line in lines if line.startswith("   4 ")).split()[:3] == ["4", "100", "[83.9,"]
@@ -58,19 +59,19 @@ def test_control_characters_of_names_do_not_reach_the_terminal():
 def test_json_is_plain_and_has_what_the_text_has():
     found = metrics_page.measure(long_run())
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert {"several", "outcomes", "lengths", "format", "strictness", "format_rules", "languages", "behaviour"} <= set(found)
+    assert {"several", "outcomes", "lengths", "measures", "strictness", "targets", "length_unit", "style"} <= set(found)
     assert metrics_page.render(json.loads(json.dumps(found))) == metrics_page.render(found)
 
 
 def test_a_run_of_one_problem_and_one_sample_has_a_page_without_nan():
-    text = metrics_page.render(metrics_page.measure(make_run([[1]])))
+    text = metrics_page.render(metrics_page.measure(make_tally([[1]])))
     assert "nan" not in text
     assert "pass@k" in text
 
 
 def test_an_incomplete_run_has_no_page():
-    with pytest.raises(UsageError, match="incomplete 3/4"):
-        metrics_page.measure(make_run([[1, 0], [1]]))
+    with pytest.raises(ProtocolError, match="incomplete 3/4"):
+        metrics_page.measure(make_tally([[1, 0], [1]]))
 
 
 def store_run(root, **changes):
@@ -118,7 +119,8 @@ def test_a_name_stands_for_its_runs_of_all_tasks_one_after_the_other_and_one_may
 
 def test_the_level_is_that_of_every_interval(stored):
     narrow, wide = (json.loads(stored("--level", level, "--json").output) for level in ("0.5", "0.99"))
-    for one, other in ((narrow["format"], wide["format"]), (narrow["several"]["pass@1"], wide["several"]["pass@1"])):
+    for place, key in (("measures", "format"), ("several", "pass@1")):
+        one, other = narrow[place][key], wide[place][key]
         assert one["high"] - one["low"] < other["high"] - other["low"]
     assert "50 % interval" in stored("--level", "0.5").output
 
@@ -131,8 +133,8 @@ def test_a_run_without_samples_is_one_line_with_the_command_that_makes_them(stor
         stored().exception
     )
     assert str(stored().exception).endswith(f"--runs {tmp_path}")
-    with pytest.raises(UsageError, match="incomplete 0/24"):
-        metrics_page.measure(store.read_run(path.parent))
+    with pytest.raises(ProtocolError, match="incomplete 0/24"):
+        metrics_page.measure(read(path.parent))
 
 
 IMPOSSIBLE = [
@@ -151,12 +153,12 @@ def test_a_manifest_with_an_impossible_sampling_is_one_line(tmp_path, option, va
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "sampling": {**manifest["sampling"], option: value}}))
     with pytest.raises(StorageError, match=r"manifest\.json is no manifest of a run"):
-        store.read_run(path.parent)
+        read(path.parent)
 
 
 def test_what_the_token_limit_cut_is_not_called_as_the_outcome_is():
     rows = [make_sample("p0000", index, 1, behaviour={"truncated": 0.0}) for index in range(2)]
-    text = metrics_page.render(metrics_page.measure(make_run([[1, 1]], samples=rows)))
+    text = metrics_page.render(metrics_page.measure(make_tally([[1, 1]], samples=rows)))
     lines = [line.split("  ")[0] for line in text.splitlines()]
     assert lines.count("truncated") == 1
     assert "cut by the token limit" in lines

@@ -5,13 +5,15 @@ import json
 import random
 
 import pytest
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_sample, make_tally
 
 from r1bench.harness import statistics
-from r1bench.harness.errors import UsageError
+from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.records import Completion, Grade
 from r1bench.harness.statistics.ratios import ratio_interval
 from r1bench.leaderboards.measures import sampled
+from r1bench.leaderboards.measures.budgets import accuracy_at_completed, budget_curve, default_budgets
+from r1bench.leaderboards.measures.reading import answer_of
 
 MIXED = [[1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 0, 1], [0, 1, 0, 0]]
 
@@ -31,21 +33,21 @@ def voting_run(*problems, **changes):
         for number, texts in enumerate(problems)
         for index, text in enumerate(texts)
     ]
-    return make_run([[0.0] * len(texts) for texts in problems], samples=samples, **changes)
+    return make_tally([[0.0] * len(texts) for texts in problems], samples=samples, **changes)
 
 
 def test_pass_at_k_is_the_mean_over_problems_of_the_share_of_subsets():
-    run = make_run(MIXED)
+    tally = make_tally(MIXED)
     for k in range(1, 5):
         subsets = [list(itertools.combinations(row, k)) for row in MIXED]
         best = sum(sum(map(any, drawn)) / len(drawn) for drawn in subsets) / len(MIXED)
         worst = sum(sum(map(all, drawn)) / len(drawn) for drawn in subsets) / len(MIXED)
-        assert (sampled.pass_at_k(run, k).value, sampled.pass_hat_k(run, k).value) == pytest.approx((best, worst))
+        assert (sampled.pass_at_k(tally, k).value, sampled.pass_hat_k(tally, k).value) == pytest.approx((best, worst))
 
 
 @pytest.mark.parametrize("scores", [MIXED, [[1, 0]] * 12, [[1, 0, 1], [0, 0, 1]] * 9, [[1], [0], [1]]])
 def test_pass_at_1_is_the_score_of_the_board_with_its_interval(scores):
-    found = sampled.pass_at_k(make_run(scores), 1)
+    found = sampled.pass_at_k(make_tally(scores), 1)
     assert found.value == pytest.approx(statistics.pass_at_1(scores))
     assert found[1:3] == pytest.approx(tuple(statistics.interval(scores))[:2])
     assert (found.num_problems, found.num_samples) == (len(scores), sum(map(len, scores)))
@@ -53,77 +55,77 @@ def test_pass_at_1_is_the_score_of_the_board_with_its_interval(scores):
 
 def test_other_metrics_have_the_interval_of_one_value_per_problem():
     values = [sum(map(any, drawn)) / 6 for drawn in (list(itertools.combinations(row, 2)) for row in MIXED)]
-    assert sampled.pass_at_k(make_run(MIXED), 2)[1:4] == pytest.approx(tuple(statistics.mean_interval(values)))
+    assert sampled.pass_at_k(make_tally(MIXED), 2)[1:4] == pytest.approx(tuple(statistics.mean_interval(values)))
 
 
 def test_more_draws_than_samples_are_refused_with_run_and_cure():
-    run = make_run(MIXED)
+    tally = make_tally(MIXED)
     for metric in (sampled.pass_at_k, sampled.pass_hat_k, sampled.g_pass_at_k, sampled.majority_at_k, sampled.best_of, sampled.worst_of):
         with pytest.raises(UsageError, match=r"from 4 samples per problem \(run run-tiny\); draw at least 5 samples: .*--samples 5"):
-            metric(run, 5)
+            metric(tally, 5)
         with pytest.raises(UsageError, match="k of 1 or more"):
-            metric(run, 0)
+            metric(tally, 0)
 
 
 def test_imported_runs_are_told_to_import_more_because_they_cannot_draw():
     with pytest.raises(UsageError, match="import a file with at least 8 completions"):
-        sampled.pass_at_k(make_run(MIXED, sampler="import"), 8)
+        sampled.pass_at_k(make_tally(MIXED, sampler="import"), 8)
 
 
 def test_incomplete_and_empty_runs_are_refused():
-    for run in (make_run([[1, 0], [1]]), make_run([])):
-        for metric in (sampled.summary, sampled.outcome_shares, sampled.budget_curve, sampled.accuracy_at_completed):
-            with pytest.raises(UsageError, match="is incomplete"):
-                metric(run)
+    for tally in (make_tally([[1, 0], [1]]), make_tally([])):
+        for metric in (sampled.summary, sampled.outcome_shares, budget_curve, accuracy_at_completed):
+            with pytest.raises(ProtocolError, match="is incomplete"):
+                metric(tally)
 
 
 def test_a_vote_takes_the_most_frequent_answer_of_each_problem():
-    run = voting_run(["right", "right", "7", "8"], ["right", "7", "7", None], ["right", "7", "cut", None], [None, "cut", None, None])
-    assert sampled.majority_at_k(run, 4).value == pytest.approx((1 + 0 + 0.5 + 0) / 4)
+    tally = voting_run(["right", "right", "7", "8"], ["right", "7", "7", None], ["right", "7", "cut", None], [None, "cut", None, None])
+    assert sampled.majority_at_k(tally, 4).value == pytest.approx((1 + 0 + 0.5 + 0) / 4)
 
 
 def test_cons_at_1_is_the_mean_score():
-    run = voting_run(["right", "right", "7", "8"], ["right", "7", "7", None])
-    assert sampled.majority_at_k(run, 1).value == pytest.approx(sampled.pass_at_k(run, 1).value)
+    tally = voting_run(["right", "right", "7", "8"], ["right", "7", "7", None])
+    assert sampled.majority_at_k(tally, 1).value == pytest.approx(sampled.pass_at_k(tally, 1).value)
 
 
 def test_answers_that_are_spelled_differently_vote_together_where_the_grader_says_so():
     samples = [answered("p0000", 0, "1/2", canonical="1/2"), answered("p0000", 1, "0.5", canonical="1/2")]
     samples += [answered("p0000", 2, "\\boxed{3}", right=True, canonical="3"), answered("p0000", 3, "3.0", right=True, canonical="3")]
-    assert len({sampled.answer_class(sample) for sample in samples}) == 2
-    assert sampled.majority_at_k(make_run([[0] * 4], samples=samples), 4).value == 0.5
+    assert len({answer_of(sample) for sample in samples}) == 2
+    assert sampled.majority_at_k(make_tally([[0] * 4], samples=samples), 4).value == 0.5
 
 
 def test_answers_without_a_canonical_form_are_compared_but_for_case_and_space():
-    forms = {sampled.answer_class(answered("p", 0, text, grader="choice")) for text in ("B", " b ", "Ｂ")}
+    forms = {answer_of(answered("p", 0, text, grader="choice")) for text in ("B", " b ", "Ｂ")}
     assert len(forms) == 1
-    assert sampled.answer_class(answered("p", 0, "A, B")) not in forms
+    assert answer_of(answered("p", 0, "A, B")) not in forms
 
 
 def test_a_wrong_answer_never_votes_with_the_right_ones():
     right, wrong = answered("p", 0, "x", right=True, canonical=""), answered("p", 1, "x", canonical="")
-    assert sampled.answer_class(right) != sampled.answer_class(wrong)
+    assert answer_of(right) != answer_of(wrong)
 
 
 def test_what_was_not_parsed_or_cut_or_failed_has_no_vote():
     failed = Grade("failed", 0.0, "7", "", "integer", "1", details={"canonical": "7"})
     samples = [answered("p", 0, None), answered("p", 0, "cut"), make_sample("p", 0, 0.0, grade=failed)]
-    assert [sampled.answer_class(sample) for sample in samples] == [None] * 3
+    assert [answer_of(sample) for sample in samples] == [None] * 3
 
 
 def test_programs_cannot_be_voted_on():
-    run = make_run(MIXED, grader="code")
+    tally = make_tally(MIXED, grader="code")
     with pytest.raises(UsageError, match="grader 'code' finds none"):
-        sampled.majority_at_k(run, 4)
-    assert "pass@4" in sampled.summary(run)
-    assert not [name for name in sampled.summary(run) if name.startswith("cons")]
+        sampled.majority_at_k(tally, 4)
+    assert "pass@4" in sampled.summary(tally)
+    assert not [name for name in sampled.summary(tally) if name.startswith("cons")]
 
 
 def test_shares_are_refused_where_right_ones_are_counted_and_have_best_and_worst():
-    run = make_run([[0.25, 0.75], [0.5, 0.5]], grader="language")
+    tally = make_tally([[0.25, 0.75], [0.5, 0.5]], grader="language")
     with pytest.raises(UsageError, match="ask for best-of-2 or worst-of-2"):
-        sampled.pass_at_k(run, 2)
-    found = sampled.summary(run)
+        sampled.pass_at_k(tally, 2)
+    found = sampled.summary(tally)
     assert {name: round(found[name]["value"], 6) for name in ("best-of-1", "best-of-2", "worst-of-2")} == {
         "best-of-1": 0.5,
         "best-of-2": 0.625,
@@ -132,11 +134,12 @@ def test_shares_are_refused_where_right_ones_are_counted_and_have_best_and_worst
 
 
 def test_best_of_n_by_a_judge_is_between_chance_and_the_perfect_judge():
-    run = make_run(MIXED)
-    lazy, perfect = sampled.best_of(run, 4, chosen_by=lambda sample: 1.0), sampled.best_of(run, 4)
-    assert lazy.value == pytest.approx(sampled.pass_at_k(run, 1).value)
-    assert perfect.value == pytest.approx(sampled.pass_at_k(run, 4).value)
-    assert sampled.best_of(run, 4, chosen_by=lambda sample: -sample.index).value == pytest.approx(3 / 5)  # the first of each
+    tally = make_tally(MIXED)
+    lazy, perfect = sampled.best_of(tally, 4, chosen_by=[[1.0] * 4] * 5), sampled.best_of(tally, 4)
+    assert lazy.value == pytest.approx(sampled.pass_at_k(tally, 1).value)
+    assert perfect.value == pytest.approx(sampled.pass_at_k(tally, 4).value)
+    first = [[0.0, -1.0, -2.0, -3.0]] * 5
+    assert sampled.best_of(tally, 4, chosen_by=first).value == pytest.approx(3 / 5)
 
 
 def cut_run():
@@ -154,67 +157,67 @@ def cut_run():
         for number, row in enumerate(rows)
         for index, (tokens, score) in enumerate(row)
     ]
-    return make_run([[0] * 3] * 2, samples=samples, sampling={"max_tokens": 400})
+    return make_tally([[0] * 3] * 2, samples=samples, sampling={"max_tokens": 400})
 
 
 def test_a_budget_counts_what_had_ended_within_it():
-    points = sampled.budget_curve(cut_run(), [9, 10, 150, 400])
+    points = budget_curve(cut_run(), [9, 10, 150, 400])
     assert [round(point.value * 6, 6) for point in points] == [0, 1, 2, 3]
     assert [round(point.ended * 6, 6) for point in points] == [0, 2, 3, 4]
     assert [point.tokens for point in points] == [9, 10, 150, 400]
 
 
 def test_the_whole_budget_is_pass_at_1_and_the_curve_never_falls():
-    points = sampled.budget_curve(cut_run())
+    points = budget_curve(cut_run())
     values = [point.value for point in points]
     assert values == sorted(values)
     assert points[-1][1:5] == pytest.approx(sampled.pass_at_k(cut_run(), 1)[:4])
 
 
 def test_default_budgets_are_powers_of_two_up_to_the_runs_own():
-    assert sampled.default_budgets(400) == [4, 8, 16, 32, 64, 128, 256, 400][-8:]
-    assert sampled.default_budgets(32_768) == [256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768]
-    assert (sampled.default_budgets(1), sampled.default_budgets(2)) == ([1], [1, 2])
+    assert default_budgets(400) == [4, 8, 16, 32, 64, 128, 256, 400][-8:]
+    assert default_budgets(32_768) == [256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768]
+    assert (default_budgets(1), default_budgets(2)) == ([1], [1, 2])
 
 
 def test_budgets_beyond_the_run_and_unknown_tokens_are_refused():
     with pytest.raises(UsageError, match=r"had at most 400; give 1 \.\.\. 400, or draw with more: .*--max-tokens 800"):
-        sampled.budget_curve(cut_run(), [100, 800])
+        budget_curve(cut_run(), [100, 800])
     with pytest.raises(UsageError, match="within 0 tokens is not known"):
-        sampled.budget_curve(cut_run(), [0])
-    imported = make_run([[1]], samples=[make_sample("p0000", 0, 1, num_tokens=0)], sampling={"max_tokens": 0})
+        budget_curve(cut_run(), [0])
+    imported = make_tally([[1]], samples=[make_sample("p0000", 0, 1, num_tokens=0)], sampling={"max_tokens": 0})
     with pytest.raises(UsageError, match="needs the tokens of every completion"):
-        sampled.budget_curve(imported, [100])
+        budget_curve(imported, [100])
     assert "budgets" not in sampled.summary(imported)
 
 
 def test_accuracy_at_completed_leaves_out_what_was_cut_and_says_of_how_many():
-    found = sampled.accuracy_at_completed(cut_run())
+    found = accuracy_at_completed(cut_run())
     assert (found.value, found.num_problems, found.num_samples) == (3 / 4, 2, 4)
     assert 0 <= found.low < 3 / 4 < found.high <= 1
 
 
 def test_accuracy_at_completed_is_pass_at_1_where_nothing_was_cut():
     draw = random.Random(0)
-    run = make_run([[float(draw.random() < chance) for _ in range(8)] for chance in (draw.random() for _ in range(60))])
-    completed, plain = sampled.accuracy_at_completed(run), sampled.pass_at_k(run, 1)
+    tally = make_tally([[float(draw.random() < chance) for _ in range(8)] for chance in (draw.random() for _ in range(60))])
+    completed, plain = accuracy_at_completed(tally), sampled.pass_at_k(tally, 1)
     assert completed.value == pytest.approx(plain.value)
     assert completed[1:3] == pytest.approx(plain[1:3], abs=0.01)
 
 
 def test_accuracy_at_completed_of_shares_is_as_sure_as_their_mean():
-    run = make_run([[0.25, 0.3, 0.35], [0.4, 0.35, 0.3], [0.2, 0.3, 0.4], [0.35, 0.3, 0.25]], grader="language")
-    completed, plain = sampled.accuracy_at_completed(run), sampled.best_of(run, 1)
+    tally = make_tally([[0.25, 0.3, 0.35], [0.4, 0.35, 0.3], [0.2, 0.3, 0.4], [0.35, 0.3, 0.25]], grader="language")
+    completed, plain = accuracy_at_completed(tally), sampled.best_of(tally, 1)
     assert completed[:3] == pytest.approx(plain[:3], abs=0.04)
 
 
 def test_unfinished_reasoning_is_not_completed_although_nobody_says_that_it_was_cut():
     samples = [answered("p0000", 0, "right", right=True), answered("p0000", 1, "cut", finish="stop")]
-    assert sampled.accuracy_at_completed(make_run([[1, 0]], samples=samples)).num_samples == 1
+    assert accuracy_at_completed(make_tally([[1, 0]], samples=samples)).num_samples == 1
 
 
 def test_accuracy_at_completed_is_none_where_nothing_ended():
-    assert sampled.accuracy_at_completed(voting_run(["cut", "cut"])) is None
+    assert accuracy_at_completed(voting_run(["cut", "cut"])) is None
     assert "accuracy@completed" not in sampled.summary(voting_run(["cut", "cut"]))
 
 
@@ -259,16 +262,16 @@ def test_the_summary_has_powers_of_two_and_n_and_is_plain_json():
 
 
 def test_the_summary_gives_what_each_function_gives():
-    run = voting_run(["right", "7", "7", None], ["right", "right", "7", "8"], ["right"] * 4)
-    found = sampled.summary(run, ks=[3], level=0.9)
-    assert found["pass@3"] == sampled.pass_at_k(run, 3, level=0.9)._asdict()
-    assert found["cons@3"] == sampled.majority_at_k(run, 3, level=0.9)._asdict()
-    assert found["mg-pass@3"] == sampled.g_pass_at_k(run, 3, level=0.9)._asdict()
-    assert found["budgets"] == [point._asdict() for point in sampled.budget_curve(run, level=0.9)]
+    tally = voting_run(["right", "7", "7", None], ["right", "right", "7", "8"], ["right"] * 4)
+    found = sampled.summary(tally, ks=[3], level=0.9)
+    assert found["pass@3"] == sampled.pass_at_k(tally, 3, level=0.9)._asdict()
+    assert found["cons@3"] == sampled.majority_at_k(tally, 3, level=0.9)._asdict()
+    assert found["mg-pass@3"] == sampled.g_pass_at_k(tally, 3, level=0.9)._asdict()
+    assert found["budgets"] == [point._asdict() for point in budget_curve(tally, level=0.9)]
 
 
 def test_a_run_with_one_sample_has_pass_at_1_and_no_more():
-    found = sampled.summary(make_run([[1], [0], [1]]))
+    found = sampled.summary(make_tally([[1], [0], [1]]))
     assert [name for name in found if "@" in name or "^" in name] == ["pass@1", "accuracy@completed"]
 
 
