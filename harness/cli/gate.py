@@ -123,12 +123,11 @@ def judged(name: str, baseline: str, task_names: str, options: dict[str, Any], *
     """The verdict that the options ask for; rounds are told on stderr."""
     from r1bench.harness.evaluation.drawing import Drawing
     from r1bench.leaderboards.gate import judging as gating
-    from r1bench.leaderboards.gate.guards import recorded_names
     from r1bench.leaderboards.gate.references import find_baseline
 
     rules = rules_of(options)
     drawing = Drawing(**options)
-    references = find_baseline(baseline, drawing.runs, names(task_names), also=recorded_names(rules.guards), is_adaptive=is_adaptive)
+    references = find_baseline(baseline, drawing.runs, names(task_names), is_adaptive=is_adaptive)
 
     def tell(line: str) -> None:
         click.echo(line, err=True)

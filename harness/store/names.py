@@ -54,28 +54,38 @@ def _of_checkpoint(root: Path, name: str, tasks: Sequence[str]) -> list[Named]:
 
 
 def runs_of_checkpoint(root: Path, name: str, tasks: Sequence[str] = ()) -> list[Named]:
-    """The runs of a checkpoint, of these tasks or of all, oldest first; none where nothing was evaluated under that name.
+    """The runs of a checkpoint, of these tasks or of all, oldest first; never none.
 
     Raises:
-        StorageError: the folder of a run of that name has a manifest that cannot be read.
+        UsageError: nothing was evaluated under that name, or not these tasks. StorageError: a run of that name cannot be read.
     """
-    return [each for each in _of_checkpoint(root, name, tasks) if not tasks or each.manifest.task in tasks]
+    return _of_tasks(_of_checkpoint(root, name, tasks), name, tasks, root=root, kind="checkpoint on the board")
 
 
 def runs_of(root: Path, word: str, tasks: Sequence[str] = ()) -> list[Named]:
     """The runs that a word stands for, of these tasks or of all, oldest first; never none.
 
     Raises:
-        UnknownNameError: nothing fits, with the nearest name. UsageError: nothing of these tasks, or a part of several ids.
-        StorageError: there are no runs, or one that is meant cannot be read.
+        UsageError: nothing fits, with the nearest name; or nothing of these tasks; or a part of several ids.
+        StorageError: a run that is meant cannot be read.
     """
     exact = [folder for folder in (Path(word), root / word) if is_regular(folder / MANIFEST)][:1]
+    exact = [folder.resolve() if folder.name in ("", "..") else folder for folder in exact]
     found = [Named(word, folder, read_manifest(folder)) for folder in exact]
-    found = found or _of_checkpoint(root, word, tasks) or [_of_part(root, word)]
+    return _of_tasks(found or _of_checkpoint(root, word, tasks) or _of_part(root, word), word, tasks, root=root, kind="run")
+
+
+def _of_tasks(found: Sequence[Named], word: str, tasks: Sequence[str], *, root: Path, kind: str) -> list[Named]:
+    """Those of these tasks. Raises UsageError where there are none, or none at all."""
     if fitting := [each for each in found if not tasks or each.manifest.task in tasks]:
         return fitting
-    have = ", ".join(sorted({each.manifest.task for each in found}))
-    raise UsageError(f"{word!r} has no run of task {' or '.join(map(repr, tasks))}; it has {have}")
+    if found:
+        have = ", ".join(sorted({each.manifest.task for each in found}))
+        raise UsageError(f"{word!r} has no run of task {' or '.join(map(repr, tasks))}; it has {have}")
+    if not (folders := run_folders(root)):
+        raise UsageError(f"no runs in {root}; make one with r1bench eval, or name the folder with --runs")
+    known = {held.name for _, held in readable(root)} | ({folder.name for folder in folders} if kind == "run" else set())
+    raise UnknownNameError(kind, word, known, f"r1bench leaderboard --runs {root}")
 
 
 def run_of(root: Path, word: str, tasks: Sequence[str] = (), *, otherwise: str = "") -> Named:
@@ -91,15 +101,9 @@ def _several(word: str, folders: Sequence[Path], otherwise: str = "") -> UsageEr
     return UsageError(f"{word!r} fits {len(folders)} runs: {ids}; give one of these{otherwise}")
 
 
-def _of_part(root: Path, word: str) -> Named:
-    """The run whose id begins or ends so."""
-    folders = run_folders(root)
-    fitting = [folder for folder in folders if folder.name.startswith(word) or folder.name.endswith(word)]
-    if len(fitting) == 1:
-        return Named(word, fitting[0], read_manifest(fitting[0]))
-    if fitting:
+def _of_part(root: Path, word: str) -> list[Named]:
+    """The run whose id begins or ends so, if there is one. Raises UsageError where there are several."""
+    fitting = [folder for folder in run_folders(root) if folder.name.startswith(word) or folder.name.endswith(word)]
+    if len(fitting) > 1:
         raise _several(word, fitting)
-    if not folders:
-        raise StorageError(f"no runs in {root}; make one with r1bench eval, or name the folder with --runs")
-    known = {folder.name for folder in folders} | {held.name for _, held in readable(root)}
-    raise UnknownNameError("run", word, known, f"r1bench leaderboard --runs {root}")
+    return [Named(word, folder, read_manifest(folder)) for folder in fitting]

@@ -1,4 +1,4 @@
-"""What a gate asks of each task: margin or gain, error rate, questions, guards. Left out: judging (gate.py)."""
+"""What a gate asks of each task: margin or gain, error rate, questions, guards. Left out: judging (verdict.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

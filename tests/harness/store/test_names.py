@@ -34,7 +34,7 @@ def folder_of(runs: Path, start: str) -> Path:
 def test_a_checkpoint_is_all_of_its_runs_or_those_of_some_tasks(runs: Path, word: str) -> None:
     assert tasks(runs_of(runs, word)) == [("base", "gsm8k"), ("base", "arithmetic")]
     assert tasks(runs_of(runs, word, ["arithmetic", "math500"])) == [("base", "arithmetic")]
-    assert tasks(runs_of_checkpoint(runs, word, ["math500"])) == []
+    assert runs_of_checkpoint(runs, word) == runs_of(runs, word)
 
 
 def test_a_folder_an_id_and_either_end_of_an_id_are_one_run(runs: Path, tmp_path: Path) -> None:
@@ -42,6 +42,11 @@ def test_a_folder_an_id_and_either_end_of_an_id_are_one_run(runs: Path, tmp_path
     for word in (str(folder), folder.name, folder.name[-8:], "arithmetic--base"):
         assert run_of(runs, word).folder.samefile(folder)
     assert run_of(tmp_path / "elsewhere", str(folder)).manifest.name == "base"
+
+
+def test_the_folder_that_one_is_in_has_its_name(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder_of(runs, "gsm8k--base"))
+    assert run_of(runs, ".").folder == Path.cwd()
 
 
 def test_a_name_comes_before_a_part_of_another_id(runs: Path) -> None:
@@ -65,7 +70,9 @@ def test_what_has_no_run_of_a_task_says_what_it_has(runs: Path) -> None:
 def test_what_is_not_there_is_told_with_the_nearest_name(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown run 'bsae'; did you mean 'base'"):
         runs_of(runs, "bsae")
-    with pytest.raises(StorageError, match=r"no runs in .*none; make one with r1bench eval"):
+    with pytest.raises(UnknownNameError, match="unknown checkpoint on the board 'gsm8k--base'; did you mean 'base'"):
+        runs_of_checkpoint(runs, "gsm8k--base")
+    with pytest.raises(UsageError, match=r"no runs in .*none; make one with r1bench eval"):
         runs_of(tmp_path / "none", "base")
 
 

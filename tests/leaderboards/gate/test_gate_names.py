@@ -147,7 +147,7 @@ def test_of_two_checkpoints_of_the_candidates_name_none_is_guessed(place: Path) 
         (("new", "--baseline", "board:old", "--guard", "lop=1"), "'lop' cannot be measured on arithmetic"),
         (("new", "--baseline", "none.json"), "baseline none.json cannot be read"),
         (("new", "--baseline", "board:old", "--margin", "aime24=1"), "given for 'aime24', and the tasks judged are arithmetic, gsm8k"),
-        (("new", "--baseline", "board:old", "--margin", "two"), "'two' is no number of points"),
+        (("new", "--baseline", "board:old", "--margin", "two"), "'two' is not a number of points"),
         (("new", "--baseline", "board:old", "--guard", "loop"), "is no NAME=LIMIT"),
         (("new", "--baseline", "board:old", "--guard", "task:aime24=1"), "not among arithmetic, gsm8k"),
         (("new", "--baseline", "board:old", "--max-samples", "4"), "--max-samples is for --adaptive"),
