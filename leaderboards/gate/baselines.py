@@ -1,6 +1,6 @@
 """Baseline files: what the gate needs of runs, in one small JSON file that can be committed. No prompts, completions or answers.
 
-    save(Path("baselines/main.json"), [read_run_as_tally(folder) for folder in folders])
+    save(Path("baselines/main.json"), map(reading.read, folders))
     tally = read(Path("baselines/main.json"))["gsm8k"]
 
 One line per problem: its id, then a cell for each measure, with the values of its samples in order of index; one value alone where all
@@ -258,7 +258,7 @@ def read(path: Path) -> dict[str, Tally]:
     except OSError as error:
         raise StorageError(f"baseline {path} cannot be read ({error.strerror or error}); {again}") from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise StorageError(f"{path} is no baseline file ({type(error).__name__}); {again}") from error
+        raise StorageError(f"{path} is not a baseline file ({type(error).__name__}); {again}") from error
 
 
 def _task(name: str, value: dict[str, Any], path: Path, version: int) -> Tally:

@@ -101,7 +101,7 @@ def parse(texts: Iterable[str], *, has_defaults: bool = True) -> tuple[Guard, ..
     for text in texts:
         found = GIVEN.fullmatch(text.strip())
         if not found:
-            raise UsageError(f"guard {text!r} is no NAME=LIMIT; give for example format=2, length=25 or task:safety=1")
+            raise UsageError(f"guard {text!r} is not NAME=LIMIT; give for example format=2, length=25 or task:safety=1")
         guard = Guard(found["name"].strip(), float(found["limit"]), True)
         if guard.name == "score":
             raise UsageError(f"guard {text!r}: the score is what the gate judges; give --margin, or task:NAME=1 to guard a whole task")

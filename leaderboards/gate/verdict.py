@@ -157,7 +157,7 @@ def judge_tasks(pairs: Sequence[tuple[Tally, Tally]], rules: Rules, courses: Map
 
 
 def check_tasks(names: Sequence[str], rules: Rules) -> list[str]:
-    """The tasks that are no guards. Raises UsageError where none is left, or a rule or guard is about a task that is not among them."""
+    """The tasks that are not guards. Raises UsageError where none is left, or a rule or guard is about a task that is not among them."""
     guarding = gate_guards.guarded_tasks(rules.guards)
     if missing := [name for name in guarding if name not in names]:
         raise UsageError(f"guard task:{missing[0]} is about a task that is not among {', '.join(names)}; evaluate it, or drop the guard")
@@ -170,7 +170,7 @@ def check_tasks(names: Sequence[str], rules: Rules) -> list[str]:
 
 
 def _to_judge(pairs: Sequence[tuple[Tally, Tally]], rules: Rules) -> list[tuple[Tally, Tally]]:
-    """The pairs that are no guards, once all are known to be comparable."""
+    """The pairs that are not guards, once all are known to be comparable."""
     for candidate, baseline in pairs:
         check_comparable(baseline, candidate)
     judged = check_tasks([baseline.task for _, baseline in pairs], rules)

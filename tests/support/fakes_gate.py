@@ -3,11 +3,15 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from r1bench.harness.evaluation.drawing import Drawing
 from r1bench.harness.evaluation.evaluate import evaluate
 from r1bench.harness.records import Checkpoint, Problem, Run, Sampling
 from r1bench.harness.samplers.scripted import ScriptedSampler
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.gate.rules import Rule, Rules
+from r1bench.leaderboards.gate.verdict import Verdict, judge_tasks
 from r1bench.tasks import get_task
 from r1bench.tasks.templates import TEMPLATES
 
@@ -46,6 +50,11 @@ def make_stored(runs: Path, folder: Path, *, n: int, task: str = "arithmetic", c
     found = Drawing(runs).find(str(folder))
     options = Sampling(n=n, max_tokens=64, seed=seed, **sampling)  # type: ignore[arg-type]
     return evaluate(get_task(task), problems(count), found, make_scripted(found), options, TEMPLATES["plain"], runs, source=str(folder))
+
+
+def judge(candidate: Tally, baseline: Tally, *, margin: float = 2.0, at_least: float | None = None, **rules: Any) -> Verdict:
+    """The verdict on one task."""
+    return judge_tasks([(candidate, baseline)], Rules(Rule(margin, at_least), **rules))
 
 
 LEVEL_RUN = [[1, 0, 1, 0]] * 100 + [[1, 1, 1, 0]] * 75 + [[0, 0, 0, 1]] * 75
