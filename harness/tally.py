@@ -7,9 +7,10 @@ Statistics, comparison, gate, power, baseline files, index and report start from
 values stand one by one and not as sums. What the measures are is for `r1bench.leaderboards.measures` to say.
 """
 
+import hashlib
 import math
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, compress
 from pathlib import Path
@@ -36,6 +37,8 @@ class Tally:
     """Those of them that graders recorded of how completions reason, in the order of the samples."""
     samples_digest: str
     """The same for two evaluations that hold the very same texts and scores."""
+    digests: "array[int]" = field(default_factory=lambda: array("Q"))
+    """What it is made of, a number for each sample; empty for what a baseline file holds."""
     noise: Noise | None = None
     """The backend's own nondeterminism, where it was measured."""
     remarks: tuple[str, ...] = ()
@@ -49,6 +52,11 @@ class Tally:
     @property
     def task(self) -> str:
         return self.manifest.task
+
+    @property
+    def folder(self) -> Path | None:
+        """Of the run; None for what a baseline file holds."""
+        return self.place and self.place / self.id
 
     @property
     def n(self) -> int:
@@ -111,5 +119,18 @@ class Tally:
         values = {name: array("d", compress(held, kept)) for name, held in self.values.items()}
         counts = [sum(index < n for index in row) for row in self.rows("index")]
         problems = tuple(problem for problem, count in zip(self.problems, counts, strict=True) if count)
-        manifest = replace(self.manifest, rounds=(n,))
-        return replace(self, manifest=manifest, problems=problems, counts=tuple(filter(None, counts)), values=values)
+        digests = array("Q", compress(self.digests, kept))
+        return replace(
+            self,
+            manifest=replace(self.manifest, rounds=(n,)),
+            problems=problems,
+            counts=tuple(filter(None, counts)),
+            values=values,
+            digests=digests,
+            samples_digest=digest_of_samples(digests),
+        )
+
+
+def digest_of_samples(digests: Iterable[int]) -> str:
+    """16 hexadecimal digits for the samples that have these digests, in whatever order."""
+    return hashlib.sha256("".join(f"{each:016x}" for each in sorted(digests)).encode()).hexdigest()[:16]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from r1bench.harness.store.runs import find_run, read_run
+from r1bench.harness.store.names import run_of
+from r1bench.harness.store.runs import read_run
 from r1bench.leaderboards.compare.comparison import compare
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +20,7 @@ def test_stage_zero_is_shown_to_be_better_by_at_least_20_points(tmp_path: Path) 
     threads = {**os.environ, "OMP_NUM_THREADS": "2"}
     done = subprocess.run([sys.executable, ROOT / "scripts/demo", tmp_path], capture_output=True, text=True, check=False, env=threads)
     assert done.returncode == 0, done.stderr[-2000:]
-    base, trained = (read_run(find_run(tmp_path / "runs", name)) for name in ("tiny-base", "tiny-base-zero"))
+    base, trained = (read_run(run_of(tmp_path / "runs", name).folder) for name in ("tiny-base", "tiny-base-zero"))
     found = compare(base, trained)
     assert found.difference.mean >= 0.20
     assert found.difference.low > 0

@@ -68,7 +68,7 @@ class Gate(click.Command):
 @click.option(
     "--guard", "guards", multiple=True, help="NAME=LIMIT: format=2, length=25, loop=1, rule:think_once=1, task:NAME=1; repeatable."
 )
-@click.option("--no-guards", is_flag=True, help="Without the default guards: format, mixed and truncated 2 points, length 25 %.")
+@click.option("--no-guards", is_flag=True, help="Without the default guards: format, truncated and mixed 2 points, length 25 %.")
 @click.option("--adaptive", "is_adaptive", is_flag=True, help="Draw samples in rounds and stop as soon as the verdict is certain.")
 @click.option("--max-samples", "most_samples", type=click.IntRange(min=1), default=None, help="Most samples per problem of --adaptive.")
 @file_option("--junit", text="Write the verdict as JUnit XML.")
@@ -116,12 +116,11 @@ def judged(name: str, baseline: str, task_names: str, options: dict[str, Any], *
     """The verdict that the options ask for; rounds are told on stderr."""
     from r1bench.harness.evaluation.drawing import Drawing
     from r1bench.leaderboards.gate import judging as gating
-    from r1bench.leaderboards.gate.guards import recorded_names
     from r1bench.leaderboards.gate.references import find_baseline
 
     rules = rules_of(options)
     drawing = Drawing(**options)
-    references = find_baseline(baseline, drawing.runs, names(task_names), also=recorded_names(rules.guards), is_adaptive=is_adaptive)
+    references = find_baseline(baseline, drawing.runs, names(task_names), is_adaptive=is_adaptive)
 
     def tell(line: str) -> None:
         click.echo(line, err=True)

@@ -48,9 +48,9 @@ def grade(ctx: click.Context, grader: str, rows: str, out: Path | None, workers:
 def regrade(run: str, write: bool, workers: int, sandbox: str, runs: Path, as_json: bool) -> None:
     """Grade every stored sample of RUN again and list each verdict that flips. The run itself stays as it is."""
     from r1bench.harness.evaluation.regrade import regrade as replay
-    from r1bench.harness.store.runs import find_run
+    from r1bench.harness.store.names import run_of
 
-    found = replay(find_run(runs, run), write_to=runs if write else None, num_workers=workers, sandbox=sandbox)
+    found = replay(run_of(runs, run).folder, write_to=runs if write else None, num_workers=workers, sandbox=sandbox)
     show(as_json, found.to_json(), found.render())
 
 

@@ -38,14 +38,12 @@ def metrics(run: str, ks: list[int] | None, budgets: list[int] | None, task: str
     RUN is a folder, an id, or a checkpoint's name, which stands for its runs of all tasks, one after the other; with --json these are a
     list under 'runs'. What a run has too few samples for is refused.
     """
-    from r1bench.leaderboards.compare.many import named_runs
-    from r1bench.leaderboards.measures import page as metrics_page
-    from r1bench.leaderboards.measures import reading
+    from r1bench.harness.store.names import runs_of
+    from r1bench.leaderboards.measures import page, reading
 
-    found = []
-    for named in named_runs(runs, run, task):
-        found.append(metrics_page.measure(reading.read(named.folder), ks=ks, budgets=budgets, level=level))
-    show(as_json, found[0] if len(found) == 1 else {"runs": found}, "\n\n\n".join(map(metrics_page.render, found)))
+    tallies = (reading.read(named.folder) for named in runs_of(runs, run, [task] if task else ()))
+    found = [page.measure(tally, ks=ks, budgets=budgets, level=level) for tally in tallies]
+    show(as_json, found[0] if len(found) == 1 else {"runs": found}, "\n\n\n".join(map(page.render, found)))
 
 
 COMMANDS: tuple[click.Command, ...] = (metrics,)

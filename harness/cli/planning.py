@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Run
+from r1bench.harness.store.names import run_of
 from r1bench.harness.store.runs import read_run
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def plan_comparison(
     from r1bench.leaderboards.protocol import place_of
     from r1bench.tasks import get_task
 
-    folder = find_baseline(runs, baseline, task) if baseline else None
+    folder = run_of(runs, baseline, [task] if task else (), otherwise=", or its --task").folder if baseline else None
     run = read_run(folder) if folder else None
     name = task_of(task, run)
     spread, tokens = planning.measured(run, place=place_of(folder)) if run and folder else (None, None)
@@ -62,22 +63,6 @@ def plan_comparison(
     )
 
 
-def find_baseline(runs: Path, name: str, task: str | None) -> Path:
-    """The folder of the run that a name stands for; of a checkpoint's runs that of the task.
-
-    Raises:
-        UsageError: it stands for several. UnknownNameError, StorageError: for none, or for one that cannot be read.
-    """
-    from r1bench.leaderboards.compare.many import named_runs
-
-    found = named_runs(runs, name)
-    fitting = [each for each in found if task in (None, each.manifest.task)] or found
-    if len(fitting) > 1:
-        ids = ", ".join(each.folder.name for each in fitting)
-        raise UsageError(f"--baseline {name!r} stands for {len(fitting)} runs: {ids}; give one of these, or its --task")
-    return fitting[0].folder
-
-
 def task_of(task: str | None, run: Run | None) -> str:
     """The task's name, which a baseline may stand for."""
     from r1bench.tasks import get_task
@@ -86,8 +71,6 @@ def task_of(task: str | None, run: Run | None) -> str:
         if task is None:
             raise UsageError("say what is to be compared: --task NAME, or --baseline RUN; see: r1bench tasks")
         return get_task(task).name
-    if task not in (None, run.manifest.task):
-        raise UsageError(f"--baseline {run.id} is a run of {run.manifest.task!r} and not of --task {task!r}; leave one of them out")
     return run.manifest.task
 
 

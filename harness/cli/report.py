@@ -1,13 +1,12 @@
 """The static report: run folders as a page that opens from a file."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from r1bench.harness.cli.options import JSON, RUNS, example, show
-from r1bench.harness.errors import StorageError, UsageError
+from r1bench.harness.errors import UsageError
 
 LINES = """
 r1bench report -o site/
@@ -71,13 +70,13 @@ def chosen(
 ) -> Any:
     """The options of a report, every name looked up."""
     from r1bench.backends import journal
-    from r1bench.harness.store.runs import find_run
+    from r1bench.harness.store.names import readable, run_of
     from r1bench.leaderboards.report import compose
     from r1bench.tasks import get_task
 
-    for name in set(task_names) - tasks_of(runs):
+    for name in set(task_names) - {held.task for _, held in readable(runs)}:
         get_task(name)  # tells the nearest name
-    pairs = [tuple(find_run(runs, name).name for name in pair) for pair in asked]
+    pairs = [tuple(run_of(runs, name).folder.name for name in pair) for pair in asked]
     for first, second in pairs:
         if first == second:
             raise UsageError(f"--compare names one run twice ({first}); give two runs")
@@ -91,18 +90,6 @@ def chosen(
         count=count_reflections,
         reader=journal,
     )
-
-
-def tasks_of(runs: Path) -> set[str]:
-    """The tasks that have a run."""
-    from r1bench.harness.store.listed import run_folders
-    from r1bench.harness.store.runs import read_manifest
-
-    found = set()
-    for folder in run_folders(runs):
-        with suppress(StorageError):  # the report names what cannot be read
-            found.add(read_manifest(folder).task)
-    return found
 
 
 def count_reflections(text: str) -> int:

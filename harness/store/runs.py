@@ -6,8 +6,8 @@
         samples.jsonl     one line per sample, append-only
 
 `kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
-copied between machines. Left out: which folders there are (listed.py), turning a line into a sample (sample_lines.py), numbers about
-samples (statistics, leaderboards).
+copied between machines. Left out: which folders there are (listed.py), which of them a word stands for (names.py), turning a line into a
+sample (sample_lines.py), numbers about samples (statistics, leaderboards).
 """
 
 import errno
@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of
-from r1bench.harness.errors import StorageError, UnknownNameError
+from r1bench.harness.errors import StorageError
 from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample
 from r1bench.harness.store.disk import LOCK, check_writable, is_regular, only_writer, open_regular, refusals, write_whole
 from r1bench.harness.store.listed import BLOCK, MANIFEST, SAMPLES, half_line, not_runs, run_folders
@@ -42,10 +42,14 @@ __all__ = [  # imported from here by the rest
 ]
 
 
+def folder_title(name: str) -> str:
+    """What the folders of a checkpoint's runs call it."""
+    return (re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run")[:60]
+
+
 def run_id(manifest: Manifest) -> str:
     """The folder's name: readable, and unique by the run's identity."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", manifest.name).strip("-.") or "run"
-    return f"{manifest.task}--{name[:60]}--{manifest.identity()[:8]}"
+    return f"{manifest.task}--{folder_title(manifest.name)}--{manifest.identity()[:8]}"
 
 
 class RunWriter:
@@ -233,34 +237,3 @@ def read_problems(folder: Path) -> list[Problem]:
     except FAULTS as error:
         where = f"{path}:{number}" if number else str(path)
         raise StorageError(f"{where} cannot be read ({type(error).__name__}); restore it from a copy of the run") from error
-
-
-def title_of(folder: Path) -> str:
-    """What a run calls its checkpoint; the folder's name where its manifest is broken, which is no business of other runs."""
-    try:
-        return read_manifest(folder).name
-    except StorageError:
-        return folder.name
-
-
-def find_run(root: Path, name: str) -> Path:
-    """The run that a user named: a folder, its id, or a part of the id (a checkpoint's name) that fits one run only.
-
-    Raises:
-        UnknownNameError: nothing fits, with the nearest id.
-        StorageError: several fit.
-    """
-    if is_regular(Path(name) / MANIFEST):
-        return Path(name)
-    folders = {path.name: path for path in run_folders(root)}
-    if name in folders:
-        return folders[name]
-    titles = {folder: title_of(path) for folder, path in folders.items()}
-    fitting = [folder for folder in folders if titles[folder] == name or folder.startswith(name) or folder.endswith(name)]
-    if len(fitting) == 1:
-        return folders[fitting[0]]
-    if fitting:
-        raise StorageError(f"run {name!r} fits {len(fitting)} runs: {', '.join(fitting)}; give one of these")
-    if not folders:
-        raise StorageError(f"no runs in {root}; make one with r1bench eval, or name the folder with --runs")
-    raise UnknownNameError("run", name, {*folders, *titles.values()}, f"r1bench leaderboard --runs {root}")

@@ -8,30 +8,21 @@ compared. Left out: text (compare_many_text.py), the single comparison (compare.
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from r1bench.harness.errors import ProtocolError, StorageError, UsageError
-from r1bench.harness.records import Manifest
+from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
 from r1bench.harness.store import runs as store
+from r1bench.harness.store.names import Named, runs_of
 from r1bench.leaderboards import protocol as compare_protocol
 from r1bench.leaderboards.board import ranking as board
 from r1bench.leaderboards.compare import comparison as compare
 from r1bench.leaderboards.compare.comparison import Comparison
-
-
-class Named(NamedTuple):
-    """A run that a name stands for."""
-
-    name: str
-    folder: Path
-    manifest: Manifest
 
 
 class Line(NamedTuple):
@@ -51,48 +42,6 @@ class Several:
     lines: tuple[Line, ...]
     left_out: tuple[str, ...] = ()
     """Tasks that were not compared, and why."""
-
-
-def named_runs(root: Path, name: str, task: str | None = None) -> list[Named]:
-    """The runs that a name stands for: one for a folder or an id, all its runs for a checkpoint's name.
-
-    Raises:
-        UnknownNameError: nothing fits. UsageError: nothing of that task. StorageError: a run of that name cannot be read.
-    """
-    exact = Path(name) if (Path(name) / store.MANIFEST).is_file() else root / name
-    if (exact / store.MANIFEST).is_file():
-        found = [Named(name, exact, store.read_manifest(exact))]
-    else:
-        check_readable(root, name, task)
-        found = [Named(name, folder, manifest) for folder, manifest in readable(root) if name in (manifest.name, manifest.checkpoint)]
-    if not found:
-        folder = store.find_run(root, name)
-        found = [Named(name, folder, store.read_manifest(folder))]
-    of_task = [each for each in found if task in (None, each.manifest.task)]
-    if not of_task:
-        have = ", ".join(sorted({each.manifest.task for each in found}))
-        raise UsageError(f"{name!r} has no run of task {task!r}; it has {have}")
-    return of_task
-
-
-def check_readable(root: Path, name: str, task: str | None = None) -> None:
-    """Raise StorageError where a folder is called like a run of that name, and of that task, and has a broken manifest."""
-    title = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60]  # as `store.run_id` writes it
-    called = re.compile(f"{re.escape(task) if task else '.*'}--{re.escape(title)}--[0-9a-f]+")
-    for folder in store.run_folders(root):
-        if called.fullmatch(folder.name):
-            store.read_manifest(folder)
-
-
-def readable(root: Path) -> list[tuple[Path, Manifest]]:
-    """Every run folder whose manifest can be read; a broken one is no business of the others."""
-    found = []
-    for folder in store.run_folders(root):
-        try:
-            found.append((folder, store.read_manifest(folder)))
-        except StorageError:
-            continue
-    return found
 
 
 def groups(sides: Sequence[Sequence[Named]]) -> tuple[list[list[Named]], list[str]]:
@@ -138,7 +87,7 @@ def compare_names(
     Raises:
         UsageError, StorageError, ProtocolError.
     """
-    chosen, left_out = groups([named_runs(root, name, task) for name in names])
+    chosen, left_out = groups([runs_of(root, name, [task] if task else ()) for name in names])
     found: list[Line] = []
     first_error: ProtocolError | None = None
     for group in chosen:

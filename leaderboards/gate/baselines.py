@@ -1,91 +1,212 @@
 """Baseline files: what the gate needs of runs, in one small JSON file that can be committed. No prompts, completions or answers.
 
-    baselines.save(Path("baselines/main.json"), [of_run(run) for run in runs])
-    ledger = baselines.read(Path("baselines/main.json"))          # task -> Ledger
+    save(Path("baselines/main.json"), map(reading.read, folders))
+    tally = read(Path("baselines/main.json"))["gsm8k"]
 
-One line per problem: its id, its number of samples, and the sum of each measure over them; where a measure is more than yes and no, the sum
-of its squares follows. A digest over the content is checked when the file is read: a file that was edited by hand, or in which a merge went
-wrong, is refused, and so is one that says what no samples can say (baseline_checks.py). Left out: the verdict (gate.py), and the samples
+One line per problem: its id, then a cell for each measure, with the values of its samples in order of index; one value alone where all
+samples have it, null where it is not known. A digest over the content is checked when the file is read: a file that was edited by hand,
+or in which a merge went wrong, is refused, and so is one that says what no samples can say. Files of version 1, which hold sums and sums
+of squares, are read too: values of the same mean and variance stand for them. Left out: the verdict (verdict.py), and the samples
 themselves, which stay in the run folder.
 """
 
+import hashlib
 import json
+import math
 import textwrap
+from array import array
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 from r1bench.harness import tables
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import StorageError, UsageError
-from r1bench.harness.records import Manifest, Noise
+from r1bench.harness.records import LARGEST, Manifest, Noise, is_number
 from r1bench.harness.store.disk import open_regular, refusals, write_whole
-from r1bench.leaderboards.gate.baseline_checks import SQUARES, Impossible, check_task
-from r1bench.leaderboards.gate.ledger import Ledger, Sums
+from r1bench.harness.store.runs import read_run
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.gate.values import side_json
+from r1bench.leaderboards.measures import MEASURES, NAN, RULE, SHARES, measure_of, shares
 
-KIND, VERSION = "r1bench baseline", 1
+KIND, VERSION = "r1bench baseline", 2
 NOT_KEPT = ("command", "format")
 """Of the manifest: what says nothing of how the samples were made, and may name folders of one machine."""
+KEPT = [key for key, measure in MEASURES.items() if not measure.whole]
+SQUARES = " squared"
+"""After the name of a column: what version 1 adds where a measure is more than yes and no."""
+MOST_VALUES = 10_000_000
+"""Of one measure, over all problems."""
+ROUNDING = 1e-9
 
 
-def _number(value: float) -> float | int:
-    """Whole numbers without a decimal point."""
-    return int(value) if value == int(value) else value
+class Impossible(Exception):
+    """What a file says and no samples can."""
 
 
-def to_json(ledger: Ledger) -> dict[str, Any]:
+def to_json(tally: Tally) -> dict[str, Any]:
     """One task of a baseline file: JSON values only."""
-    columns, cells = ["id", "samples"], [list(ledger.problems), list(ledger.counts)]
-    for name, (totals, squares) in ledger.measures.items():
-        columns.append(name)
-        cells.append([_number(total) for total in totals])
-        if totals != squares:
-            columns.append(name + SQUARES)
-            cells.append([_number(square) for square in squares])
-    manifest = {key: value for key, value in ledger.manifest.to_json().items() if key not in NOT_KEPT}
+    names = [key for key in (*KEPT, *shares(tally)) if tally.known(key)]
+    cells = [map(_cell, tally.rows(name)) for name in names]
+    manifest = {key: value for key, value in tally.manifest.to_json().items() if key not in NOT_KEPT}
     return {
-        "run": ledger.id,
+        "run": tally.id,
         "manifest": {**manifest, "rounds": list(manifest["rounds"])},
-        "samples_digest": ledger.samples_digest,
-        "noise": ledger.noise.to_json() if ledger.noise else None,
-        "columns": columns,
-        "problems": [list(row) for row in zip(*cells, strict=True)],
+        "samples_digest": tally.samples_digest,
+        "noise": tally.noise.to_json() if tally.noise else None,
+        "columns": ["id", *names],
+        "problems": [list(row) for row in zip(tally.problems, *cells, strict=True)],
     }
 
 
-def from_json(value: dict[str, Any], where: str) -> Ledger:
+def _cell(row: list[float]) -> list[float | None] | float | None:
+    """Values of samples as they stand in a file: whole numbers without a decimal point."""
+    values = [None if value != value else int(value) if value == int(value) else value for value in row]
+    return values[0] if values.count(values[0]) == len(values) else values
+
+
+def from_json(value: dict[str, Any], where: str, version: int) -> Tally:
     """The reverse. Raises Impossible, LookupError, TypeError or ValueError for what cannot be a task of a baseline file."""
-    check_task(value)
-    columns = value["columns"]
-    cells = dict(zip(columns, zip(*value["problems"], strict=True), strict=True))
+    check_numbers(value, "it")
     manifest = Manifest.from_json({**value["manifest"], "command": ""})
     manifest.check()
-    names = [name for name in columns[2:] if not name.endswith(SQUARES)]
-    pairs = {name: (name, name + SQUARES if name + SQUARES in cells else name) for name in names}
-    measures = {name: Sums(*(tuple(map(float, cells[key])) for key in pair)) for name, pair in pairs.items()}
-    return Ledger(
+    columns, rows, n = value["columns"], value["problems"], manifest.n
+    names = check_columns(columns, ["id", "samples"] if version == 1 else ["id"])
+    if len(rows) != manifest.num_problems or not rows:
+        raise Impossible(f"{len(rows)} problems are listed, and the manifest says {manifest.num_problems}")
+    if n * len(rows) > MOST_VALUES:
+        raise Impossible(f"{n} samples of {len(rows)} problems are more than a file can hold")
+    values, unfold = {name: array("d") for name in names}, _stand_ins if version == 1 else _values
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, list) or len(row) != len(columns) or not isinstance(row[0], str):
+            raise Impossible(f"row {number} of its problems does not fit its columns")
+        cells = dict(zip(columns, row, strict=True))
+        for name in names:
+            values[name].extend(unfold(cells, name, n))
+    problems = tuple(row[0] for row in rows)
+    for earlier, later in pairwise(problems):
+        if earlier >= later:
+            raise Impossible(f"problem {later!r} is there twice" if earlier == later else f"problem {later!r} is not in its place by name")
+    if not all(isinstance(text, str) for text in (value["run"], value["samples_digest"])):
+        raise Impossible("a name or a digest is not a text")
+    return Tally(
         id=f"{where}, run {value['run']}",
         manifest=manifest,
-        problems=tuple(map(str, cells["id"])),
-        counts=tuple(map(int, cells["samples"])),
-        measures=measures,
-        samples_digest=str(value["samples_digest"]),
+        problems=problems,
+        counts=(n,) * len(rows),
+        values={**values, "index": array("d", chain.from_iterable([range(n)] * len(rows)))},
+        recorded=tuple(name for name in names if name not in MEASURES),
+        samples_digest=value["samples_digest"],
         noise=None if value["noise"] is None else Noise.from_json(value["noise"]),
+        is_ordered=version > 1,
     )
 
 
-def text_of(ledger: Iterable[Ledger]) -> str:
+def check_numbers(value: Any, where: str) -> None:
+    """Every number is finite, and every whole one within 2**53."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            check_numbers(each, str(key))
+    elif isinstance(value, list):
+        for each in value:
+            check_numbers(each, where)
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        raise Impossible(f"{where} has a whole number of {value.bit_length()} bits")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise Impossible(f"{where} has a number that is not finite")
+
+
+def check_columns(columns: list[str], beginning: list[str]) -> list[str]:
+    """The measures among the columns: known, each once, the score among them; squares follow what they are of."""
+    rest = columns[len(beginning) :]
+    if columns[: len(beginning)] != beginning or "score" not in rest:
+        raise Impossible(f"its columns do not begin with {' and '.join(beginning)}, or the score is missing")
+    if doubled := [name for name in columns if columns.count(name) > 1]:
+        raise Impossible(f"column {doubled[0]!r} is there twice")
+    names = [name for name in rest if name in KEPT or name in SHARES or name.startswith(RULE)]
+    squares = [name + SQUARES for name in names] if "samples" in beginning else []
+    if unknown := [name for name in rest if name not in names and name not in squares]:
+        raise Impossible(f"column {unknown[0]!r} is not one of a baseline")
+    return names
+
+
+def _values(cells: dict[str, Any], measure: str, n: int) -> list[float]:
+    """The n values that a cell holds: from 0 on, and for a share up to 1."""
+    cell, most = cells[measure], LARGEST if measure_of(measure).unit == "tokens" else 1
+    values = cell if isinstance(cell, list) else [cell] * n
+
+    def can_be(value: Any) -> bool:
+        return measure != "score" if value is None else is_number(value, least=0) and value <= most
+
+    if len(values) != n or not all(map(can_be, values)):
+        raise Impossible(f"problem {cells['id']!r} has {measure} {cell!s:.80} in {n} samples")
+    return [NAN if value is None else float(value) for value in values]
+
+
+def _stand_ins(cells: dict[str, Any], measure: str, n: int) -> list[float]:
+    """n values that have the sum and the sum of squares that a file of version 1 holds, and so their mean and variance.
+
+    Those of 0 and 1 are the samples' own, in another order; for others two values stand.
+    """
+    total, square = cells[measure], cells.get(measure + SQUARES)
+    if type(cells["samples"]) is not int or cells["samples"] != n:
+        raise Impossible(f"problem {cells['id']!r} has {cells['samples']!r} samples, and the run {n} of each")
+    if not is_number(total) or not (square is None or is_number(square)):
+        raise Impossible(f"problem {cells['id']!r} has no number as {measure}")
+    if not can_be(total, square, n, is_share=measure_of(measure).unit != "tokens"):
+        told = f"{total}" if square is None else f"{total} (squared {square})"
+        raise Impossible(f"problem {cells['id']!r} has {measure} {told} in {n} samples")
+    if square is None:
+        return [1.0] * int(total) + [0.0] * (n - int(total))
+    mean, spread = total / n, max(0.0, square - total**2 / n)
+    if n == 1 or spread <= 1e-12 * max(1.0, square):
+        return [mean] * n
+    above, below = n // 2, n - n // 2
+    step = math.sqrt(spread / (above * n * below))
+    return [mean + step * below] * above + [mean - step * above] * below
+
+
+def can_be(total: float, square: float | None, count: int, *, is_share: bool) -> bool:
+    """Whether so many values, from 0 on and for a share up to 1, can have this sum and this sum of squares.
+
+    Without the latter the values are 0 and 1. By the inequality of Cauchy and Schwarz squares sum up to total**2 / count or more; to at
+    most the total where no value exceeds 1, and to at most total**2 where none is negative.
+    """
+    if total < 0 or (is_share and total > count * (1 + ROUNDING)):
+        return False
+    if square is None:
+        return total == int(total) and total <= count
+    most = total if is_share else total**2
+    slack = ROUNDING * max(1.0, most)
+    return total**2 / count - slack <= square <= most + slack
+
+
+def recognised(candidate: Tally, baseline: Tally) -> Tally:
+    """The candidate; with the baseline's digest of samples where that is of a file of version 1, which took it otherwise, and of them."""
+    is_new = baseline.is_ordered or candidate.manifest.checkpoint_digest != baseline.manifest.checkpoint_digest
+    if is_new or candidate.folder is None:
+        return candidate
+    run = read_run(candidate.folder)
+    samples = sorted((sample for sample in run.samples if sample.index < candidate.manifest.n), key=lambda sample: sample.key)
+    told = (repr((sample.problem_id, sample.index, sample.completion.text, sample.grade.score)) for sample in samples)
+    digest = hashlib.sha256("".join(told).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return replace(candidate, samples_digest=digest) if digest == baseline.samples_digest else candidate
+
+
+def text_of(tallies: Iterable[Tally]) -> str:
     """The file: the same text for the same runs, one line per problem, so that a change is a readable diff.
 
     Raises:
         UsageError: two runs of one task.
     """
-    ordered = sorted(ledger, key=lambda each: each.manifest.task)
-    names = [each.manifest.task for each in ordered]
+    ordered = sorted(tallies, key=lambda each: each.task)
+    names = [each.task for each in ordered]
     if doubled := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        runs = ", ".join(each.id for each in ordered if each.manifest.task == doubled[0])
+        runs = ", ".join(each.id for each in ordered if each.task == doubled[0])
         raise UsageError(f"a baseline has one run per task, and {doubled[0]} has {runs}; name the run, or restrict it with --task")
-    tasks = {each.manifest.task: to_json(each) for each in ordered}
+    tasks = {each.task: to_json(each) for each in ordered}
     head = json.dumps({"kind": KIND, "version": VERSION, "digest": digest_of([VERSION, tasks])}, indent=1)
     body = ",\n".join(f"{json.dumps(name)}: {_task_text(task)}" for name, task in tasks.items())
     return head.removesuffix("\n}") + ',\n "tasks": {\n' + textwrap.indent(body, "  ") + "\n }\n}\n"
@@ -98,60 +219,61 @@ def _task_text(task: dict[str, Any]) -> str:
     return rest.removesuffix("\n}") + ',\n "problems": [\n' + problems + "\n ]\n}"
 
 
-def save(path: Path, ledger: Iterable[Ledger]) -> str:
+def save(path: Path, tallies: Iterable[Tally]) -> str:
     """Write the file, whole or not at all; returns its digest.
 
     Raises:
         UsageError: two runs of one task.
         StorageError: it cannot be written.
     """
-    text = text_of(ledger)
+    text = text_of(tallies)
     with refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)
     return str(json.loads(text)["digest"])
 
 
-def read(path: Path) -> dict[str, Ledger]:
-    """Task -> ledger, of a baseline file.
+def read(path: Path) -> dict[str, Tally]:
+    """Task -> tally, of a baseline file.
 
     Raises:
-        StorageError: it cannot be read, is no baseline file, is of another version, or was changed after it was written.
+        StorageError: it cannot be read, is not a baseline file, is of another version, or was changed after it was written.
     """
     again = f"write it again with: r1bench baseline save RUN -o {path}"
     try:
         with open_regular(path) as file:
             value = json.loads(file.read())
+        version = value["version"]
         if value["kind"] != KIND:
             raise ValueError(f"kind is {value['kind']!r}")
-        if value["version"] != VERSION:
-            raise StorageError(f"baseline {path} is of version {value['version']!r}, and this r1bench reads version {VERSION}; {again}")
+        if type(version) is not int or not 1 <= version <= VERSION:
+            raise StorageError(f"baseline {path} is of version {version!r}, and this r1bench reads versions 1 to {VERSION}; {again}")
         if not value["tasks"]:
             raise Impossible("holds no task")
-        if value["digest"] != digest_of([VERSION, value["tasks"]]):
+        if value["digest"] != digest_of([version, value["tasks"]]):
             raise StorageError(f"baseline {path} was changed after it was written: its digest does not fit its content; {again}")
-        return {name: _task(name, task, path) for name, task in sorted(value["tasks"].items())}
+        return {name: _task(name, task, path, version) for name, task in sorted(value["tasks"].items())}
     except Impossible as error:
         raise StorageError(f"baseline {path} {error}; {again}") from error
     except OSError as error:
         raise StorageError(f"baseline {path} cannot be read ({error.strerror or error}); {again}") from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise StorageError(f"{path} is no baseline file ({type(error).__name__}); {again}") from error
+        raise StorageError(f"{path} is not a baseline file ({type(error).__name__}); {again}") from error
 
 
-def _task(name: str, value: dict[str, Any], path: Path) -> Ledger:
+def _task(name: str, value: dict[str, Any], path: Path, version: int) -> Tally:
     try:
-        found = from_json(value, str(path))
+        found = from_json(value, str(path), version)
     except Impossible as error:
         raise Impossible(f"cannot be, on {name}: {error}") from error
-    if found.manifest.task != name:
-        raise Impossible(f"has samples of {found.manifest.task} under the name {name}")
+    if found.task != name:
+        raise Impossible(f"has samples of {found.task} under the name {name}")
     return found
 
 
 def summary(path: Path) -> dict[str, Any]:
     """What a baseline file holds, without its problems: JSON values only."""
-    tasks = {name: {**held.to_json(), "measures": list(held.measures)} for name, held in read(path).items()}
+    tasks = {name: side_json(tally) for name, tally in read(path).items()}
     return {"file": str(path), "digest": json.loads(path.read_text(encoding="utf-8"))["digest"], "tasks": tasks}
 
 
@@ -159,13 +281,14 @@ def render(found: dict[str, Any]) -> str:
     """The summary as text of at most 80 columns."""
     lines = [tables.paragraph(tables.plain(f"{found['file']}, digest {found['digest']}")), ""]
     for name, task in found["tasks"].items():
-        score = f"{tables.points(task['score'])} {tables.between(task['low'], task['high'])}"
+        score = tables.interval("points", task["score"], task["low"], task["high"])
+        form, tokens = (task["measures"].get(key, {}).get("value") for key in ("format", "tokens"))
         noise = "not measured" if task["noise"] is None else f"{tables.points(task['noise'])} points"
         versions = ", ".join(f"{key} {value}" for key, value in sorted(task["versions"].items()))
         text = (
             f"{name}: {task['name']} ({task['checkpoint_digest']}), score {score}, 95 %, {task['num_problems']} problems x {task['n']},"
-            f" format {tables.points(task['format'])} %, {tables.number(task['mean_tokens'])} tokens per completion, protocol"
-            f" {task['protocol']}, noise floor {noise}; made with {versions}"
+            f" format {tables.points(form)} %, {tables.number(tokens)} tokens per completion, protocol {task['protocol']}, noise floor"
+            f" {noise}; made with {versions}"
         )
         lines.append(tables.paragraph(tables.plain(text)))
     return "\n".join(lines)

@@ -3,15 +3,17 @@
     found = estimate(candidate, baseline, "score", questions="fixed", floor=0.001)
     found.lower(0.05), found.p_below(0.0)
 
-The formulas are those of r1bench.harness.statistics.evidence. Left out: decisions (gate.py).
+The formulas are those of r1bench.harness.statistics.evidence. Left out: decisions (verdict.py).
 """
 
 import math
 from typing import NamedTuple
 
+from r1bench.harness import statistics
 from r1bench.harness.statistics.evidence import Evidence, Moments, Questions, Side, bound, can_fix_questions, evidence, tail_p
 from r1bench.harness.statistics.restricted import Restricted
-from r1bench.leaderboards.gate.ledger import Ledger, is_same_evaluation
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.protocol import is_same_evaluation
 
 IDENTICAL = "identical"
 
@@ -65,20 +67,14 @@ class Estimate(NamedTuple):
         return float(tail_p(self.evidence, threshold, side=side))
 
 
-def moments(ledger: Ledger, measure: str, *, scale: float = 1.0) -> Moments:
+def moments(tally: Tally, measure: str, *, scale: float = 1.0) -> Moments:
     """One measure, times `scale`, as the statistics take it."""
-    import numpy as np
-
-    count = np.asarray(ledger.counts, dtype=float)
-    totals, squares = (np.asarray(values, dtype=float) for values in ledger.measures[measure])
-    spread = np.maximum(squares - totals**2 / count, 0.0)
-    spread[spread <= 1e-12 * squares] = 0.0  # what rounding leaves of equal values
-    variance = np.where(count > 1, spread / np.maximum(count - 1, 1), np.nan)
-    return Moments(scale * totals / count, scale**2 * variance, count)
+    found = statistics.moments(tally.rows(measure))
+    return Moments(scale * found.mean, scale**2 * found.variance, found.count)
 
 
 def estimate(
-    candidate: Ledger, baseline: Ledger, measure: str, *, questions: Questions = "fixed", floor: float = 0.0, scale: float = 1.0
+    candidate: Tally, baseline: Tally, measure: str, *, questions: Questions = "fixed", floor: float = 0.0, scale: float = 1.0
 ) -> Estimate:
     """The difference in one measure, candidate - scale x baseline, paired by problem.
 

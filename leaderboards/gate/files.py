@@ -5,7 +5,7 @@
     with files.kept_true(): ...; files.write(verdict)
 
 A gate that was not judged says so in each file. Where an older file stands, it says so from the beginning, so that a gate that was killed
-leaves no verdict of another one behind. Left out: what the files say (leaderboards/gate_{junit,markdown,text}.py).
+leaves no verdict of another one behind. Left out: what the files say (junit.py, markdown.py, values.py).
 """
 
 import json

@@ -2,10 +2,11 @@
 
     guards = parse(["format=3", "loop=1", "task:safety=2"], has_defaults=True)
 
-Defaults: format, mixed (languages) and truncated may worsen by 2 points, the length of the reasoning may grow by 25 %, and more where the
-task's score is shown to have risen: to think longer and be right is what training is for. A length guard that is named has no such excuse.
-Any share that runs record (`loop`, `repeated_passages`, `empty_reasoning`, `rule:think_once`) can be named, and a task: `task:NAME` guards
-its score and is then no task of the gate itself. Left out: the correction for several claims (gate.py).
+Names, limits and directions of the defaults stand in the table of measures: format, truncated and mixed (languages) may worsen by 2 points,
+the length of the reasoning may grow by 25 %, and more where the task's score is shown to have risen: to think longer and be right is what
+training is for. A length guard that is named has no such excuse. Any share that runs record (`loop`, `repeated_passages`,
+`empty_reasoning`, `rule:think_once`) can be named, and a task: `task:NAME` guards its score and is then not a task of the gate itself.
+Left out: the correction for several claims (verdict.py).
 """
 
 import re
@@ -15,16 +16,15 @@ from typing import Any, Literal, NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.evidence import Questions
+from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import estimate
-from r1bench.leaderboards.gate.ledger import Ledger
-from r1bench.leaderboards.measures import metrics
+from r1bench.leaderboards.measures import MEASURES, measure_of, measured, shares
 
 GuardDecision = Literal["PASS", "FAIL", "OFFSET", "NOT SHOWN", "NOT KNOWN"]
 """OFFSET: the length grew beyond the default limit, and the score has risen. Only FAIL counts against the candidate."""
 TASK = "task:"
-MEASURES = {"length": "reasoning_tokens"}
-RELATIVE = ("length", "reasoning_tokens", "tokens")
-"""Numbers without a largest value: their limits are in per cent of the baseline's."""
+KEYS = {each.guard: key for key, each in MEASURES.items() if each.guard}
+"""Guards that are not called by the key of their measure."""
 GIVEN = re.compile(r"(?P<name>[^=]+)=\+?(?P<limit>\d+(\.\d+)?)%?")
 
 
@@ -44,25 +44,25 @@ class Guard(NamedTuple):
 
     @property
     def measure(self) -> str:
-        """Its name in `Ledger.measures`."""
-        return "score" if self.task else MEASURES.get(self.name, self.name)
+        """The key of its measure."""
+        return "score" if self.task else KEYS.get(self.name, self.name)
 
     @property
     def is_relative(self) -> bool:
-        """Whether the limit is in per cent of the baseline's value."""
-        return self.name in RELATIVE
+        """Whether the limit is in per cent of the baseline's value, since there is no largest one."""
+        return measure_of(self.measure).unit == "tokens"
 
     @property
     def is_good(self) -> bool:
         """Whether more of it is better."""
-        return bool(self.task) or self.name == "format" or self.name.startswith(metrics.RULE)
+        return measure_of(self.measure).is_good
 
     @property
     def unit(self) -> str:
         return "%" if self.is_relative else "points"
 
 
-DEFAULTS = (Guard("format", 2.0), Guard("mixed", 2.0), Guard("truncated", 2.0), Guard("length", 25.0))
+DEFAULTS = tuple(Guard(each.guard or key, each.limit) for key, each in MEASURES.items() if each.limit is not None)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def parse(texts: Iterable[str], *, has_defaults: bool = True) -> tuple[Guard, ..
     for text in texts:
         found = GIVEN.fullmatch(text.strip())
         if not found:
-            raise UsageError(f"guard {text!r} is no NAME=LIMIT; give for example format=2, length=25 or task:safety=1")
+            raise UsageError(f"guard {text!r} is not NAME=LIMIT; give for example format=2, length=25 or task:safety=1")
         guard = Guard(found["name"].strip(), float(found["limit"]), True)
         if guard.name == "score":
             raise UsageError(f"guard {text!r}: the score is what the gate judges; give --margin, or task:NAME=1 to guard a whole task")
@@ -119,13 +119,8 @@ def guarded_tasks(guards: Sequence[Guard]) -> list[str]:
     return [guard.task for guard in guards if guard.task]
 
 
-def recorded_names(guards: Sequence[Guard]) -> list[str]:
-    """The measures that must be read beside the usual ones."""
-    return [guard.measure for guard in guards if not guard.task]
-
-
 def watch(
-    candidate: Ledger, baseline: Ledger, guards: Sequence[Guard], *, alpha: float, questions: Questions, floor: float = 0.0
+    candidate: Tally, baseline: Tally, guards: Sequence[Guard], *, alpha: float, questions: Questions, floor: float = 0.0
 ) -> list[GuardVerdict]:
     """What each guard sees on one task, before the claims are corrected for their number. A task that is a guard has no other guards.
 
@@ -134,19 +129,18 @@ def watch(
     Raises:
         UsageError: a guard that was asked for is not recorded in both.
     """
-    task = baseline.manifest.task
-    of_task = [guard for guard in guards if guard.task]
-    chosen = [guard for guard in of_task if guard.task == task] or [guard for guard in guards if not guard.task]
+    of_task = [guard for guard in guards if guard.task == baseline.task]
+    chosen = of_task or [guard for guard in guards if not guard.task]
     return [_watch(candidate, baseline, guard, alpha=alpha, questions=questions, floor=floor if guard.task else 0.0) for guard in chosen]
 
 
-def _watch(candidate: Ledger, baseline: Ledger, guard: Guard, *, alpha: float, questions: Questions, floor: float) -> GuardVerdict:
-    task, values = baseline.manifest.task, (baseline.mean(guard.measure), candidate.mean(guard.measure))
-    seen = GuardVerdict(task, guard, "NOT KNOWN", *values)
-    if values[0] is None or values[1] is None or (guard.is_relative and not values[0]):
+def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, questions: Questions, floor: float) -> GuardVerdict:
+    both = (baseline, candidate)
+    values = [measured(tally, guard.measure) if guard.measure in watchable(tally) else None for tally in both]
+    seen = GuardVerdict(baseline.task, guard, "NOT KNOWN", *(each and each.value for each in values))
+    if None in values or (guard.is_relative and not seen.baseline):
         if guard.is_named:
-            which = next((each for each in (baseline, candidate) if guard.measure not in each.measures), baseline)
-            raise _not_measured(guard, which)
+            raise _not_measured(guard, next((tally for tally, each in zip(both, values, strict=True) if each is None), baseline))
         return seen
     if guard.is_relative:
         return _watch_ratio(candidate, baseline, guard, seen, alpha=alpha, questions=questions)
@@ -160,28 +154,29 @@ def _watch(candidate: Ledger, baseline: Ledger, guard: Guard, *, alpha: float, q
     return replace(seen, decision=decision, worsening=mean + 0.0, low=low + 0.0, high=high + 0.0, p_value=p_value)
 
 
-def known_names(ledger: Ledger) -> list[str]:
-    """The guards that can be measured of a run, by the names that a user gives."""
-    names = {name for name, measure in MEASURES.items() if measure in ledger.measures}
-    return sorted(names | {*ledger.measures, *ledger.recorded} - {"score"})
+def watchable(tally: Tally) -> list[str]:
+    """The measures that are known of every sample and that a guard may be about: the table's means, and every share that was recorded."""
+    named = [*(key for key, each in MEASURES.items() if not each.whole), *shares(tally)]
+    return [key for key in named if tally.has(key)]
 
 
-def _not_measured(guard: Guard, ledger: Ledger) -> UsageError:
-    task, known = ledger.manifest.task, ", ".join(known_names(ledger))
-    return UsageError(f"guard {guard.name!r} cannot be measured on {task}: {ledger.id} has no such record; it has {known}")
+def _not_measured(guard: Guard, tally: Tally) -> UsageError:
+    keys = watchable(tally)
+    known = sorted({*keys, *(name for name, key in KEYS.items() if key in keys)} - {"score"})
+    return UsageError(f"guard {guard.name!r} cannot be measured on {tally.task}: {tally.id} has no such record; it has {', '.join(known)}")
 
 
-def check_recorded(ledger: Ledger, guards: Sequence[Guard]) -> None:
+def check_recorded(tally: Tally, guards: Sequence[Guard]) -> None:
     """Raises UsageError for a guard that was asked for and that this run, which no other guards, has no record of."""
-    if ledger.manifest.task in guarded_tasks(guards):
+    if tally.task in guarded_tasks(guards):
         return
     for guard in guards:
-        if guard.is_named and not guard.task and guard.measure not in ledger.measures:
-            raise _not_measured(guard, ledger)
+        if guard.is_named and not guard.task and guard.measure not in watchable(tally):
+            raise _not_measured(guard, tally)
 
 
 def _watch_ratio(
-    candidate: Ledger, baseline: Ledger, guard: Guard, seen: GuardVerdict, *, alpha: float, questions: Questions
+    candidate: Tally, baseline: Tally, guard: Guard, seen: GuardVerdict, *, alpha: float, questions: Questions
 ) -> GuardVerdict:
     """Candidate / baseline - 1 of a mean length against a limit.
 

@@ -1,6 +1,6 @@
 """The verdict as JUnit XML: one testcase per task and per guard, for the test reports of CI systems.
 
-    gate_junit.render(verdict, timestamp="2026-01-01T00:00:00")
+    junit.render(verdict, timestamp="2026-01-01T00:00:00")
 
 FAIL is a `failure`; INSUFFICIENT EVIDENCE is an `error` (red, as the exit code 3 is, and told apart from a failure), and so is a gate that
 was not judged; a guard that shows or knows nothing is `skipped` with its figures, since it does not block. Elements and attributes are

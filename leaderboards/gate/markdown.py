@@ -1,6 +1,6 @@
 """The verdict as Markdown for a pull request: a line, a table of tasks, a table of guards, and what made the samples.
 
-    gate_markdown.render(verdict)
+    markdown.render(verdict)
 
 Names come from files that others wrote. A word that Markdown, HTML or GitHub could take for markup, a link, a mention or a reference stands
 in a code span, where none of them looks; a character reference would not do, since GitHub looks for mentions after it has read those. What
@@ -12,7 +12,6 @@ import re
 from r1bench.harness import tables
 from r1bench.leaderboards.gate import text as gate_text
 from r1bench.leaderboards.gate.guards import GuardVerdict
-from r1bench.leaderboards.gate.ledger import Ledger
 from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
 
 PLAIN = re.compile(r"[A-Za-z0-9\-.,+=/()%;:'\u0080-\U0010ffff]+")
@@ -40,18 +39,14 @@ def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _score(ledger: Ledger) -> str:
-    held = ledger.to_json()
-    return f"{escape(held['name'])}: {tables.points(held['score'])} {tables.between(held['low'], held['high'])}"
-
-
 def _task(verdict: TaskVerdict) -> str:
     rule, size = verdict.rule, len(verdict.baseline.problems)
     asked = f"-{rule.margin:g}" if rule.at_least is None else f"+{rule.at_least:g} or more"
     change = f"{tables.signed_points(verdict.estimate.mean)} [{tables.signed_points(verdict.lower)}, {tables.signed_points(verdict.upper)}]"
     samples = f"{size} x {verdict.candidate.n} / {verdict.baseline.n}"
     decision = f"{MARKS[verdict.decision]} {gate_text.shown(verdict.decision)}"
-    return row(escape(verdict.task), decision, _score(verdict.candidate), _score(verdict.baseline), change, asked, samples)
+    sides = [f"{escape(each.manifest.name)}: {gate_text.score(each).strip()}" for each in (verdict.candidate, verdict.baseline)]
+    return row(escape(verdict.task), decision, *sides, change, asked, samples)
 
 
 def _guard(guard: GuardVerdict) -> str:
@@ -63,11 +58,10 @@ def _guard(guard: GuardVerdict) -> str:
 def _versions(verdict: TaskVerdict) -> list[str]:
     """What graded, and what made the samples of either side."""
     lines = [f"- {escape(gate_text.heading(verdict.baseline))}"]
-    for title, ledger in (("candidate", verdict.candidate), ("baseline", verdict.baseline)):
-        made = ", ".join(f"{key} {value}" for key, value in sorted(ledger.manifest.environment.items())) or "versions unknown"
-        lines.append(
-            "  - " + escape(f"{title} {ledger.manifest.name}, checkpoint {ledger.manifest.checkpoint_digest}, {ledger.id}: {made}")
-        )
+    for title, tally in (("candidate", verdict.candidate), ("baseline", verdict.baseline)):
+        held = tally.manifest
+        made = ", ".join(f"{key} {value}" for key, value in sorted(held.environment.items())) or "versions unknown"
+        lines.append("  - " + escape(f"{title} {held.name}, checkpoint {held.checkpoint_digest}, {tally.id}: {made}"))
     return lines
 
 

@@ -1,6 +1,6 @@
 """What more evidence would take: the margin that could be shown with what there is, and the samples, problems and tokens for this one.
 
-Left out: words (gate_text.py). Advice is for a candidate as good as the alternative: equal to the baseline, or better by the asked gain and
+Left out: words (text.py). Advice is for a candidate as good as the alternative: equal to the baseline, or better by the asked gain and
 the margin.
 """
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from r1bench.harness.statistics import normal_quantile, power
 from r1bench.harness.statistics.student import t_quantile
+from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, moments
-from r1bench.leaderboards.gate.ledger import Ledger
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.gate.rules import Rules
@@ -43,7 +43,7 @@ class Spread(NamedTuple):
     """Of the true differences over problems; 0 where the questions are fixed."""
 
 
-def spread(candidate: Ledger, baseline: Ledger, found: Estimate, questions: str) -> Spread:
+def spread(candidate: Tally, baseline: Tally, found: Estimate, questions: str) -> Spread:
     """Estimated from both runs. Where problems have one sample, all of the differences' spread is taken to lie within problems."""
     a, b = moments(baseline, "score"), moments(candidate, "score")
     size = len(baseline.problems)
@@ -56,7 +56,7 @@ def spread(candidate: Ledger, baseline: Ledger, found: Estimate, questions: str)
     return Spread(within, max(0.0, total - sampling) if questions == "random" else 0.0)
 
 
-def needs(candidate: Ledger, baseline: Ledger, found: Estimate, margin: float, rules: "Rules", *, is_open: bool) -> Needs:
+def needs(candidate: Tally, baseline: Tally, found: Estimate, margin: float, rules: "Rules", *, is_open: bool) -> Needs:
     """Sizes for this margin, in points, and what these runs can show. Only an open verdict needs more."""
     if found.method == IDENTICAL:
         return Needs(0.0)
@@ -91,12 +91,12 @@ def problems_needed(seen: Spread, n: int, target: float, alpha: float, score: fl
     return high
 
 
-def tokens_needed(candidate: Ledger, baseline: Ledger, samples: int | None) -> int | None:
+def tokens_needed(candidate: Tally, baseline: Tally, samples: int | None) -> int | None:
     """What both would still have to generate for so many samples of each problem."""
     total = 0.0
-    for ledger in (candidate, baseline):
-        mean = ledger.mean("tokens")
+    for tally in (candidate, baseline):
+        mean = tally.mean("tokens")
         if samples is None or mean is None:
             return None
-        total += mean * sum(max(0, samples - count) for count in ledger.counts)
+        total += mean * sum(max(0, samples - count) for count in tally.counts)
     return math.ceil(total)

@@ -1,11 +1,11 @@
-"""The adaptive gate's arithmetic: which rounds of samples, what each look sees, whether to stop. Pure functions over ledgers and designs.
+"""The adaptive gate's arithmetic: which rounds of samples, what each look sees, whether to stop. Pure functions over tallies and designs.
 
     course = Course(design(baseline, rule, ...), (), False)       # before the first sample, and the same when resumed
-    course = look(course, candidate, baseline)                   # the ledgers of a round
+    course = look(course, candidate, baseline)                   # the tallies of a round
 
 The test is the triangular test of r1bench.harness.statistics.sequential, over new samples of fixed questions. Looks happen at the design's
 rounds only, with the first so many samples of each problem, however many are stored: a gate that is resumed does not look differently. Left
-out: drawing samples (leaderboards/gate/adaptive.py), the verdict (gate.py).
+out: drawing samples (adaptive.py), the verdict (verdict.py).
 """
 
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.sequential import Design, Look, Standing, Stop, look_at, standing
+from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, estimate, moments
-from r1bench.leaderboards.gate.ledger import Ledger
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.gate.rules import Rule
@@ -76,10 +76,10 @@ class Course:
         }
 
 
-def within_variance(ledger: Ledger) -> float | None:
+def within_variance(tally: Tally) -> float | None:
     """Mean over problems of the variance of one sample's score within its problem; None where some problem has one sample."""
-    variances = moments(ledger, "score").variance
-    return None if min(ledger.counts) < 2 else float(variances.mean())
+    variances = moments(tally, "score").variance
+    return None if tally.n < 2 else float(variances.mean())
 
 
 def alpha_below(alpha: float, num_tasks: int, *, has_guards: bool) -> float:
@@ -87,7 +87,7 @@ def alpha_below(alpha: float, num_tasks: int, *, has_guards: bool) -> float:
     return alpha * (1 - GUARDS_SHARE if has_guards else 1) / num_tasks
 
 
-def design(baseline: Ledger, rule: "Rule", *, alpha: float, alpha_below: float, is_baseline_fixed: bool) -> Design:
+def design(baseline: Tally, rule: "Rule", *, alpha: float, alpha_below: float, is_baseline_fixed: bool) -> Design:
     """The rounds for one task, from the variance within the baseline's problems.
 
     They do not depend on the budget, so that a gate that goes on with a larger one has the same looks behind it.
@@ -120,8 +120,8 @@ def design(baseline: Ledger, rule: "Rule", *, alpha: float, alpha_below: float, 
         raise UsageError(f"--adaptive on {task}: {error}") from error
 
 
-def look(course: Course, candidate: Ledger, baseline: Ledger) -> Course:
-    """The course with one more round, from the ledgers of that many samples."""
+def look(course: Course, candidate: Tally, baseline: Tally) -> Course:
+    """The course with one more round, from the tallies of that many samples."""
     plan, floor = course.design, (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5
     found = estimate(candidate, baseline, "score", floor=floor)
     seen = look_at(plan, found.evidence) if found.error else Look(found.mean, 0.0, 0.0)

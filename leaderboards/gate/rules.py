@@ -1,4 +1,4 @@
-"""What a gate asks of each task: margin or gain, error rate, questions, guards. Left out: judging (gate.py)."""
+"""What a gate asks of each task: margin or gain, error rate, questions, guards. Left out: judging (verdict.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,9 +45,9 @@ class Rules:
     def check(self) -> None:
         """Raises UsageError for a margin, gain or alpha that cannot be."""
         if not 0 < self.alpha < 0.5:
-            raise UsageError(f"alpha {self.alpha:g} is no error rate of a one-sided test; give one between 0 and 0.5, such as 0.05")
+            raise UsageError(f"alpha {self.alpha:g} is not an error rate of a one-sided test; give one between 0 and 0.5, such as 0.05")
         for rule in (self.rule, *self.tasks.values()):
             if not 0 <= rule.margin <= 100:
-                raise UsageError(f"margin {rule.margin:g} is no loss in points; give one between 0 and 100, such as 2")
+                raise UsageError(f"margin {rule.margin:g} is not a loss in points; give one between 0 and 100, such as 2")
             if rule.at_least is not None and not 0 <= rule.at_least <= 100:
-                raise UsageError(f"at least {rule.at_least:g} is no gain in points; give one between 0 and 100, such as 3")
+                raise UsageError(f"at least {rule.at_least:g} is not a gain in points; give one between 0 and 100, such as 3")

@@ -1,21 +1,20 @@
 """The gate's verdict in words: sentences for every report, and the text of the terminal. At most 80 columns.
 
-    print(gate_text.render(verdict))
+    print(text.render(verdict))
 
-Left out: JUnit (gate_junit.py), Markdown (gate_markdown.py).
+Left out: JUnit (junit.py), Markdown (markdown.py).
 """
 
-from typing import Any
-
-from r1bench.harness import statistics, tables
-from r1bench.leaderboards.board import ranking as board
+from r1bench.harness import tables
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.board.entry import sampling_text
 from r1bench.leaderboards.gate import rounds as gate_rounds
 from r1bench.leaderboards.gate.estimate import IDENTICAL
 from r1bench.leaderboards.gate.guards import GuardVerdict
-from r1bench.leaderboards.gate.ledger import Ledger, rows
 from r1bench.leaderboards.gate.rounds import Course, Round
 from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
+from r1bench.leaderboards.measures import measured
 
 SIDES = (-10, -27, -22, 12)
 ROUNDS = (-5, 6, 22, 13, 9, 11, -8)
@@ -165,11 +164,6 @@ def remarks(verdict: TaskVerdict, rules: Rules) -> list[str]:
     return [text for text in (method_text(verdict, rules), floor_text(verdict), course_end(verdict), needs(verdict)) if text]
 
 
-def to_json(verdict: TaskVerdict, rules: Rules) -> dict[str, Any]:
-    """The words about a task, for those who read the JSON."""
-    return {"sentence": sentence(verdict, rules), "remarks": remarks(verdict, rules)}
-
-
 def worsening(guard: GuardVerdict) -> str:
     """'+1.2 [-0.4, +2.8]' points, or '+12 [-4, +28]' per cent."""
     if guard.worsening is None:
@@ -216,22 +210,27 @@ def guard_lines(guards: list[GuardVerdict]) -> list[str]:
     return lines
 
 
-def heading(ledger: Ledger) -> str:
+def heading(tally: Tally) -> str:
     """The task and the protocol."""
-    held = ledger.manifest
-    sampling = "sampling not known" if held.sampler == "import" else board.sampling_text(held.sampling)
+    held = tally.manifest
+    sampling = "sampling not known" if held.sampler == "import" else sampling_text(held.sampling)
     return (
-        f"{held.task}, version {held.task_version}: {len(ledger.problems)} problems, template {held.template}, {sampling}, grader"
+        f"{held.task}, version {held.task_version}: {len(tally.problems)} problems, template {held.template}, {sampling}, grader"
         f" {held.grader} {held.grader_version}, protocol {held.protocol()}"
     )
 
 
-def side_line(title: str, ledger: Ledger) -> str:
+def score(tally: Tally) -> str:
+    """' 41.2 [36.0, 46.4]'."""
+    found = measured(tally, "score")
+    assert found is not None
+    return f"{tables.points(found.value):>5} {tables.between(found.low, found.high)}"
+
+
+def side_line(title: str, tally: Tally) -> str:
     """One run: name, score with its interval, size."""
-    low, high, _ = statistics.interval(rows(ledger, "score"))
-    score = f"{tables.points(ledger.mean('score')):>5} {tables.between(low, high)}"
-    name = tables.shortened(tables.plain(ledger.manifest.name), -SIDES[1])
-    return tables.columns((title, name, score, f"{len(ledger.problems)} x {ledger.n}"), SIDES)
+    name = tables.shortened(tables.plain(tally.manifest.name), -SIDES[1])
+    return tables.columns((title, name, score(tally), f"{len(tally.problems)} x {tally.n}"), SIDES)
 
 
 def task_text(verdict: TaskVerdict, guards: list[GuardVerdict], rules: Rules) -> str:

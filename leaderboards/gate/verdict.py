@@ -1,34 +1,32 @@
 """The gate for CI: may this checkpoint replace that one, or did it lose more than a margin on one of several tasks?
 
-    verdict = gate.judge(candidate, baseline, margin=2.0)                        # two runs of one task
-    verdict = gate.judge_tasks([(candidate, baseline), ...], Rules(...))         # ledgers of several tasks
-    print(gate_text.render(verdict)); sys.exit(verdict.exit_code)
+    verdict = judge_tasks([(candidate, baseline), ...], Rules(Rule(margin=2.0)))         # a pair of tallies for each task
+    print(text.render(verdict)); sys.exit(verdict.exit_code)
 
 One task, non-inferiority: PASS when the one-sided 1 - alpha bound of candidate - baseline lies above -margin; otherwise FAIL when a loss
 is shown (the other bound below 0); otherwise INSUFFICIENT_EVIDENCE. So the chance of a PASS for a candidate that lost the margin or more is
 at most alpha, and so is the chance of a FAIL for one that lost nothing. Improvement (`at_least`): PASS above +g, FAIL below +g.
 Several: PASS needs every task to pass (intersection-union, Berger 1982: no correction); the FAILs of all tasks and guards together are
-Holm-adjusted. Guards only ever fail. Left out: which runs (leaderboards/gate/judging.py), rounds (gate_rounds.py), words (gate_text.py),
-JSON (gate_json.py).
+Holm-adjusted. Guards only ever fail. Identical evaluations of one checkpoint differ by exactly 0; two
+checkpoints that tie everywhere still have bounds as wide as the number of samples asks for. Left out: which runs (judging.py), rounds
+(rounds.py), words (text.py), JSON (values.py).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.records import Run
-from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
+from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate import guards as gate_guards
 from r1bench.leaderboards.gate import needs as gate_needs
-from r1bench.leaderboards.gate.choice import Choice
 from r1bench.leaderboards.gate.estimate import Estimate, estimate
-from r1bench.leaderboards.gate.guards import DEFAULTS, Guard, GuardVerdict
-from r1bench.leaderboards.gate.ledger import Ledger, check_pair, of_run
+from r1bench.leaderboards.gate.guards import GuardVerdict
 from r1bench.leaderboards.gate.needs import Needs
 from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course
 from r1bench.leaderboards.gate.rules import Rule, Rules
+from r1bench.leaderboards.protocol import check_comparable
 
 Decision = Literal["PASS", "FAIL", "INSUFFICIENT_EVIDENCE"]
 EXIT_CODES: dict[Decision, int] = {"PASS": 0, "FAIL": 1, "INSUFFICIENT_EVIDENCE": 3}
@@ -42,8 +40,8 @@ class TaskVerdict:
     task: str
     decision: Decision
     rule: Rule
-    candidate: Ledger
-    baseline: Ledger
+    candidate: Tally
+    baseline: Tally
     estimate: Estimate
     lower: float
     """One-sided 1 - alpha bounds of candidate - baseline; in an adaptive gate valid at the round at which it stopped."""
@@ -62,6 +60,34 @@ class TaskVerdict:
     def is_improvement(self) -> bool:
         """Whether the lower bound is above 0: better, not merely not worse."""
         return self.lower > 0
+
+
+class Choice(NamedTuple):
+    """Which run a checkpoint's name came down to on one task, where several have that name: said with every verdict."""
+
+    task: str
+    name: str
+    """What all of them call their checkpoint."""
+    run: str
+    others: tuple[str, ...]
+    num_checkpoints: int
+    """That share the name."""
+    num_protocols: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**self._asdict(), "others": list(self.others)}
+
+    def sentence(self) -> str:
+        """Which run was taken, and what else has its name."""
+        counted = ((self.num_checkpoints, "checkpoints"), (self.num_protocols, "protocols"))
+        several = " and ".join(f"{count} {what}" for count, what in counted if count > 1)
+        among = f", of {several} together" if several else ""
+        listed = ", ".join(self.others[:5]) + (", ..." if len(self.others) > 5 else "")
+        return (
+            f"Baseline on {self.task}: {self.run}, the newest complete run named {self.name}. Others have that name{among}: {listed};"
+            " to hold the candidate against one of these, name it with --baseline."
+        )
 
 
 @dataclass(frozen=True)
@@ -104,27 +130,7 @@ def overall(tasks: Sequence[TaskVerdict], guards: Sequence[GuardVerdict]) -> Dec
     return "INSUFFICIENT_EVIDENCE" if "INSUFFICIENT_EVIDENCE" in decisions else "PASS"
 
 
-def judge(
-    candidate: Run,
-    baseline: Run,
-    *,
-    margin: float = 2.0,
-    at_least: float | None = None,
-    alpha: float = 0.05,
-    questions: Questions = "fixed",
-    guards: Sequence[Guard] = DEFAULTS,
-) -> Verdict:
-    """Whether the candidate is at most `margin` points worse than the baseline, or `at_least` so many points better, on one task.
-
-    Identical evaluations of one checkpoint differ by exactly 0. Two checkpoints that tie everywhere still have bounds as wide as the
-    number of samples asks for. Raises ProtocolError where the runs cannot be compared, UsageError for impossible options.
-    """
-    names = gate_guards.recorded_names(guards)
-    pair = of_run(candidate, also=names), of_run(baseline, also=names)
-    return judge_tasks([pair], Rules(Rule(margin, at_least), alpha=alpha, questions=questions, guards=tuple(guards)))
-
-
-def judge_tasks(pairs: Sequence[tuple[Ledger, Ledger]], rules: Rules, courses: Mapping[str, Course] | None = None) -> Verdict:
+def judge_tasks(pairs: Sequence[tuple[Tally, Tally]], rules: Rules, courses: Mapping[str, Course] | None = None) -> Verdict:
     """The verdict over (candidate, baseline) pairs, one per task. `courses`: task -> its rounds, for an adaptive gate.
 
     Raises:
@@ -135,12 +141,12 @@ def judge_tasks(pairs: Sequence[tuple[Ledger, Ledger]], rules: Rules, courses: M
     judged = _to_judge(pairs, rules)
     watched = [guard for pair in pairs for guard in _watched(pair, rules)]
     found = [estimate(*pair, "score", questions=rules.questions, floor=_floor(*pair)) for pair in judged]
-    claims = [each.p_below(rules.of(pair[1].manifest.task).failing) for each, pair in zip(found, judged, strict=True)]
+    claims = [each.p_below(rules.of(pair[1].task).failing) for each, pair in zip(found, judged, strict=True)]
     known = [guard.p_value for guard in watched if guard.p_value is not None]
     adjusted = [None] * len(claims) + holm(known) if courses else holm([*claims, *known])
     tasks = []
     for pair, each, claim, adjusted_p in zip(judged, found, claims, adjusted, strict=False):
-        course = courses[pair[1].manifest.task] if courses else None
+        course = courses[pair[1].task] if courses else None
         tasks.append(_task_verdict(pair, each, rules, (claim, adjusted_p), course))
     improved = [each.task for each in tasks if each.is_improvement]
     of_guards, alpha = iter(adjusted[len(claims) :]), rules.alpha * (GUARDS_SHARE if courses else 1)
@@ -151,7 +157,7 @@ def judge_tasks(pairs: Sequence[tuple[Ledger, Ledger]], rules: Rules, courses: M
 
 
 def check_tasks(names: Sequence[str], rules: Rules) -> list[str]:
-    """The tasks that are no guards. Raises UsageError where none is left, or a rule or guard is about a task that is not among them."""
+    """The tasks that are not guards. Raises UsageError where none is left, or a rule or guard is about a task that is not among them."""
     guarding = gate_guards.guarded_tasks(rules.guards)
     if missing := [name for name in guarding if name not in names]:
         raise UsageError(f"guard task:{missing[0]} is about a task that is not among {', '.join(names)}; evaluate it, or drop the guard")
@@ -163,35 +169,35 @@ def check_tasks(names: Sequence[str], rules: Rules) -> list[str]:
     return judged
 
 
-def _to_judge(pairs: Sequence[tuple[Ledger, Ledger]], rules: Rules) -> list[tuple[Ledger, Ledger]]:
-    """The pairs that are no guards, once all are known to be comparable."""
+def _to_judge(pairs: Sequence[tuple[Tally, Tally]], rules: Rules) -> list[tuple[Tally, Tally]]:
+    """The pairs that are not guards, once all are known to be comparable."""
     for candidate, baseline in pairs:
-        check_pair(candidate, baseline)
-    judged = check_tasks([baseline.manifest.task for _, baseline in pairs], rules)
-    return [pair for pair in pairs if pair[1].manifest.task in judged]
+        check_comparable(baseline, candidate)
+    judged = check_tasks([baseline.task for _, baseline in pairs], rules)
+    return [pair for pair in pairs if pair[1].task in judged]
 
 
-def _watched(pair: tuple[Ledger, Ledger], rules: Rules) -> list[GuardVerdict]:
+def _watched(pair: tuple[Tally, Tally], rules: Rules) -> list[GuardVerdict]:
     return gate_guards.watch(*pair, rules.guards, alpha=rules.alpha, questions=rules.questions, floor=_floor(*pair))
 
 
-def _floor(candidate: Ledger, baseline: Ledger) -> float:
+def _floor(candidate: Tally, baseline: Tally) -> float:
     """The least standard error of a difference, by what the backends answered differently to the same question."""
     return (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5
 
 
 def _task_verdict(
-    pair: tuple[Ledger, Ledger], found: Estimate, rules: Rules, p_values: tuple[float, float | None], course: Course | None
+    pair: tuple[Tally, Tally], found: Estimate, rules: Rules, p_values: tuple[float, float | None], course: Course | None
 ) -> TaskVerdict:
     candidate, baseline = pair
-    rule, (p_value, adjusted_p) = rules.of(baseline.manifest.task), p_values
+    rule, (p_value, adjusted_p) = rules.of(baseline.task), p_values
     if course:
         decision, lower, upper = decide_course(course, rule), course.lower, course.upper
     else:
         decision, lower, upper = decide(found, rule, rules.alpha, adjusted_p or 0.0), found.lower(rules.alpha), found.upper(rules.alpha)
     is_open = decision == "INSUFFICIENT_EVIDENCE" and (course is None or course.stop == "go on")
     return TaskVerdict(
-        task=baseline.manifest.task,
+        task=baseline.task,
         decision=decision,
         rule=rule,
         candidate=candidate,

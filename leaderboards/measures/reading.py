@@ -9,7 +9,6 @@ that an imported completion came with), 'words', 'prompt_tokens', 'seconds', and
 for), 'called_mixed' and 'switches_per_1000_words'.
 """
 
-import hashlib
 import math
 import unicodedata
 from array import array
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from r1bench.harness.records import OUTCOMES, Run, Sample, sample_digest
 from r1bench.harness.store.runs import read_run
-from r1bench.harness.tally import Tally
+from r1bench.harness.tally import Tally, digest_of_samples
 from r1bench.leaderboards.measures import MEASURES, NAN, NOT_AVERAGED, asked_style, words_by_language
 
 VOTING = ("choice", "integer", "math")
@@ -50,7 +49,7 @@ def of_run(run: Run, *, place: Path | None = None) -> Tally:
     for sample in samples:
         told.extend([sample.behaviour[key] for key in recorded])
     values = {**{key: told[place :: len(recorded)] for place, key in enumerate(recorded)}, **values}
-    digests = sorted(sample_digest(sample) if run.has_texts else sample.completion.text for sample in samples)
+    digests = array("Q", [int(sample_digest(sample) if run.has_texts else sample.completion.text, 16) for sample in samples])
     return Tally(
         id=run.id,
         manifest=run.manifest,
@@ -58,7 +57,8 @@ def of_run(run: Run, *, place: Path | None = None) -> Tally:
         counts=tuple(count for _, count in problems),
         values=values,
         recorded=recorded,
-        samples_digest=hashlib.sha256("".join(digests).encode()).hexdigest()[:16],
+        samples_digest=digest_of_samples(digests),
+        digests=digests,
         noise=run.noise,
         remarks=run.remarks,
         place=place,

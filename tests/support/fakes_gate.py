@@ -4,11 +4,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.evaluation.evaluate import evaluate
 from r1bench.harness.records import Checkpoint, Problem, Run, Sampling
 from r1bench.harness.samplers.scripted import ScriptedSampler
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.gate.rules import Rule, Rules
+from r1bench.leaderboards.gate.verdict import Verdict, judge_tasks
 from r1bench.tasks import get_task
 from r1bench.tasks.templates import TEMPLATES
 
@@ -59,6 +63,11 @@ def make_stored(runs: Path, folder: Path, *, n: int, task: str = "arithmetic", c
     return evaluate(
         get_task(task), problems(count), found, ScriptedCheckpoint(found, Options()), protocol, TEMPLATES["plain"], runs, source=str(folder)
     )
+
+
+def judge(candidate: Tally, baseline: Tally, *, margin: float = 2.0, at_least: float | None = None, **rules: Any) -> Verdict:
+    """The verdict on one task."""
+    return judge_tasks([(candidate, baseline)], Rules(Rule(margin, at_least), **rules))
 
 
 LEVEL_RUN = [[1, 0, 1, 0]] * 100 + [[1, 1, 1, 0]] * 75 + [[0, 0, 0, 1]] * 75

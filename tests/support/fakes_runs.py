@@ -42,7 +42,7 @@ def make_run(scores: Sequence[Sequence[float]], *, samples: Sequence[Sample] | N
         "sampler": "scripted",
         "template": "r1-zero",
         "template_hash": "0123456789abcdef",
-        "sampling": {**Sampling(n=n).to_json(), **changes.pop("sampling", {})},
+        "sampling": {**Sampling(n=n).to_json(), "stop": [], **changes.pop("sampling", {})},
         "grader": "integer",
         "grader_version": "1",
         "environment": {"device": "cpu", "torch": "2.9.0"},

@@ -20,7 +20,8 @@ from r1bench.harness.samplers import Prompt, Request, Requests
 from r1bench.harness.samplers.hf import plan_batches
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import SAMPLES, run_folders
-from r1bench.harness.store.runs import find_run, open_run, read_problems, read_run
+from r1bench.harness.store.names import run_of
+from r1bench.harness.store.runs import open_run, read_problems, read_run
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradeRequest, GradingPool
 from r1bench.tasks.templates import TEMPLATES
@@ -167,7 +168,7 @@ def test_kill_9_and_the_same_command_give_the_samples_of_an_uninterrupted_run(tm
     for root in ("killed", "whole"):
         subprocess.run(r1bench(tmp_path / root), env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert read_run(folder).is_complete
-    assert drawn(folder) == drawn(find_run(tmp_path / "whole", folder.name))
+    assert drawn(folder) == drawn(run_of(tmp_path / "whole", folder.name).folder)
 
 
 def test_the_manifest_says_what_made_the_samples(tmp_path: Path) -> None:
@@ -265,7 +266,7 @@ def test_a_run_is_found_by_the_name_of_its_checkpoint(tmp_path: Path) -> None:
     for name in ("org--model-1.5B", "x" * 70):
         sampler = ScriptedSampler(right_when_even)
         evaluate(get_task("arithmetic"), PROBLEMS, Checkpoint(name, "", name), sampler, sampling, TEMPLATES["plain"], tmp_path)
-        assert read_run(find_run(tmp_path, name)).manifest.name == name
+        assert read_run(run_of(tmp_path, name).folder).manifest.name == name
 
 
 def test_a_problem_with_braces_is_asked_as_it_is() -> None:

@@ -190,12 +190,6 @@ def test_a_run_of_that_name_with_a_broken_manifest_is_an_error_that_names_its_fo
     assert call(runs, "sft", "zero").exit_code == 0
 
 
-def test_a_folder_of_another_task_than_asked_is_refused(runs: Path) -> None:
-    folder = next(path for path in runs.iterdir() if path.name.startswith("gsm8k--base"))
-    with pytest.raises(UsageError, match="has no run of task 'arithmetic'; it has gsm8k"):
-        compare_many.named_runs(runs, str(folder), "arithmetic")
-
-
 def test_one_run_alone_is_refused(runs: Path) -> None:
     made = call(runs, "base")
     assert made.exit_code == 2

@@ -2,11 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 
+import fakes_gate
 import numpy as np
 import pytest
 from fakes_gate import LEVEL_RUN, better, worse
-from fakes_runs import make_run
+from fakes_runs import make_sample, make_tally
 from scipy import stats
 
 from r1bench.harness.errors import ProtocolError, UsageError
@@ -14,17 +16,16 @@ from r1bench.harness.records import Noise
 from r1bench.leaderboards.gate import text as gate_text
 from r1bench.leaderboards.gate import values as gate_json
 from r1bench.leaderboards.gate import verdict as gate
-from r1bench.leaderboards.gate.ledger import of_run
 from r1bench.leaderboards.gate.rules import Rule, Rules
 
 
 def judge(candidate, baseline, **options):
-    return gate.judge(make_run(candidate, name="new"), make_run(baseline, name="old"), **{"guards": (), **options})
+    return fakes_gate.judge(make_tally(candidate, name="new"), make_tally(baseline, name="old"), **{"guards": (), **options})
 
 
 def pair(candidate, baseline, task="arithmetic", noise=None):
-    runs = [make_run(scores, name=name, task=task) for scores, name in ((candidate, "new"), (baseline, "old"))]
-    return tuple(of_run(gate.Run(run.id, run.manifest, run.samples, noise)) for run in runs)
+    tallies = [make_tally(scores, name=name, task=task) for scores, name in ((candidate, "new"), (baseline, "old"))]
+    return tuple(replace(tally, noise=noise) for tally in tallies)
 
 
 def test_a_better_candidate_passes_and_is_called_an_improvement():
@@ -84,7 +85,7 @@ def test_fixed_questions_pay_only_for_the_spread_within_them():
 
 @pytest.mark.parametrize("scores", [[[1]], [[0]], [[1, 0]], LEVEL_RUN])
 def test_identical_evaluations_of_one_checkpoint_pass_any_positive_margin(scores):
-    verdict = gate.judge(make_run(scores), make_run(scores), margin=0.1)
+    verdict = fakes_gate.judge(make_tally(scores), make_tally(scores), margin=0.1)
     assert (verdict.decision, verdict.tasks[0].needs.detectable, verdict.tasks[0].is_improvement) == ("PASS", 0.0, False)
     assert "same evaluation" in gate_text.sentence(verdict.tasks[0], verdict.rules)
 
@@ -117,9 +118,9 @@ def test_impossible_options_are_refused(options):
 
 def test_what_compare_refuses_the_gate_refuses():
     with pytest.raises(ProtocolError, match="template"):
-        gate.judge(make_run([[1]], template_hash="another"), make_run([[1]]))
+        fakes_gate.judge(make_tally([[1]], template_hash="another"), make_tally([[1]]))
     with pytest.raises(ProtocolError, match="incomplete 1/2"):
-        gate.judge(make_run([[1, 1]], samples=make_run([[1]]).samples), make_run([[1]]))
+        fakes_gate.judge(make_tally([[1, 1]], samples=[make_sample("p0000", 0, 1)]), make_tally([[1]]))
 
 
 def simulated(seed, loss, n=4, **options):
@@ -193,7 +194,7 @@ def test_the_noise_floor_holds_a_verdict_back_and_the_text_says_so():
 
 
 def test_json_holds_plain_values_and_the_exit_code():
-    for verdict in (judge([[1]], [[0]]), judge(LEVEL_RUN, LEVEL_RUN), gate.judge(make_run(LEVEL_RUN), make_run(LEVEL_RUN))):
+    for verdict in (judge([[1]], [[0]]), judge(LEVEL_RUN, LEVEL_RUN), fakes_gate.judge(make_tally(LEVEL_RUN), make_tally(LEVEL_RUN))):
         again = json.loads(json.dumps(gate_json.to_json(verdict), allow_nan=False))
         assert again["exit_code"] == verdict.exit_code
         assert again["tasks"][0]["lower_bound"] == verdict.tasks[0].lower

@@ -113,5 +113,5 @@ def test_the_baselines_own_run_is_judged_without_sampling_and_its_tokens_count_o
         found = json.loads(gate(candidate, "--baseline", name, "--adaptive", "--margin", "12", "--json").stdout)["tasks"][0]
         (only,) = found["adaptive"]["rounds"]
         assert (found["decision"], found["method"], only["samples"]) == ("PASS", "identical", 2)
-        assert only["tokens"] == found["candidate"]["mean_tokens"] * 16
+        assert only["tokens"] == found["candidate"]["measures"]["tokens"]["value"] * 16
     assert fakes_gate.DRAWN == []

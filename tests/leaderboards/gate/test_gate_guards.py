@@ -1,20 +1,22 @@
-"""Guards: what they are given, when they fail, and that a guard that shows nothing does not block. And the sums that all of it reads."""
+"""Guards: what they are given, when they fail, and that a guard that shows nothing does not block."""
 
 import math
 
+import fakes_gate
 import numpy as np
 import pytest
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_run, make_sample, make_tally
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import evidence
 from r1bench.leaderboards.gate import guards as gate_guards
 from r1bench.leaderboards.gate import verdict as gate
-from r1bench.leaderboards.gate.estimate import estimate, moments
+from r1bench.leaderboards.gate.estimate import IDENTICAL, estimate, moments
 from r1bench.leaderboards.gate.guards import DEFAULTS, Guard, parse
-from r1bench.leaderboards.gate.ledger import of_run, recorded_shares, rows
 from r1bench.leaderboards.gate.rules import Rule, Rules
+from r1bench.leaderboards.measures import MEASURES, measured
+from r1bench.leaderboards.measures.reading import of_run
 
 SIZE = 200
 
@@ -34,7 +36,7 @@ def told(name, share=0.0, *, tokens=10, score=0.5, task="arithmetic", **changes)
 
 
 def guards_of(candidate, baseline, guards=DEFAULTS, **options):
-    verdict = gate.judge(candidate, baseline, guards=guards, **options)
+    verdict = fakes_gate.judge(of_run(candidate), of_run(baseline), guards=guards, **options)
     return {guard.guard.name: guard for guard in verdict.guards}, verdict
 
 
@@ -96,7 +98,7 @@ def test_the_bounds_of_a_length_are_about_the_ratio():
 def test_a_multiple_of_the_baseline_has_the_multiple_of_its_error():
     generator = np.random.default_rng(3)
     new, old = (generator.random((40, 5)) for _ in range(2))
-    found = estimate(of_run(make_run(new.tolist(), name="new")), of_run(make_run(old.tolist(), name="old")), "score", scale=3)
+    found = estimate(make_tally(new.tolist(), name="new"), make_tally(old.tolist(), name="old"), "score", scale=3)
     squares = (new.var(axis=1, ddof=1) + 9 * old.var(axis=1, ddof=1)).sum() / 5 / 40**2
     assert found.mean == pytest.approx(new.mean() - 3 * old.mean())
     assert found.error == pytest.approx(math.sqrt(squares + 2 / 200**2))
@@ -149,7 +151,7 @@ def ratio(candidate, baseline, measure):
 
 def test_the_names_of_guards_that_are_offered_hold_the_recorded_ones():
     run = told("x")
-    with pytest.raises(UsageError, match=r"it has format, length, loop, mixed, reasoning_tokens, rule:think_once, tokens, truncated$"):
+    with pytest.raises(UsageError, match=r"it has format, length, loop, mixed, reasoning_tokens, rule:think_once, think_answer, .*$"):
         gate_guards.check_recorded(of_run(run), parse(["lop=1"]))
 
 
@@ -168,27 +170,32 @@ def test_a_named_guard_replaces_the_default_of_its_name():
         parse(["loop=1", "loop=2"])
 
 
-def test_sums_say_what_the_samples_say():
+def test_moments_are_those_of_the_samples():
     run = told("x", 0.3, languages={"en": 5, "zh": 5})
-    ledger, scores = of_run(run, also=recorded_shares(run)), list(run.scores_by_problem().values())
-    assert all(sorted(a) == sorted(b) for a, b in zip(rows(ledger, "score"), scores, strict=True))
-    for ours, theirs in zip(moments(ledger, "score"), evidence.moments(scores), strict=True):
-        assert ours == pytest.approx(theirs)
-    assert set(ledger.measures) >= {"loop", "rule:think_once", "mixed", "tokens"}
-    assert "answers" not in ledger.measures
+    tally, scores = of_run(run), list(run.scores_by_problem().values())
+    for ours, theirs, factor in zip(moments(tally, "score", scale=2), evidence.moments(scores), (2, 4, 1), strict=True):
+        assert ours == pytest.approx(factor * theirs)
+    assert set(gate_guards.watchable(tally)) >= {"loop", "rule:think_once", "mixed", "tokens"}
+    assert "answers" not in gate_guards.watchable(tally)
 
 
-def test_rows_that_stand_for_fractions_have_their_mean_and_variance():
-    generator = np.random.default_rng(2)
-    scores = generator.random((7, 5)).tolist()
-    ledger = of_run(make_run(scores))
-    for row, stood_for in zip(rows(ledger, "score"), scores, strict=True):
-        assert (np.mean(row), np.var(row, ddof=1)) == pytest.approx((np.mean(stood_for), np.var(stood_for, ddof=1)))
+def test_defaults_are_the_limits_of_the_table_of_measures():
+    limits = {measure.guard or key: measure.limit for key, measure in MEASURES.items() if measure.limit is not None}
+    assert {guard.name: guard.limit for guard in DEFAULTS} == limits == {"format": 2, "mixed": 2, "truncated": 2, "length": 25}
+    assert [guard.is_good for guard in DEFAULTS] == [guard.name == "format" for guard in DEFAULTS]
+
+
+def test_a_table_says_to_the_last_digit_what_the_measures_say():
+    runs = told("new", 0.3, format_ok=False), told("old", 0.1, format_ok=False)
+    seen, _ = guards_of(*runs)
+    for name, key in (("format", "format"), ("length", "reasoning_tokens")):
+        assert (seen[name].candidate, seen[name].baseline) == tuple(measured(of_run(run), key).value for run in runs)
 
 
 def test_the_first_samples_of_each_problem_can_be_read_alone():
-    ledger = of_run(make_run([[1, 0, 1, 1], [0, 0, 0, 1]]), first=2)
-    assert (ledger.n, ledger.manifest.n, ledger.mean("score")) == (2, 2, 0.25)
+    whole, first = make_tally([[1, 0, 1, 1], [0, 0, 0, 1]]), make_tally([[1, 0], [0, 0]])
+    assert (whole.first(2).n, whole.first(2).manifest.n, whole.first(2).mean("score")) == (2, 2, 0.25)
+    assert estimate(whole.first(2), first, "score").method == IDENTICAL != estimate(whole, first, "score").method
 
 
 def test_a_fixed_question_error_is_the_spread_of_the_mean_over_new_samples():

@@ -14,9 +14,10 @@ from r1bench.harness import samplers
 from r1bench.harness.cli import main
 from r1bench.harness.errors import UsageError
 from r1bench.harness.evaluation.drawing import Drawing
-from r1bench.harness.store.runs import read_manifest, read_run
+from r1bench.harness.store.names import run_of
+from r1bench.harness.store.runs import read_run
 from r1bench.leaderboards.gate.judging import parse_points
-from r1bench.leaderboards.gate.references import find_baseline, find_candidate, titled
+from r1bench.leaderboards.gate.references import find_baseline, find_candidate
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +61,11 @@ def test_a_checkpoint_is_judged_on_all_tasks_of_a_name_on_the_board(place: Path,
 
 def test_a_checkpoint_is_evaluated_in_the_way_of_the_baseline(place: Path) -> None:
     gate("new", "--baseline", "board:old", "--tasks", "arithmetic")
-    made, held = (read_manifest(titled(place / "runs", name, ["arithmetic"])["arithmetic"][0]) for name in ("new", "old"))
+    made, held = (run_of(place / "runs", name, ["arithmetic"]).manifest for name in ("new", "old"))
     assert made.protocol() == held.protocol()
     assert (made.sampler, made.batch_size, made.n, made.sampling["seed"]) == (held.sampler, held.batch_size, held.n, held.sampling["seed"])
-    assert not titled(place / "runs", "new", ["gsm8k"])
+    with pytest.raises(UsageError, match="has no run of task 'gsm8k'"):
+        run_of(place / "runs", "new", ["gsm8k"])
 
 
 def test_the_same_gate_again_draws_nothing(place: Path) -> None:
@@ -100,14 +102,14 @@ def test_one_run_of_a_name_is_found_by_its_task(place: Path) -> None:
 
 def test_the_newest_complete_run_of_a_name_is_taken(place: Path) -> None:
     newer = fakes_gate.make_stored(place / "runs", place / "old", n=2, seed=1)
-    assert [each.ledger.id for each in find_baseline("board:old", place / "runs", ["arithmetic"])] == [newer.id]
+    assert [each.tally.id for each in find_baseline("board:old", place / "runs", ["arithmetic"])] == [newer.id]
     samples = place / "runs" / newer.id / "samples.jsonl"
     samples.write_text("".join(samples.read_text().splitlines(keepends=True)[:-1]))
-    assert find_baseline("board:old", place / "runs", ["arithmetic"])[0].ledger.n == 4
+    assert find_baseline("board:old", place / "runs", ["arithmetic"])[0].tally.n == 4
 
 
 def test_of_several_protocols_of_a_name_the_newest_is_taken_and_named(place: Path) -> None:
-    older = titled(place / "runs", "old", ["arithmetic"])["arithmetic"][0].name
+    older = run_of(place / "runs", "old", ["arithmetic"]).folder.name
     other = fakes_gate.make_stored(place / "runs", place / "old", n=2, temperature=0.5)
     first, second = find_baseline("board:old", place / "runs")
     assert first.choice is not None
@@ -122,7 +124,7 @@ def test_of_two_checkpoints_of_a_name_the_newest_complete_run_is_taken(place: Pa
     newer = fakes_gate.make_stored(place / "runs", place / "more" / "old", n=4)
     taken = find_baseline("board:old", place / "runs", ["arithmetic"])[0]
     assert taken.choice is not None
-    assert (taken.ledger.id, taken.choice.num_checkpoints) == (newer.id, 2)
+    assert (taken.tally.id, taken.choice.num_checkpoints) == (newer.id, 2)
 
 
 def test_of_two_checkpoints_of_the_candidates_name_none_is_guessed(place: Path) -> None:
@@ -139,7 +141,7 @@ def test_of_two_checkpoints_of_the_candidates_name_none_is_guessed(place: Path) 
     [
         (("new", "--baseline", "old"), "fits 2 runs: .* or board:old for the newest of each task"),
         (("new", "--baseline", "board:odl"), "did you mean 'old'"),
-        (("new", "--baseline", "board:old", "--tasks", "math500"), "has no run of math500; it has arithmetic, gsm8k"),
+        (("new", "--baseline", "board:old", "--tasks", "math500"), "has no run of task 'math500'; it has arithmetic, gsm8k"),
         (("new", "--baseline", "board:old", "--tasks", "gsm8"), "did you mean 'gsm8k'"),
         (("nowhere", "--baseline", "board:old"), "unknown run 'nowhere'"),
         (("new", "--baseline", "board:old", "--tasks", ","), "',' names no task"),
@@ -147,8 +149,8 @@ def test_of_two_checkpoints_of_the_candidates_name_none_is_guessed(place: Path) 
         (("new", "--baseline", "board:old", "--guard", "lop=1"), "'lop' cannot be measured on arithmetic"),
         (("new", "--baseline", "none.json"), "baseline none.json cannot be read"),
         (("new", "--baseline", "board:old", "--margin", "aime24=1"), "given for 'aime24', and the tasks judged are arithmetic, gsm8k"),
-        (("new", "--baseline", "board:old", "--margin", "two"), "'two' is no number of points"),
-        (("new", "--baseline", "board:old", "--guard", "loop"), "is no NAME=LIMIT"),
+        (("new", "--baseline", "board:old", "--margin", "two"), "'two' is not a number of points"),
+        (("new", "--baseline", "board:old", "--guard", "loop"), "is not NAME=LIMIT"),
         (("new", "--baseline", "board:old", "--guard", "task:aime24=1"), "not among arithmetic, gsm8k"),
         (("new", "--baseline", "board:old", "--max-samples", "4"), "--max-samples is for --adaptive"),
     ],
@@ -188,7 +190,7 @@ def test_reports_are_written_before_the_exit(place: Path) -> None:
 
 @pytest.mark.parametrize("field", ["task_version", "grader_version", "template_hash"])
 def test_a_baseline_of_another_version_is_refused_before_anything_is_drawn(place: Path, field: str) -> None:
-    path = titled(place / "runs", "old")["gsm8k"][0] / "manifest.json"
+    path = run_of(place / "runs", "old", ["gsm8k"]).folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), field: "other"}))
     done = call("gate", "new", "--baseline", "board:old")
     assert (done.exit_code, "other, and this r1bench" in done.output, fakes_gate.DRAWN) == (2, True, [])
@@ -205,6 +207,6 @@ def test_margins_are_for_all_tasks_or_for_one() -> None:
 def test_a_checkpoint_is_loaded_once_for_all_tasks(place: Path) -> None:
     drawing = Drawing(place / "runs")
     for reference in find_baseline("board:old", place / "runs"):
-        drawing.draw("new", reference.ledger.manifest, reference.asked(drawing), n=4)
+        drawing.draw("new", reference.tally.manifest, reference.asked(drawing), n=4)
     assert len(drawing.samplers) == 1
-    assert read_run(titled(place / "runs", "new")["gsm8k"][0]).is_complete
+    assert read_run(run_of(place / "runs", "new", ["gsm8k"]).folder).is_complete

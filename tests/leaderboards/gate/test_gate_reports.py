@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 from fakes_gate import LEVEL_RUN, better, worse
-from fakes_runs import make_run
+from fakes_runs import make_tally
 
 from r1bench.harness.tables import display_width
 from r1bench.leaderboards.gate import junit as gate_junit
@@ -13,7 +13,6 @@ from r1bench.leaderboards.gate import markdown as gate_markdown
 from r1bench.leaderboards.gate import rounds as gate_rounds
 from r1bench.leaderboards.gate import text as gate_text
 from r1bench.leaderboards.gate import verdict as gate
-from r1bench.leaderboards.gate.ledger import of_run
 from r1bench.leaderboards.gate.rules import Rule, Rules
 
 HOSTILE = (
@@ -23,9 +22,7 @@ CHANGES = {"better": better(LEVEL_RUN, 60), "worse": worse(LEVEL_RUN, 60), "clos
 
 
 def judged(changed="better", name="new", tasks=("arithmetic",), **options):
-    pairs = [
-        (of_run(make_run(CHANGES[changed], name=name, task=task)), of_run(make_run(LEVEL_RUN, name="old", task=task))) for task in tasks
-    ]
+    pairs = [(make_tally(CHANGES[changed], name=name, task=task), make_tally(LEVEL_RUN, name="old", task=task)) for task in tasks]
     return gate.judge_tasks(pairs, Rules(**options))
 
 
@@ -83,7 +80,7 @@ def test_hostile_names_stay_text_in_every_report():
     assert max(map(display_width, shown.splitlines())) <= 80
     assert not {"\x00", "\x1b", "\u202e", "\ud800"} & {*shown, *gate_markdown.render(verdict)}
     assert "<script>" in "".join(junit(verdict).itertext()) + shown
-    task = of_run(make_run([[1]], task=HOSTILE, name="a")), of_run(make_run([[0]], task=HOSTILE, name="b"))
+    task = make_tally([[1]], task=HOSTILE, name="a"), make_tally([[0]], task=HOSTILE, name="b")
     assert junit(gate.judge_tasks([task], Rules())).find(".//testcase").get("name").startswith("task x|`<script>")
 
 
@@ -136,8 +133,7 @@ def test_a_verdict_without_guards_has_no_table_of_them():
 
 
 def test_an_adaptive_gate_that_is_over_advises_no_more_samples():
-    run = make_run(LEVEL_RUN, name="new")
-    pair = of_run(run), of_run(make_run(LEVEL_RUN, name="old"))
+    pair = make_tally(LEVEL_RUN, name="new"), make_tally(LEVEL_RUN, name="old")
     rules = Rules(Rule(2.0, 1.0), guards=())
     plan = gate_rounds.design(pair[1], rules.rule, alpha=0.05, alpha_below=0.05, is_baseline_fixed=False)
     last = gate_rounds.look(gate_rounds.Course(plan, (), False), *pair).rounds[0]._replace(stop="below", lower=-0.01, upper=0.02)

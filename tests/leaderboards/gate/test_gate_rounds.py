@@ -8,15 +8,15 @@ import fakes_gate
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from fakes_runs import make_run
+from fakes_runs import make_tally
 
 from r1bench.harness import samplers
 from r1bench.harness.cli import main
 from r1bench.harness.statistics.sequential import Design
 from r1bench.harness.store.listed import run_folders
 from r1bench.harness.store.runs import read_manifest
+from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate import rounds as gate_rounds
-from r1bench.leaderboards.gate.ledger import Ledger, of_run
 from r1bench.leaderboards.gate.verdict import Rule, decide_course
 
 MARGIN = ("--adaptive", "--margin", "12")
@@ -172,9 +172,9 @@ def test_a_gain_fails_only_where_less_than_it_is_shown(stop: str, upper: float, 
     assert decide_course(gate_rounds.Course(plan, (last,), False), Rule(2.0, at_least)) == decision
 
 
-def ledgers(generator: np.random.Generator, chances: np.ndarray, n: int, name: str) -> list[Ledger]:
-    drawn = make_run((generator.random((len(chances), n)) < chances[:, None]).astype(float).tolist(), name=name)
-    return [of_run(drawn, first=first) for first in range(2, n + 1)]
+def tallies(generator: np.random.Generator, chances: np.ndarray, n: int, name: str) -> list[Tally]:
+    drawn = make_tally((generator.random((len(chances), n)) < chances[:, None]).astype(float).tolist(), name=name)
+    return [drawn.first(first) for first in range(2, n + 1)]
 
 
 @pytest.mark.slow
@@ -183,7 +183,7 @@ def test_an_equal_candidate_seldom_fails_and_one_at_the_margin_seldom_passes() -
     for loss, found in stops.items():
         for _ in range(40):
             chances = generator.uniform(0.3, 0.7, 20)
-            old, new = ledgers(generator, chances, 30, "old"), ledgers(generator, chances - loss, 30, "new")
+            old, new = tallies(generator, chances, 30, "old"), tallies(generator, chances - loss, 30, "new")
             plan = gate_rounds.design(old[1], Rule(15.0), alpha=0.05, alpha_below=0.05, is_baseline_fixed=False)
             course = gate_rounds.Course(plan, (), False)
             for n in [n for n in plan.rounds if n <= 30]:
