@@ -167,6 +167,11 @@ def compare_group(group: Sequence[Named], *, level: float, questions: Questions)
     return found
 
 
+def is_shown(adjusted_p: float, level: float) -> bool:
+    """Whether a p value that was adjusted for all comparisons shows a difference."""
+    return adjusted_p <= 1 - level + 1e-12
+
+
 def sample_lines(folder: Path, n: int) -> dict[str, list[int]]:
     """Problem -> the line numbers of its samples in samples.jsonl, counted from 1, in order of index; repeated samples once."""
     found: dict[str, dict[int, int]] = defaultdict(dict)

@@ -7,7 +7,7 @@ from r1bench.harness import tables
 from r1bench.harness.store.listed import SAMPLES
 from r1bench.leaderboards.compare import text as compare_text
 from r1bench.leaderboards.compare.differences import ProblemDifference
-from r1bench.leaderboards.compare.many import Line, Several, sample_lines
+from r1bench.leaderboards.compare.many import Line, Several, is_shown, sample_lines
 
 FEW = 10
 """Wins, and as many losses, that are listed unless all are asked for."""
@@ -81,7 +81,7 @@ def _legend(lines: Sequence[Line]) -> str:
 def conclusion(found: Several) -> str:
     """Which differences are shown after the correction."""
     level = found.lines[0].comparison.level
-    shown = [line for line in found.lines if line.adjusted_p <= 1 - level + 1e-12]
+    shown = [line for line in found.lines if is_shown(line.adjusted_p, level)]
     about = f"of {len(found.lines)} comparisons with A, at {100 * level:g} % over all of them"
     if not shown:
         return f"No difference is shown in any {about}."

@@ -16,7 +16,8 @@ from r1bench.harness.canonical import canonical_json
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import OUTCOMES, THINKING_STATES, Problem, Run, Sample
 from r1bench.harness.store import runs as store
-from r1bench.leaderboards.report import escape, output, skeleton, spans
+from r1bench.leaderboards.measures.reading import of_run
+from r1bench.leaderboards.report import escape, output, spans, tallies
 
 ENTRY = "entry.js"
 """Written by the one who knows the row of the board."""
@@ -87,8 +88,8 @@ def write_run(job: Job) -> Written:
     files = Files(job.site, name)
     facts = _write(files, run, problems, job.limits) | {"dir": job.directory}
     files.drop_others()
-    kept = skeleton.path_of(Path(), job.directory)
-    sizes = {**files.sizes, str(kept): skeleton.write(job.site, job.directory, run)}
+    kept = tallies.path_of(Path(), job.directory)
+    sizes = {**files.sizes, str(kept): tallies.write(job.site, job.directory, of_run(run))}
     output.remember(job.site, name, mark, facts, sizes)
     return Written(facts, files.size, mark)
 
@@ -172,7 +173,7 @@ def problem_row(problem: Problem, num_samples: int, score: float | None) -> dict
         "gold": [shortened(gold, LONGEST_LINE) for gold in problem.gold[:MOST_GOLDS]],
         "language": problem.language,
         "num_samples": num_samples,
-        "score": escape.rounded(score),
+        "score": score,
     }
 
 
@@ -183,7 +184,7 @@ def index_rows(samples: Sequence[Sample], order: dict[str, int], first: int) -> 
         "problem": [order[sample.problem_id] for sample in samples],
         "index": [sample.index for sample in samples],
         "outcome": [OUTCOMES.index(sample.grade.outcome) for sample in samples],
-        "score": [escape.rounded(sample.grade.score) for sample in samples],
+        "score": [sample.grade.score for sample in samples],
         "tokens": [sample.completion.num_tokens for sample in samples],
         "reasoning_tokens": [sample.reasoning_tokens for sample in samples],
         "format": [int(sample.format_ok) for sample in samples],
@@ -208,7 +209,7 @@ def sample_row(sample: Sample, place: str) -> dict[str, Any]:
         "reasoning": spans.in_utf16(text, reasoning),
         "marked": spans.in_utf16(text, answer),
         "outcome": grade.outcome,
-        "score": escape.rounded(grade.score),
+        "score": grade.score,
         "extracted": None if grade.extracted is None else shortened(grade.extracted, LONGEST_ANSWER),
         "reason": shortened(grade.reason, LONGEST_LINE),
         "flags": list(grade.flags),
@@ -217,9 +218,9 @@ def sample_row(sample: Sample, place: str) -> dict[str, Any]:
         "finish_reason": done.finish_reason,
         "num_tokens": done.num_tokens,
         "reasoning_tokens": sample.reasoning_tokens,
-        "seconds": escape.rounded(done.seconds),
+        "seconds": done.seconds,
         "languages": sample.languages,
-        "behaviour": escape.rounded(behaviour),
+        "behaviour": behaviour,
         "broken_rules": broken,
         "published": sample.published,
         "style": styles,
@@ -265,7 +266,7 @@ def shortened(text: str, most: int) -> str:
 def small(value: Any) -> Any:
     """A grader's own field as it is, or the beginning of its JSON where that is long."""
     if value is None or isinstance(value, bool | int | float):
-        return escape.rounded(value)
+        return value
     if isinstance(value, str):
         return shortened(value, LONGEST_DETAIL)
     text = escape.script_json(value)

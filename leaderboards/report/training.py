@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeGuard
 from r1bench.harness.errors import StorageError
 from r1bench.leaderboards.report import escape
 
-EVENTS, JOB, STEPS = "events.jsonl", "job.json", "checkpoints"
+EVENTS, JOB, FINAL, STEPS = "events.jsonl", "job.json", "final", "checkpoints"
 MOST_STEPS = 2_000
 MOST_CURVES = 60
 LAST_STEP = 1_000_000_000
@@ -45,10 +45,11 @@ class Curves(NamedTuple):
     """Lines that were left out, in words."""
 
 
-def find(given: Iterable[Path], runs: Iterable[tuple[str, str]], beside: Path = Path()) -> list[Found]:
+def find(given: Iterable[Path], runs: Iterable[tuple[str, str]], place: Path) -> list[Found]:
     """The folders that were named and those that the runs' checkpoints lie in, each once.
 
-    `runs` are pairs of a run's id and its checkpoint; `beside` is another folder that a checkpoint's relative path may start from.
+    `runs` are pairs of a run's id and its checkpoint, `place` the folder that they lie in. A checkpoint's relative path begins in one of
+    the folders above that one, the nearest where there is a training: wherever the report is made.
     Raises StorageError for a named folder without events.
     """
     folders: dict[Path, list[str]] = {}
@@ -57,23 +58,20 @@ def find(given: Iterable[Path], runs: Iterable[tuple[str, str]], beside: Path = 
             raise StorageError(f"{folder} is no training: it has no {EVENTS}; give the --out folder of r1bench train")
         folders.setdefault(folder.resolve(), [])
     for run, checkpoint in runs:
-        home = home_of(checkpoint, beside)
+        home = next(filter(None, (home_of(above / checkpoint) for above in place.resolve().parents)), None)
         if home is not None:
             folders.setdefault(home, []).append(run)
     return [Found(name_of(folder), folder, tuple(runs)) for folder, runs in folders.items()]
 
 
-def home_of(checkpoint: str, beside: Path) -> Path | None:
+def home_of(checkpoint: Path) -> Path | None:
     """The training that a checkpoint lies in: `final` is in its folder, `checkpoints/step-000040` one deeper."""
     try:
-        for place in (Path(checkpoint), beside / checkpoint):
-            above = place.parent
-            for home in (above.parent,) if above.name == STEPS else (above,):
-                if (home / EVENTS).is_file() and home != place:
-                    return home.resolve()
+        above = checkpoint.parent
+        home = above.parent if above.name == STEPS else above
+        return home.resolve() if (checkpoint.name == FINAL or above.name == STEPS) and (home / EVENTS).is_file() else None
     except (OSError, ValueError):  # a name that is no path: a NUL in it, or too long
-        pass
-    return None
+        return None
 
 
 def name_of(folder: Path) -> str:
