@@ -219,7 +219,7 @@ def compare_json(runs: Path) -> Shown:
 
 
 def gate(runs: Path, *options: object) -> str:
-    return call("gate", "zero", "--baseline", "base", "--runs", runs, "--guard", "tokens=25", *options, codes=(0, 1, 3))
+    return call("gate", "zero", "--baseline", "base", "--runs", runs, *options, codes=(0, 1, 3))
 
 
 GUARDS = {measure.guard or key: key for key, measure in MEASURES.items()}
@@ -228,14 +228,13 @@ GUARDS = {measure.guard or key: key for key, measure in MEASURES.items()}
 def gate_json(runs: Path) -> Shown:
     told, found = json.loads(gate(runs, "--json")), Shown()
     for name, side in (("base", "baseline"), ("zero", "candidate")):
-        found[name, "score"] = of_json(told["tasks"][0][side], "points", "score", "low", "high")
-        found |= {(name, GUARDS[row["name"]]): value_of(row[side], GUARDS[row["name"]]) for row in told["guards"]}
-        assert value_of(told["tasks"][0][side]["format"], "format") == found[name, "format"]
+        row = told["tasks"][0][side]
+        found |= {(name, key): of_json(row["measures"].get(key, {}), measure.unit) for key, measure in MEASURES.items()}
+        assert of_json(row, "points", "score", "low", "high") == found[name, "score"]
+        for guard in (guard for guard in told["guards"] if guard[side] is not None):
+            scale = 100 if MEASURES[GUARDS[guard["name"]]].unit == "points" else 1
+            assert rounded(scale * guard[side]) == found[name, GUARDS[guard["name"]]]["value"], guard["name"]
     return found
-
-
-def value_of(value: float | None, key: str) -> dict[str, str]:
-    return {} if value is None else {"value": rounded(value * (100 if MEASURES[key].unit == "points" else 1))}
 
 
 def gate_text(runs: Path) -> Shown:
@@ -282,8 +281,8 @@ LISTED: dict[Callable[[Path], Shown], frozenset[str]] = {
     export_json: OF_A_RUN,
     compare_text: OF_A_RUN - {"think_answer"},
     compare_json: OF_A_RUN - {"think_answer"},
-    gate_text: frozenset(("score", "format", "mixed", "truncated", "tokens")),
-    gate_json: frozenset(("score", "format", "mixed", "truncated", "tokens")),
+    gate_text: frozenset(("score", "format", "mixed", "truncated", "reasoning_tokens")),
+    gate_json: OF_A_RUN,
     page_board: OF_A_RUN,
     page_run: OF_A_RUN,
     page_stage: OF_A_RUN - {"think_answer"},
@@ -363,7 +362,7 @@ def test_a_number_is_rounded_once_where_it_is_printed(tmp_path: Path) -> None:
 
 
 def test_a_pair_on_the_page_has_the_verdict_of_compare_and_beside_it_what_correction_leaves(tmp_path: Path) -> None:
-    for name, lost in (("base", 0), ("other", 0), ("zero", 5)):
+    for name, lost in (("base", 0), ("other", 0), ("zero", 6)):
         store_samples(tmp_path / "runs", name, [make_sample(f"p{i:04d}", 0, i >= lost, text=f"{name}{i}") for i in range(40)])
     rows = {(row["name_a"], row["name_b"]): row for row in boot_of(site_of(tmp_path / "runs"))["comparisons"]}
     row = rows["base", "zero"]
