@@ -19,6 +19,7 @@ from r1bench.harness import __version__, tables
 from r1bench.harness.errors import ProtocolError
 from r1bench.harness.progress import Progress
 from r1bench.leaderboards.board.entry import Entry
+from r1bench.leaderboards.board.indexing import code_digest
 from r1bench.leaderboards.measures import MEASURES
 from r1bench.leaderboards.processes import in_processes
 from r1bench.leaderboards.report import output, page, pairs, payload, rollouts, sources, training
@@ -197,7 +198,7 @@ def write_trainings(chosen: list[Source], runs: Path, out: Path, options: Option
 def write_training(found: training.Found, out: Path, count: Callable[[str], int] | None) -> dict[str, Any]:
     """One training's data; remembered by its files."""
     name = f"training/{found.id}"
-    mark = f"{output.code_digest()}:{count is not None}:{rollouts.state(found.folder)}"
+    mark = f"{code_digest()}:{count is not None}:{rollouts.state(found.folder)}"
     held = output.remembered(out, name, mark)
     if held is None:
         output.forget(out, name)

@@ -29,6 +29,7 @@ from r1bench.leaderboards.report import output, tallies
 
 MOST_FOR_ALL = 8
 """Runs of one protocol up to which every pair is compared."""
+OF_A_DIFFERENCE = ("mean", "low", "high", "method", "p_value", "wins", "losses", "ties", "num_problems")
 
 
 class Source(NamedTuple):
@@ -151,16 +152,8 @@ def _row(found: Comparison) -> dict[str, Any]:
         "name_b": b.name,
         "task": a.task,
         "protocol": a.protocol,
-        "mean": difference.mean,
-        "low": difference.low,
-        "high": difference.high,
-        "method": difference.method,
+        **{key: getattr(difference, key) for key in OF_A_DIFFERENCE},
         "level": found.level,
-        "p_value": difference.p_value,
-        "wins": difference.wins,
-        "losses": difference.losses,
-        "ties": difference.ties,
-        "num_problems": difference.num_problems,
         "better": better,
         "verdict": verdict(found),
     }

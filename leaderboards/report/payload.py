@@ -5,17 +5,17 @@
 Keys, below run/<directory>/: problems-<k>, index-<k>, samples-<k> (docs/report.md). Left out: the row on the board (compose.py).
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from r1bench.harness.canonical import canonical_json
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import OUTCOMES, THINKING_STATES, Problem, Run, Sample
 from r1bench.harness.store import runs as store
+from r1bench.leaderboards.board import indexing
 from r1bench.leaderboards.measures.reading import of_run
 from r1bench.leaderboards.report import escape, output, spans, tallies
 
@@ -60,13 +60,7 @@ class Job(NamedTuple):
 
 def fingerprint(folder: Path, limits: Limits) -> str:
     """Changes when the run's files or the way its data are made do; costs no reading of samples."""
-    parts: list[Any] = [output.code_digest(), limits.samples]
-    with store.refusals(folder):
-        for name in (store.MANIFEST, store.PROBLEMS, store.SAMPLES, store.NOISE):
-            path = folder / name
-            state = path.stat() if path.is_file() else None
-            parts.append([name, state.st_size, state.st_mtime_ns] if state else [name])
-    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:16]
+    return digest_of([indexing.fingerprint(folder), limits.samples])
 
 
 def write_run(job: Job) -> Written:
