@@ -252,7 +252,8 @@ def home_of(checkpoint: Path) -> Path | None:
     above = checkpoint.parent
     home = above.parent if above.name == CHECKPOINTS else above
     try:
-        return home.resolve() if (home / EVENTS).is_file() and home != checkpoint else None
+        is_named = checkpoint.name == FINAL or above.name == CHECKPOINTS
+        return home.resolve() if is_named and (home / EVENTS).is_file() else None
     except (OSError, ValueError):  # a name that is no path: a NUL in it, or too long
         return None
 

@@ -66,9 +66,10 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     from r1bench.harness.evaluation import repeat
     from r1bench.harness.evaluation.checkpoint import evaluate_checkpoint
     from r1bench.leaderboards.board import ranking as board
+    from r1bench.leaderboards.measures.reading import of_run
 
     finished = evaluate_checkpoint(runs=runs, **options)
-    entries = board.entries(finished)
+    entries = board.entries(map(of_run, finished))
     show(as_json, board.to_json(entries), board.render(entries))
     if options["repeat_check"] is not None:
         for run in finished:
@@ -96,9 +97,10 @@ def import_command(task: str, responses: Path, as_json: bool, **options: Any) ->
     """
     from r1bench.harness.evaluation.importing import differences, import_responses, render_differences
     from r1bench.leaderboards.board import ranking as board
+    from r1bench.leaderboards.measures.reading import of_run
 
     run = import_responses(task, responses, **options)
-    entries, differing = board.entries([run]), differences(run)
+    entries, differing = board.entries([of_run(run)]), differences(run)
     text = board.render(entries) + ("\n\n" + render_differences(differing) if differing else "")
     show(as_json, {"entries": board.to_json(entries), "differences": differing}, text)
 

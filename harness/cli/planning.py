@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.records import Run
 from r1bench.harness.store.names import run_of
-from r1bench.harness.store.runs import read_run
+from r1bench.harness.tally import Tally
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.compare.power import Forecast
@@ -38,13 +37,13 @@ def plan_comparison(
         UsageError, StorageError: neither a task nor a baseline, or two that do not fit. ProtocolError: an incomplete baseline.
     """
     from r1bench.leaderboards.compare import power as planning
-    from r1bench.leaderboards.protocol import place_of
+    from r1bench.leaderboards.measures import reading
     from r1bench.tasks import get_task
 
     folder = run_of(runs, baseline, [task] if task else (), otherwise=", or its --task").folder if baseline else None
-    run = read_run(folder) if folder else None
+    run = reading.read(folder) if folder else None
     name = task_of(task, run)
-    spread, tokens = planning.measured(run, place=place_of(folder)) if run and folder else (None, None)
+    spread, tokens = planning.of_baseline(run) if run else (None, None)
     if pass_rate is not None or spread is None:
         spread = planning.planning(name, pass_rate)
     manifest = run.manifest if run else None
@@ -63,7 +62,7 @@ def plan_comparison(
     )
 
 
-def task_of(task: str | None, run: Run | None) -> str:
+def task_of(task: str | None, run: Tally | None) -> str:
     """The task's name, which a baseline may stand for."""
     from r1bench.tasks import get_task
 
@@ -74,7 +73,7 @@ def task_of(task: str | None, run: Run | None) -> str:
     return run.manifest.task
 
 
-def most_tokens(task: str, run: Run | None) -> int:
+def most_tokens(task: str, run: Tally | None) -> int:
     """What a completion may cost at most, by the run's sampling or the task's protocol. Imported runs say nothing of it."""
     from r1bench.tasks import get_task
 

@@ -36,9 +36,10 @@ def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
     """
     from r1bench.harness.training.judged import train_stage
     from r1bench.leaderboards.board import ranking as board
+    from r1bench.leaderboards.measures.reading import of_run
 
     checkpoint, judged = train_stage(runs=runs, is_judged=is_judged, **options)
-    entries = board.entries(judged)
+    entries = board.entries(map(of_run, judged))
     unjudged = f"not evaluated yet: r1bench eval {checkpoint} --tasks ..."
     text = f"checkpoint: {checkpoint}\n\n" + (board.render(entries) if entries else unjudged)
     show(as_json, {"checkpoint": str(checkpoint), "entries": board.to_json(entries)}, text)

@@ -1,39 +1,24 @@
 """Two runs, paired by problem: is B better than A, by how much, how sure is that, and on which problems.
 
-    print(compare.render(compare.compare(run_a, run_b)))
+    print(text.render(compare(tally_a, tally_b)))
 
-Refuses what cannot be compared, names each thing that differs and the command that makes it equal (compare_protocol.py). n and seed may
-differ: pass@1 does not depend on them. Left out: many runs at once (compare_many.py), and a decision for CI (gate.py).
+Refuses what cannot be compared, names each thing that differs and the command that makes it equal (protocol.py). n and seed may differ:
+pass@1 does not depend on them. Left out: many runs at once (many.py), and a decision for CI (gate/).
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.records import Manifest, Run
+from r1bench.harness.records import Manifest
 from r1bench.harness.statistics import PairedDifference, paired
 from r1bench.harness.statistics.evidence import Questions
-from r1bench.leaderboards.board import ranking as board
-from r1bench.leaderboards.board.ranking import Entry
-from r1bench.leaderboards.compare.differences import MeasureDifference, ProblemDifference, by_problem, identical, measures, noise_floor
-from r1bench.leaderboards.compare.differences import to_json as measures_json
-from r1bench.leaderboards.compare.text import render, render_measures, verdict
-from r1bench.leaderboards.protocol import NO_PLACES, Disagreement, Places, again_command, check_comparable, disagreements
-
-__all__ = [
-    "Comparison",
-    "Disagreement",
-    "MeasureDifference",
-    "ProblemDifference",
-    "check_comparable",
-    "compare",
-    "disagreements",
-    "is_same_evaluation",
-    "render",
-    "render_measures",
-    "to_json",
-    "verdict",
-]
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.board.entry import Entry, entry
+from r1bench.leaderboards.compare import differences
+from r1bench.leaderboards.compare.differences import MeasureDifference, ProblemDifference
+from r1bench.leaderboards.compare.text import verdict
+from r1bench.leaderboards.protocol import again_command, check_comparable, is_same_evaluation
 
 
 @dataclass(frozen=True)
@@ -51,7 +36,7 @@ class Comparison:
     questions: Questions = "random"
     """Whether the intervals are about questions like these, or about these very questions."""
     measures: dict[str, MeasureDifference] = field(default_factory=dict)
-    """'score', 'format', 'truncated', 'mixed', 'tokens', 'reasoning_tokens', 'han' -> both sides and difference, with intervals."""
+    """Key of the table of measures -> both sides and difference, with intervals."""
     problems: tuple[ProblemDifference, ...] = ()
     """Every problem, those that B wins by most first, those that it loses by most last."""
 
@@ -71,14 +56,6 @@ class Comparison:
         return sorted((problem for problem in self.problems if problem.difference < 0), key=lambda each: (each.difference, each.id))
 
 
-def is_same_evaluation(run_a: Run, run_b: Run) -> bool:
-    """Whether both hold the very same texts and scores from the same checkpoint: a copy, or an exact repetition."""
-    if run_a.manifest.checkpoint_digest != run_b.manifest.checkpoint_digest:
-        return False
-    said = [{sample.key: (sample.completion.text, sample.grade.score) for sample in run.samples} for run in (run_a, run_b)]
-    return said[0] == said[1]
-
-
 def _notes(a: Manifest, b: Manifest) -> tuple[str, ...]:
     """Differences that can move a score a little (versions, device, batch) and are worth a line."""
     found = []
@@ -93,29 +70,28 @@ def _notes(a: Manifest, b: Manifest) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _notes_on_error(run_a: Run, run_b: Run, questions: Questions, places: Places) -> list[str]:
+def _notes_on_error(a: Tally, b: Tally, questions: Questions) -> list[str]:
     """What keeps an interval wide: the backends' own noise, and single samples, with the command that cures these."""
-    noise = noise_floor(run_a, run_b)
+    noise = differences.noise_floor(a, b)
     floor = f"the backends alone give B - A a standard error of {100 * noise:.2f} points, and the interval rests on no less"
     found = [floor] if noise else []
-    sides = [(run.manifest, place) for run, place in zip((run_a, run_b), places, strict=True)]
-    single = [(manifest, place) for manifest, place in sides if manifest.n == 1 and manifest.sampling["temperature"] > 0]
+    single = [run for run in (a, b) if run.manifest.n == 1 and run.manifest.sampling["temperature"] > 0]
     if questions == "random" or not single:
         return found
-    commands = " and ".join(filter(None, (again_command(one, one, samples=4, place=place) for one, place in single)))
+    again = (again_command(run.manifest, run.manifest, samples=4, place=run.place) for run in single)
+    commands = " and ".join(filter(None, again))
     why = "with one sample per problem the spread within a problem is unknown, and the interval is that over problems"
     return [*found, f"{why}; top up with: {commands}" if commands else why]
 
 
 def compare(
-    run_a: Run,
-    run_b: Run,
+    a: Tally,
+    b: Tally,
     *,
     level: float = 0.95,
     questions: Questions = "random",
     entry_a: Entry | None = None,
     entry_b: Entry | None = None,
-    places: Places = NO_PLACES,
 ) -> Comparison:
     """B against A over the same problems. Raises ProtocolError where that would mean nothing.
 
@@ -123,27 +99,27 @@ def compare(
 
     Args:
         questions: 'random' for an interval about questions like these, 'fixed' about these very questions, sampled again.
-        entry_a, entry_b: the runs' rows (`board.entry`), where they are known already.
-        places: the folders of runs that they lie in, for the commands that messages give.
+        entry_a, entry_b: the runs' rows (`entry`), where they are known already.
     """
     if not 0 < level < 1:
         raise UsageError(f"level {level:g} is no confidence level; give one between 0 and 1, such as 0.95")
-    check_comparable(run_a, run_b, places=places)
-    found, difference = measures(run_a, run_b, level=level, questions=questions)
-    notes = _notes(run_a.manifest, run_b.manifest)
-    if is_same_evaluation(run_a, run_b):
-        difference = paired.identical(difference)
-        found = {key: identical(each) for key, each in found.items()}
+    check_comparable(a, b)
+    scores = differences.score_difference(a, b, level=level, questions=questions)
+    found = differences.measures(a, b, scores, level=level, questions=questions)
+    notes = _notes(a.manifest, b.manifest)
+    if is_same_evaluation(a, b):
+        scores = paired.identical(scores)
+        found = {key: differences.identical(each) for key, each in found.items()}
         notes = ("A and B hold the same samples of one checkpoint", *notes[1:])
     return Comparison(
-        a=entry_a or board.entry(run_a),
-        b=entry_b or board.entry(run_b),
-        difference=difference,
+        a=entry_a or entry(a),
+        b=entry_b or entry(b),
+        difference=scores,
         level=level,
-        notes=(*notes, *_notes_on_error(run_a, run_b, questions, places)),
+        notes=(*notes, *_notes_on_error(a, b, questions)),
         questions=questions,
         measures=found,
-        problems=by_problem(run_a, run_b),
+        problems=differences.by_problem(a, b),
     )
 
 
@@ -155,7 +131,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "questions": comparison.questions,
         "difference": comparison.difference._asdict(),
         "p_value": comparison.p_value,
-        "measures": measures_json(comparison.measures),
+        "measures": {key: each._asdict() for key, each in comparison.measures.items()},
         "problems": [{**each._asdict(), "difference": each.difference} for each in comparison.problems],
         "level": comparison.level,
         "notes": list(comparison.notes),

@@ -1,10 +1,10 @@
 """Several runs, or checkpoints on all their tasks, each against the first: many comparisons at once, with Holm over all of them.
 
-    found = compare_many.compare_names(Path("runs"), ["base", "sft", "zero"])
-    print(compare_many.render(found))
+    found = compare_names(Path("runs"), ["base", "sft", "zero"])
+    print(many_text.render(found))
 
 A name is a run's folder, its id, or a checkpoint's name, which stands for all its runs: every task and protocol that all names have is
-compared. Left out: text (compare_many_text.py), the single comparison (compare.py).
+compared. Left out: text (many_text.py), the single comparison (comparison.py).
 """
 
 import json
@@ -19,10 +19,11 @@ from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
 from r1bench.harness.store import runs as store
 from r1bench.harness.store.names import Named, runs_of
-from r1bench.leaderboards import protocol as compare_protocol
-from r1bench.leaderboards.board import ranking as board
-from r1bench.leaderboards.compare import comparison as compare
+from r1bench.leaderboards.board.entry import entry
+from r1bench.leaderboards.compare import comparison
 from r1bench.leaderboards.compare.comparison import Comparison
+from r1bench.leaderboards.measures import reading
+from r1bench.leaderboards.protocol import check_comparable
 
 
 class Line(NamedTuple):
@@ -105,16 +106,19 @@ def compare_names(
 
 def compare_group(group: Sequence[Named], *, level: float, questions: Questions) -> list[Line]:
     """Runs of one task against the first of them, which is read once."""
-    run_a, found = store.read_run(group[0].folder), []
-    entry_a = None
+    a, entry_a, found = reading.read(group[0].folder), None, []
     for other in group[1:]:
-        run_b = store.read_run(other.folder)
-        places = compare_protocol.place_of(group[0].folder), compare_protocol.place_of(other.folder)
-        compare.check_comparable(run_a, run_b, places=places)
-        entry_a = entry_a or board.entry(run_a)
-        compared = compare.compare(run_a, run_b, level=level, questions=questions, entry_a=entry_a, places=places)
+        b = reading.read(other.folder)
+        check_comparable(a, b)
+        entry_a = entry_a or entry(a)
+        compared = comparison.compare(a, b, level=level, questions=questions, entry_a=entry_a)
         found.append(Line(compared, group[0].folder, other.folder, compared.p_value))
     return found
+
+
+def is_shown(adjusted_p: float, level: float) -> bool:
+    """Whether a p value that was adjusted for all comparisons shows a difference."""
+    return adjusted_p <= 1 - level + 1e-12
 
 
 def sample_lines(folder: Path, n: int) -> dict[str, list[int]]:
@@ -142,7 +146,7 @@ def to_json(found: Several) -> dict[str, Any]:
 
 def line_json(line: Line) -> dict[str, Any]:
     """One comparison, with the links to its samples."""
-    value = {**compare.to_json(line.comparison), "adjusted_p_value": line.adjusted_p}
+    value = {**comparison.to_json(line.comparison), "adjusted_p_value": line.adjusted_p}
     for side, folder, row in (("a", line.folder_a, line.comparison.a), ("b", line.folder_b, line.comparison.b)):
         lines, path = sample_lines(folder, row.n), folder / store.SAMPLES
         for problem in value["problems"]:

@@ -1,4 +1,4 @@
-"""Comparisons with their wins and losses as text of at most 80 columns. Left out: what is compared (compare_many.py)."""
+"""Comparisons with their wins and losses as text of at most 80 columns. Left out: what is compared (many.py)."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -7,7 +7,7 @@ from r1bench.harness import tables
 from r1bench.harness.store.listed import SAMPLES
 from r1bench.leaderboards.compare import text as compare_text
 from r1bench.leaderboards.compare.differences import ProblemDifference
-from r1bench.leaderboards.compare.many import Line, Several, sample_lines
+from r1bench.leaderboards.compare.many import Line, Several, is_shown, sample_lines
 
 FEW = 10
 """Wins, and as many losses, that are listed unless all are asked for."""
@@ -45,15 +45,12 @@ def _group_text(lines: list[Line]) -> str:
     a = lines[0].comparison.a
     problems = compare_text.problems_text(a.num_problems)
     heading = f"{a.task}, version {a.task_version}: {problems}, template {a.template}, {a.sampling}, protocol {a.protocol}"
-    rows = [tables.paragraph(tables.plain(heading)), "", tables.columns(("", "n", "pass@1", "- A", "p", "Holm p"), COLUMNS)]
-    own = lines[0].comparison.measures["score"]
-    rows += _row(f"A {a.name}", a.n, compare_text.share(own.a, own.a_low, own.a_high), "", "", "")
+    rows = [tables.paragraph(tables.plain(heading)), "", tables.columns(("", "n", "score", "- A", "p", "Holm p"), COLUMNS)]
+    rows += _row(f"A {a.name}", a.n, compare_text.side(lines[0].comparison.measures["score"], "a"), "", "", "")
     for line in lines:
-        found, b = line.comparison, line.comparison.b
-        own = found.measures["score"]
-        score = compare_text.share(own.b, own.b_low, own.b_high)
-        p_values = short_p(found.p_value), short_p(line.adjusted_p)
-        rows += _row(b.name, b.n, score, compare_text.change(found.difference), *p_values)
+        b, score = line.comparison.b, line.comparison.measures["score"]
+        p_values = short_p(line.comparison.p_value), short_p(line.adjusted_p)
+        rows += _row(b.name, b.n, compare_text.side(score, "b"), compare_text.change(score), *p_values)
     return "\n".join(rows)
 
 
@@ -75,16 +72,16 @@ def _legend(lines: Sequence[Line]) -> str:
     first = lines[0].comparison
     about = "questions like these" if first.questions == "random" else "these very questions, sampled again"
     return tables.paragraph(
-        f"[{100 * first.level:g} % interval], that of pass@1 about questions like these. - A: difference to A in points, paired by problem,"
-        f" its interval about {about}. p: two-sided, of that interval; Holm p: adjusted for all {len(lines)} comparisons, so that the"
-        f" chance of any false alarm stays at {100 * (1 - first.level):g} % or less (Holm 1979)."
+        f"[{100 * first.level:g} % interval], that of the score about questions like these. - A: difference to A in points, paired by"
+        f" problem, its interval about {about}. p: two-sided, of that interval; Holm p: adjusted for all {len(lines)} comparisons, so"
+        f" that the chance of any false alarm stays at {100 * (1 - first.level):g} % or less (Holm 1979)."
     )
 
 
 def conclusion(found: Several) -> str:
     """Which differences are shown after the correction."""
     level = found.lines[0].comparison.level
-    shown = [line for line in found.lines if line.adjusted_p <= 1 - level + 1e-12]
+    shown = [line for line in found.lines if is_shown(line.adjusted_p, level)]
     about = f"of {len(found.lines)} comparisons with A, at {100 * level:g} % over all of them"
     if not shown:
         return f"No difference is shown in any {about}."

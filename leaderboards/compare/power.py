@@ -4,20 +4,19 @@
     print(power_text.render(found))
 
 The variance within problems comes from a baseline run where there is one, otherwise from a table of planning values. Left out: the
-formulas (r1bench.harness.statistics.power), and looking up tasks and runs (cli_compare.py).
+formulas (r1bench.harness.statistics.power), and looking up tasks and runs (harness/cli/planning.py).
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import UsageError
-from r1bench.harness.records import Run
 from r1bench.harness.statistics import sequential
 from r1bench.harness.statistics.power import Plan, plan, samples_needed
-from r1bench.leaderboards import protocol as compare_protocol
-from r1bench.leaderboards.measures import metrics
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.measures import measured
+from r1bench.leaderboards.protocol import check_complete
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 """Samples per problem in the table."""
@@ -143,31 +142,28 @@ def planning(task: str, pass_rate: float | None = None) -> Spread:
     return Spread(most, most / 2, f"{given}: the most that p (1 - p) allows, so likely too large", pass_rate)
 
 
-def single(run: Run) -> Spread:
+def _single(tally: Tally, rate: float) -> Spread:
     """The spread of a run with one sample per problem, or of one problem: no more within problems than p (1 - p) of its pass rate."""
-    rate = statistics.pass_at_1(metrics.rows(run, lambda sample: sample.grade.score))
-    most = rate * (1 - rate)
-    size = f"{run.manifest.num_problems} problem{'s' if run.manifest.num_problems != 1 else ''} x {run.manifest.n}"
-    why = "which do not say how samples of one problem vary" if run.manifest.n == 1 else "too few to say how problems vary"
-    source = f"pass rate {rate:.3g} over {size} of run {run.id}, {why}: the most that p (1 - p) allows, so likely too large"
-    return Spread(most, most / 2, source, rate)
+    most, size = rate * (1 - rate), tally.manifest.num_problems
+    why = "which do not say how samples of one problem vary" if tally.manifest.n == 1 else "too few to say how problems vary"
+    of = f"{size} problem{'s' if size != 1 else ''} x {tally.manifest.n} of run {tally.id}"
+    return Spread(most, most / 2, f"pass rate {rate:.3g} over {of}, {why}: the most that p (1 - p) allows, so likely too large", rate)
 
 
-def measured(run: Run, *, place: Path | None = None) -> tuple[Spread, Tokens | None]:
+def of_baseline(tally: Tally) -> tuple[Spread, Tokens | None]:
     """What a complete run says of both: variance within and between problems (`statistics.variance_parts`), and tokens.
 
     With one sample per problem, or one problem, the spread is the most that its pass rate allows. None for tokens where they are not known
-    (imported text). `place`: the folder of runs that it lies in, for the command that finishes it.
+    (imported text).
     """
-    compare_protocol.check_complete(run, place=place)
-    scores = metrics.rows(run, lambda sample: sample.grade.score)
-    mean = metrics.mean_tokens(run, lambda sample: sample.completion.num_tokens).value
-    size = f"{run.manifest.num_problems} problems x {run.manifest.n} samples of run {run.id}"
-    tokens = None if mean is None else Tokens(mean, f"mean of {size}")
-    parts = statistics.variance_parts(scores)
+    check_complete(tally)
+    scores, length = tally.rows("score"), measured(tally, "tokens")
+    size = f"{tally.manifest.num_problems} problems x {tally.manifest.n} samples of run {tally.id}"
+    tokens = None if length is None else Tokens(length.value, f"mean of {size}")
+    parts, rate = statistics.variance_parts(scores), statistics.pass_at_1(scores)
     if parts.within is None or parts.between is None:
-        return single(run), tokens
-    return Spread(parts.within, parts.between, f"measured over {size}", statistics.pass_at_1(scores)), tokens
+        return _single(tally, rate), tokens
+    return Spread(parts.within, parts.between, f"measured over {size}", rate), tokens
 
 
 def ceiling(max_tokens: int, *, has_baseline: bool = False) -> Tokens:

@@ -1,53 +1,33 @@
-"""A comparison as text of at most 80 columns. Left out: what is compared, and how (compare.py)."""
+"""A comparison as text of at most 80 columns. Left out: what is compared, and how (comparison.py)."""
 
 from typing import TYPE_CHECKING
 
-from r1bench.harness import statistics, tables
-from r1bench.harness.statistics import PairedDifference
+from r1bench.harness import tables
 from r1bench.leaderboards.compare.differences import MeasureDifference
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.compare.comparison import Comparison
 
-COLUMNS = (-13, -20, -20, -23)
+COLUMNS = (-14, -20, -20, -23)
 
 
-def change(difference: PairedDifference | MeasureDifference) -> str:
-    """'+1.2 [-0.3, 2.7]' in points, or tokens."""
-    if isinstance(difference, MeasureDifference) and difference.unit == "tokens":
-        scaled = (None if value is None else value / 100 for value in (difference.mean, difference.low, difference.high))
-        mean, low, high = scaled
-    else:
-        mean, low, high = difference.mean, difference.low, difference.high
-    return f"{tables.signed_points(mean)} {tables.between(low, high)}".rstrip()
+def side(found: MeasureDifference, letter: str) -> str:
+    """A measure of A or B: '41.2 [36.0, 46.4]' in points, '45.9±1.4' of tokens, which may have many digits."""
+    ends = (getattr(found, name) for name in (letter, f"{letter}_low", f"{letter}_high"))
+    return (tables.interval if found.unit == "points" else tables.measure)(found.unit, *ends)
+
+
+def change(found: MeasureDifference) -> str:
+    """B - A: '+1.2 [-0.3, 2.7]', in points or tokens; what rounds to nothing has no sign."""
+    text = tables.interval(found.unit, found.mean, found.low, found.high)
+    return f"+{text}" if found.mean is not None and float(text.partition(" ")[0]) > 0 else text
 
 
 def _table(comparison: "Comparison") -> list[str]:
-    """The measures of both side by side."""
-    a, b, found = comparison.a, comparison.b, comparison.measures
-
-    def shares(title: str, key: str) -> tuple[str, ...]:
-        each = found[key]
-        return title, share(each.a, each.a_low, each.a_high), share(each.b, each.b_low, each.b_high), change(each)
-
-    lines: list[tuple[str, ...]] = [("", "A", "B", "B - A"), shares("pass@1", "score"), shares("format %", "format")]
-    lines.append(("c/w/u/t/f", tables.outcome_counts(a.outcomes), tables.outcome_counts(b.outcomes), ""))
-    lines += [shares(found[key].title, key) for key in ("truncated", "mixed")]
-    for title, name, key in (("tokens", "mean_tokens", "tokens"), ("reasoning", "mean_reasoning_tokens", "reasoning_tokens")):
-        means = [mean_text(getattr(row, name), getattr(row, f"{name}_error"), row.num_problems, comparison.level) for row in (a, b)]
-        lines.append((title, *means, change(found[key])))
-    lines.append(shares("han words %", "han"))
-    return [tables.columns(line, COLUMNS) for line in lines]
-
-
-def share(value: float | None, low: float | None, high: float | None) -> str:
-    """'41.2 [36.0, 46.4]'."""
-    return f"{tables.points(value)} {tables.between(low, high)}".rstrip()
-
-
-def mean_text(value: float | None, error: float | None, num_problems: int, level: float) -> str:
-    """'45.9±1.4': a mean with half of its interval."""
-    return tables.plus_minus(value, None if error is None else error * statistics.student_t(level, num_problems - 1))
+    """The measures of both side by side, and the outcomes below the score."""
+    rows = [(each.title, side(each, "a"), side(each, "b"), change(each)) for each in comparison.measures.values()]
+    outcomes = "c/w/u/t/f", *(tables.outcome_counts(row.outcomes) for row in (comparison.a, comparison.b)), ""
+    return [tables.columns(line, COLUMNS) for line in (("", "A", "B", "B - A"), rows[0], outcomes, *rows[1:])]
 
 
 def problems_text(count: int) -> str:
@@ -99,7 +79,8 @@ def render_measures(comparison: "Comparison") -> str:
             f" {tables.points(difference.total_error)} over questions,"
             f" {tables.points(difference.resampling_error)} resampling the same questions only. Intervals:"
             f" {100 * comparison.level:g} %, about {about}; B - A by {difference.method}. c/w/u/t/f: samples correct, wrong, unparsed,"
-            " truncated, failed. cut: completions that ran out of tokens. tokens, reasoning: mean ± half of its interval."
+            " truncated, failed. format: samples in the form that the template asks for. cut: completions that ran out of tokens. ±: the"
+            " larger half of the interval."
         )
     )
     lines += [tables.paragraph(tables.plain(f"Note: {note}.")) for note in comparison.notes]

@@ -69,7 +69,7 @@ class Estimate(NamedTuple):
 
 def moments(tally: Tally, measure: str, *, scale: float = 1.0) -> Moments:
     """One measure, times `scale`, as the statistics take it."""
-    found = statistics.moments(tally.rows(measure))
+    found = moments(tally.rows(measure))
     return Moments(scale * found.mean, scale**2 * found.variance, found.count)
 
 

@@ -18,15 +18,19 @@ from typing import Any, NamedTuple, TypeVar
 from r1bench.harness import __version__, tables
 from r1bench.harness.errors import ProtocolError
 from r1bench.harness.progress import Progress
-from r1bench.leaderboards.board import ranking as board
-from r1bench.leaderboards.board.indexing import in_processes
-from r1bench.leaderboards.report import escape, output, page, pairs, payload, rollouts, sources, training
+from r1bench.leaderboards.board.entry import Entry
+from r1bench.leaderboards.board.indexing import code_digest
+from r1bench.leaderboards.measures import MEASURES
+from r1bench.leaderboards.processes import in_processes
+from r1bench.leaderboards.report import output, page, pairs, payload, rollouts, sources, training
 from r1bench.leaderboards.report.pairs import Source
 from r1bench.leaderboards.report.payload import Limits
 from r1bench.leaderboards.report.sources import Choice
 
-HEAVY = ("format_rules", "targets", "behaviour", "versions")
-"""Fields of an entry that only the page of its run shows: they lie in that run's data."""
+HEAVY = ("targets", "versions")
+"""Fields of an entry that only the page of its run shows: they lie in that run's data, as measures beyond the table's do."""
+OF_A_RUN = ("error", "method")
+"""The same of a measure."""
 FEW_JOBS = 4
 """Up to so many jobs, other processes are not worth their start."""
 
@@ -110,13 +114,15 @@ def build(runs: Path, out: Path, options: Options, *, assets: Path = page.ASSETS
     return Result(out / output.PAGE, *counts, size, written.size, removed, time.monotonic() - started)
 
 
-def light(entry: board.Entry) -> dict[str, Any]:
+def light(entry: Entry) -> dict[str, Any]:
     """An entry without what only the page of its run shows."""
-    value = {key: item for key, item in entry.to_json().items() if key not in HEAVY}
+    value = {key: item for key, item in sources.shown(entry).items() if key not in HEAVY}
+    listed = {key: each for key, each in value["measures"].items() if key in MEASURES}
+    value["measures"] = {key: {end: one for end, one in each.items() if end not in OF_A_RUN} for key, each in listed.items()}
     value["strictness"] = {style: each for style, each in entry.strictness.items() if style == entry.style}
     measured = {key: each for key, each in entry.several.items() if key != "budgets" and not key.startswith("outcome:")}
     value["several"] = {key: {end: each.get(end) for end in ("value", "low", "high")} for key, each in measured.items()}
-    return escape.rounded(value)
+    return value
 
 
 class WrittenRuns(NamedTuple):
@@ -181,7 +187,7 @@ def write_trainings(chosen: list[Source], runs: Path, out: Path, options: Option
     """The curves of every training that was named or that a run's checkpoint came from."""
     checkpoints = [(source.entry.run, source.entry.checkpoint) for source in chosen]
     described = []
-    for found in training.find(options.reader, options.trainings, checkpoints, runs.parent) if options.reader else ():
+    for found in training.find(options.reader, options.trainings, checkpoints, runs) if options.reader else ():
         try:
             told = write_training(found, out, options)
             left_out += [f"training {found.folder}: {fault}" for fault in told.pop("faults")]
@@ -195,7 +201,7 @@ def write_training(found: training.Found, out: Path, options: Options) -> dict[s
     """One training's data; remembered by its files."""
     name, reader, count = f"training/{found.id}", options.reader, options.count
     assert reader is not None, "a training was found by its reader"
-    mark = f"{output.code_digest()}:{count is not None}:{reader.state(found.folder)}"
+    mark = f"{code_digest()}:{count is not None}:{reader.state(found.folder)}"
     held = output.remembered(out, name, mark)
     if held is None:
         output.forget(out, name)
@@ -221,7 +227,7 @@ def clean(out: Path, directories: list[str], rows: list[dict[str, Any]], trainin
         kept = set(names)
         files = {f"{name}.js" for name in kept}
         removed += output.keep_only(out / output.DATA / kind, kept | files)
-        endings = {f"{name}{ending}" for name in kept for ending in (".json", ".samples.json")}
+        endings = {f"{name}{ending}" for name in kept for ending in (".json", ".tally.json")}
         output.keep_only(out / output.CACHE / kind, endings, ".json")
     return removed
 

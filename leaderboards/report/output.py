@@ -9,16 +9,13 @@
 Every file is written beside its place and then moved there: `kill -9` leaves whole files, and the same command goes on.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from r1bench.harness import __version__
 from r1bench.harness.errors import StorageError
 from r1bench.harness.store.disk import LOCK, only_writer, refusals, write_whole
 from r1bench.leaderboards.report import escape
@@ -26,15 +23,6 @@ from r1bench.leaderboards.report import escape
 MARKER, PAGE, DATA, CACHE = ".r1bench-report", "index.html", "data", ".cache"
 KINDS = ("run", "comparison", "training")
 MARKER_TEXT = "This folder is written by r1bench report, which replaces index.html and data/ in it.\n"
-
-
-@cache
-def code_digest() -> str:
-    """Changes with the version of r1bench and with the source of whatever makes data files: those of before are then made again."""
-    found = hashlib.sha256(__version__.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
 
 
 def check_ours(folder: Path) -> None:

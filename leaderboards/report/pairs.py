@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness.errors import ProtocolError, UsageError
-from r1bench.harness.records import Run
 from r1bench.harness.statistics.multiplicity import holm
-from r1bench.harness.store.runs import read_run
+from r1bench.harness.tally import Tally
+from r1bench.leaderboards.board.entry import Entry
 from r1bench.leaderboards.board.indexing import code_digest
-from r1bench.leaderboards.board.ranking import Entry
-from r1bench.leaderboards.compare import comparison as compare
-from r1bench.leaderboards.protocol import check_comparable, place_of
-from r1bench.leaderboards.report import escape, output, skeleton
+from r1bench.leaderboards.compare.comparison import Comparison, compare
+from r1bench.leaderboards.compare.differences import MeasureDifference
+from r1bench.leaderboards.compare.many import is_shown
+from r1bench.leaderboards.compare.text import verdict
+from r1bench.leaderboards.measures import reading
+from r1bench.leaderboards.protocol import check_comparable
+from r1bench.leaderboards.report import output, tallies
 
 MOST_FOR_ALL = 8
 """Runs of one protocol up to which every pair is compared."""
+OF_A_DIFFERENCE = ("mean", "low", "high", "method", "p_value", "wins", "losses", "ties", "num_problems")
 
 
 class Source(NamedTuple):
@@ -88,9 +92,7 @@ def check_asked(asked: Iterable[tuple[str, str]], folders: Mapping[str, Path]) -
     for pair in asked:
         if missing := [run for run in pair if run not in folders]:
             raise UsageError(f"--compare names {missing[0]}, which is not on the page; choose --task and --name so that it is")
-        places = place_of(folders[pair[0]]), place_of(folders[pair[1]])
-        runs = [read_run(folders[run], keep_texts=False) for run in pair]
-        check_comparable(runs[0], runs[1], places=places)
+        check_comparable(reading.read(folders[pair[0]]), reading.read(folders[pair[1]]))
 
 
 def _group(source: Source) -> tuple[str, str, str]:
@@ -113,68 +115,57 @@ def work_out(job: Job) -> dict[str, Any]:
     held = output.remembered(site_folder, name, mark)
     if held is None:
         output.forget(site_folder, name)
-        runs = [_read(site_folder, source.directory, source.fingerprint) for source in (pair.a, pair.b)]
+        a, b = (_read(site_folder, source.directory, source.fingerprint, place) for source in (pair.a, pair.b))
         try:
-            found = compare.compare(*runs, level=level, entry_a=pair.a.entry, entry_b=pair.b.entry, places=(place, place))
+            found = compare(a, b, level=level, entry_a=pair.a.entry, entry_b=pair.b.entry)
         except ProtocolError as error:
             return {"id": pair.id, "refused": str(error)}
         measures = [measure(each) for each in found.measures.values() if each.mean is not None]
         problems = [{"id": each.id, "a": each.mean_a, "b": each.mean_b, "n_a": each.n_a, "n_b": each.n_b} for each in found.problems]
-        value = escape.rounded({"problems": problems[::-1], "measures": measures, "notes": list(found.notes)})
-        size = output.write_data(site_folder, name, value)
-        held = {"row": _row(found), "measures": value["measures"]}
+        size = output.write_data(site_folder, name, {"problems": problems[::-1], "measures": measures, "notes": list(found.notes)})
+        held = {"row": _row(found), "measures": measures}
         output.remember(site_folder, name, mark, held, {f"{output.DATA}/{name}.js": size})
     return {"id": pair.id, "asked": pair.is_asked, **held["row"], "measures": held["measures"]}
 
 
 @lru_cache(maxsize=4)
-def _read(site_folder: Path, directory: str, fingerprint: str) -> Run:
-    """A run without texts; the few that were last used stay in memory, known by what they were made from."""
-    return skeleton.read(site_folder, directory)
+def _read(site_folder: Path, directory: str, fingerprint: str, place: Path | None) -> Tally:
+    """A run's tally; the few that were last used stay in memory, known by what they were made from."""
+    return tallies.read(site_folder, directory, place=place)
 
 
-def measure(found: compare.MeasureDifference) -> dict[str, Any]:
+def measure(found: MeasureDifference) -> dict[str, Any]:
     """One measure of a pair as the page shows it."""
-    label = found.title.removesuffix(" %")
-    fields = {"key": found.key, "label": label, "unit": found.unit, "a": found.a, "b": found.b}
-    return fields | {"mean": found.mean, "low": found.low, "high": found.high}
+    ends = ("a", "a_low", "a_high", "b", "b_low", "b_high", "mean", "low", "high", "num_problems")
+    named = {"key": found.key, "label": found.title.removesuffix(" %"), "unit": found.unit}
+    return named | {end: getattr(found, end) for end in ends}
 
 
-def _row(found: compare.Comparison) -> dict[str, Any]:
+def _row(found: Comparison) -> dict[str, Any]:
     """The comparison in one row, p_adjusted still to come."""
     difference, a, b = found.difference, found.a, found.b
     better = "" if difference.method == "identical" else "b" if difference.low > 0 else "a" if difference.high < 0 else ""
-    row = {
+    return {
         "run_a": a.run,
         "run_b": b.run,
         "name_a": a.name,
         "name_b": b.name,
         "task": a.task,
         "protocol": a.protocol,
-        "mean": difference.mean,
-        "low": difference.low,
-        "high": difference.high,
-        "method": difference.method,
+        **{key: getattr(difference, key) for key in OF_A_DIFFERENCE},
         "level": found.level,
-        "p_value": difference.p_value,
-        "wins": difference.wins,
-        "losses": difference.losses,
-        "ties": difference.ties,
-        "num_problems": difference.num_problems,
         "better": better,
-        "verdict": compare.verdict(found),
+        "verdict": verdict(found),
     }
-    return escape.rounded(row)
 
 
 def adjust(rows: list[dict[str, Any]], level: float) -> None:
-    """Add to every row its p value adjusted for all comparisons of the page (Holm 1979), and whether a difference is then shown."""
-    known = [row for row in rows if row["p_value"] is not None]
-    for row, p_value in zip(known, holm([row["p_value"] for row in known]), strict=True):
-        row["p_adjusted"] = escape.rounded(p_value)
-    for row in rows:
-        row.setdefault("p_adjusted", None)
-        row["shown"] = row["p_adjusted"] is not None and row["p_adjusted"] <= round(1 - level, 12)
+    """Add to every row its p value adjusted for all comparisons of the page (Holm 1979), their number, and whether one is shown then.
+
+    The verdict beside it is that of `r1bench compare` on this pair alone.
+    """
+    for row, p_value in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+        row |= {"p_adjusted": p_value, "num_comparisons": len(rows), "shown": is_shown(p_value, level)}
 
 
 def stage(pair: Pair, row: dict[str, Any]) -> dict[str, Any]:

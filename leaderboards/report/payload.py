@@ -5,7 +5,6 @@
 Keys, below run/<directory>/: problems-<k>, index-<k>, samples-<k> (docs/report.md). Left out: the row on the board (compose.py).
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness import thinking
-from r1bench.harness.canonical import canonical_json
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import OUTCOMES, THINKING_STATES, Problem, Run, Sample
 from r1bench.harness.store import runs as store
 from r1bench.harness.thinking import Span
-from r1bench.leaderboards.report import escape, output, skeleton, spans
+from r1bench.leaderboards.board import indexing
+from r1bench.leaderboards.measures.reading import of_run
+from r1bench.leaderboards.report import escape, output, spans, tallies
 
 ENTRY = "entry.js"
 """Written by the one who knows the row of the board."""
@@ -61,13 +62,7 @@ class Job(NamedTuple):
 
 def fingerprint(folder: Path, limits: Limits) -> str:
     """Changes when the run's files or the way its data are made do; costs no reading of samples."""
-    parts: list[Any] = [output.code_digest(), limits.samples]
-    with store.refusals(folder):
-        for name in (store.MANIFEST, store.PROBLEMS, store.SAMPLES, store.NOISE):
-            path = folder / name
-            state = path.stat() if path.is_file() else None
-            parts.append([name, state.st_size, state.st_mtime_ns] if state else [name])
-    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:16]
+    return digest_of([indexing.fingerprint(folder), limits.samples])
 
 
 def write_run(job: Job) -> Written:
@@ -89,8 +84,8 @@ def write_run(job: Job) -> Written:
     files = Files(job.site, name)
     facts = _write(files, run, problems, job.limits) | {"dir": job.directory}
     files.drop_others()
-    kept = skeleton.path_of(Path(), job.directory)
-    sizes = {**files.sizes, str(kept): skeleton.write(job.site, job.directory, run)}
+    kept = tallies.path_of(Path(), job.directory)
+    sizes = {**files.sizes, str(kept): tallies.write(job.site, job.directory, of_run(run))}
     output.remember(job.site, name, mark, facts, sizes)
     return Written(facts, files.size, mark)
 
@@ -174,7 +169,7 @@ def problem_row(problem: Problem, num_samples: int, score: float | None) -> dict
         "gold": [shortened(gold, LONGEST_LINE) for gold in problem.gold[:MOST_GOLDS]],
         "language": problem.language,
         "num_samples": num_samples,
-        "score": escape.rounded(score),
+        "score": score,
     }
 
 
@@ -185,7 +180,7 @@ def index_rows(samples: Sequence[Sample], order: dict[str, int], first: int) -> 
         "problem": [order[sample.problem_id] for sample in samples],
         "index": [sample.index for sample in samples],
         "outcome": [OUTCOMES.index(sample.grade.outcome) for sample in samples],
-        "score": [escape.rounded(sample.grade.score) for sample in samples],
+        "score": [sample.grade.score for sample in samples],
         "tokens": [sample.completion.num_tokens for sample in samples],
         "reasoning_tokens": [sample.reasoning_tokens for sample in samples],
         "format": [int(sample.format_ok) for sample in samples],
@@ -210,7 +205,7 @@ def sample_row(sample: Sample, place: str) -> dict[str, Any]:
         "reasoning": spans.in_utf16(text, reasoning),
         "marked": spans.in_utf16(text, answer),
         "outcome": grade.outcome,
-        "score": escape.rounded(grade.score),
+        "score": grade.score,
         "extracted": None if grade.extracted is None else shortened(grade.extracted, LONGEST_ANSWER),
         "reason": shortened(grade.reason, LONGEST_LINE),
         "flags": list(grade.flags),
@@ -219,9 +214,9 @@ def sample_row(sample: Sample, place: str) -> dict[str, Any]:
         "finish_reason": done.finish_reason,
         "num_tokens": done.num_tokens,
         "reasoning_tokens": sample.reasoning_tokens,
-        "seconds": escape.rounded(done.seconds),
+        "seconds": done.seconds,
         "languages": sample.languages,
-        "behaviour": escape.rounded(behaviour),
+        "behaviour": behaviour,
         "broken_rules": broken,
         "published": sample.published,
         "style": styles,
@@ -267,7 +262,7 @@ def shortened(text: str, most: int) -> str:
 def small(value: Any) -> Any:
     """A grader's own field as it is, or the beginning of its JSON where that is long."""
     if value is None or isinstance(value, bool | int | float):
-        return escape.rounded(value)
+        return value
     if isinstance(value, str):
         return shortened(value, LONGEST_DETAIL)
     text = escape.script_json(value)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from r1bench.harness.store import runs as store
 from r1bench.leaderboards.board import external, index, lineage, papers
-from r1bench.leaderboards.board.ranking import Entry
-from r1bench.leaderboards.report import escape
+from r1bench.leaderboards.board.entry import Entry
+from r1bench.leaderboards.measures import measure_of
 
 PRINTED = ("model", "stage", "benchmark", "task", "metric", "value", "unit", "protocol", "source", "trust", "note")
 """What the page shows of a number that was published."""
@@ -60,9 +60,9 @@ def collect(runs: Path, choice: Choice, *, num_workers: int = 1) -> Sources:
     Raises:
         StorageError: the folder is not there.
     """
-    with index.refresh(runs, num_workers=num_workers) as found:
-        entries = [entry for entry in found.entries() if choice.takes(entry)]
-        left_out = [*found.notes(), *found.left_out()]
+    found = index.refresh(runs, num_workers=num_workers)
+    entries = [entry for entry in found.entries() if choice.takes(entry)]
+    left_out = [*found.notes(), *found.left_out()]
     ages = {folder.name: age for age, folder in enumerate(store.run_folders(runs))}
     entries = [entry for entry in entries if entry.run in ages]
     directories = safe_names(entry.run for entry in entries)
@@ -100,8 +100,14 @@ def plain(run: str) -> str:
 def whole(row: Row) -> dict[str, Any]:
     """Everything about a run but its samples, for its own page."""
     manifest, noise = store.read_manifest(row.folder), store.read_noise(row.folder)
-    value = {"entry": row.entry.to_json(), "manifest": manifest.to_json(), "noise": noise.to_json() if noise else None}
-    return escape.rounded(value)
+    return {"entry": shown(row.entry), "manifest": manifest.to_json(), "noise": noise.to_json() if noise else None}
+
+
+def shown(entry: Entry) -> dict[str, Any]:
+    """A row of the board as the page has it: every measure with what the table calls it, and its unit."""
+    rows = {key: measure_of(key) for key in entry.measures}
+    named = {key: {"label": row.title.removesuffix(" %"), "unit": row.unit, **entry.measures[key]} for key, row in rows.items()}
+    return entry.to_json() | {"measures": named}
 
 
 def why_empty(runs: Path, choice: Choice) -> str:

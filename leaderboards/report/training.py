@@ -59,10 +59,11 @@ class Curves(NamedTuple):
     """Lines that were left out, in words."""
 
 
-def find(reader: Reader, given: Iterable[Path], runs: Iterable[tuple[str, str]], beside: Path = Path()) -> list[Found]:
+def find(reader: Reader, given: Iterable[Path], runs: Iterable[tuple[str, str]], place: Path) -> list[Found]:
     """The folders that were named and those that the runs' checkpoints lie in, each once.
 
-    `runs` are pairs of a run's id and its checkpoint; `beside` is another folder that a checkpoint's relative path may start from.
+    `runs` are pairs of a run's id and its checkpoint, `place` the folder that they lie in. A checkpoint's relative path begins in one of
+    the folders above that one, the nearest where there is a training: wherever the report is made.
     Raises StorageError for a named folder without events.
     """
     folders: dict[Path, list[str]] = {}
@@ -71,7 +72,7 @@ def find(reader: Reader, given: Iterable[Path], runs: Iterable[tuple[str, str]],
             raise StorageError(f"{folder} is not a training: it has no events.jsonl; give the --out folder of r1bench train")
         folders.setdefault(folder.resolve(), [])
     for run, checkpoint in runs:
-        home = reader.home_of(Path(checkpoint)) or reader.home_of(beside / checkpoint)
+        home = next(filter(None, (reader.home_of(above / checkpoint) for above in place.resolve().parents)), None)
         if home is not None:
             folders.setdefault(home, []).append(run)
     return [Found(name_of(folder), folder, tuple(runs)) for folder, runs in folders.items()]

@@ -9,32 +9,33 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_sample, make_tally
 
 from r1bench.harness.cli import main
 from r1bench.harness.errors import ProtocolError
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
+from r1bench.harness.tally import Tally
 from r1bench.leaderboards.compare import comparison as compare
-from r1bench.leaderboards.protocol import again_command
+from r1bench.leaderboards.protocol import again_command, check_complete
 
 
-def refusal(run_a, run_b) -> str:
+def refusal(a: Tally, b: Tally) -> str:
     with pytest.raises(ProtocolError) as caught:
-        compare.compare(run_a, run_b)
+        compare.compare(a, b)
     return str(caught.value)
 
 
-def cures(run_a, run_b) -> list[list[str]]:
+def cures(a: Tally, b: Tally) -> list[list[str]]:
     """The commands of a refusal, each of which the command line must accept."""
-    commands = [shlex.split(command) for command in refusal(run_a, run_b).partition(" run: ")[2].split(" && ")]
+    commands = [shlex.split(command) for command in refusal(a, b).partition(" run: ")[2].split(" && ")]
     for words in commands:
         main.commands[words[1]].make_context(words[1], words[2:])
     return commands
 
 
 def test_the_cure_of_another_protocol_is_the_command_that_evaluates_b_as_a_was():
-    a = make_run([[1, 0]], command="r1bench eval x --tasks arithmetic --data 'my problems.jsonl' --limit=1", sampling={"max_tokens": 64})
-    b = make_run([[1, 0]], name="zero", command="r1bench eval y --device cpu --limit 9 --runs elsewhere", sampling={"temperature": 0.6})
+    a = make_tally([[1, 0]], command="r1bench eval x --tasks arithmetic --data 'my problems.jsonl' --limit=1", sampling={"max_tokens": 64})
+    b = make_tally([[1, 0]], name="zero", command="r1bench eval y --device cpu --limit 9 --runs elsewhere", sampling={"temperature": 0.6})
     [words] = cures(a, b)
     assert words[:5] == ["r1bench", "eval", "checkpoints/zero", "--tasks", "arithmetic"]
     given = dict(zip(words[3::2], words[4::2], strict=True))
@@ -45,9 +46,9 @@ def test_the_cure_of_another_protocol_is_the_command_that_evaluates_b_as_a_was()
 
 def test_the_cure_names_the_sampler_and_its_options_where_the_command_of_a_run_did_not():
     options = {"sample": {"style": "my own", "times": 2}, "run": {"batch_size": 8}, "machine": {"device": "cuda:3"}}
-    b = make_run([[1]], name="zero", sampler="echo", sampler_options=options, batch_size=8, sampling={"temperature": 0.6})
-    named = make_run([[1]], name="zero", command="r1bench eval y --sampler echo --sampler-set times=2", sampler_options=options)
-    [words] = cures(make_run([[1]]), b)
+    b = make_tally([[1]], name="zero", sampler="echo", sampler_options=options, batch_size=8, sampling={"temperature": 0.6})
+    named = make_tally([[1]], name="zero", command="r1bench eval y --sampler echo --sampler-set times=2", sampler_options=options)
+    [words] = cures(make_tally([[1]]), b)
     assert words[words.index("--sampler") :] == [
         *("--sampler", "echo", "--sampler-set", "batch_size=8"),
         *("--sampler-set", "style=my own", "--sampler-set", "times=2"),
@@ -56,45 +57,45 @@ def test_the_cure_names_the_sampler_and_its_options_where_the_command_of_a_run_d
 
 
 def test_the_data_of_a_training_are_not_taken_for_the_data_of_its_evaluation():
-    b = make_run([[1]], name="zero", command="r1bench train --data train.jsonl --out trained --device cpu", sampling={"temperature": 0.6})
-    [words] = cures(make_run([[1]]), b)
+    b = make_tally([[1]], name="zero", command="r1bench train --data train.jsonl --out trained --device cpu", sampling={"temperature": 0.6})
+    [words] = cures(make_tally([[1]]), b)
     assert not {"--data", "--out"} & set(words)
 
 
 def test_an_older_grader_of_the_reference_is_cured_too():
-    a, b = make_run([[1]], name="old"), make_run([[1]], grader_version="2", sampling={"temperature": 0.6})
+    a, b = make_tally([[1]], name="old"), make_tally([[1]], grader_version="2", sampling={"temperature": 0.6})
     assert [words[1] for words in cures(a, b)] == ["regrade", "eval"]
     assert [words[1] for words in cures(b, a)] == ["eval"], "evaluating the older one again grades it with today's"
 
 
 def test_a_cure_quotes_what_files_say():
-    b = make_run([[1]], name="x; rm -rf ~", command="r1bench eval 'unfinished", sampling={"temperature": 0.6})
-    [words] = cures(make_run([[1]]), b)
+    b = make_tally([[1]], name="x; rm -rf ~", command="r1bench eval 'unfinished", sampling={"temperature": 0.6})
+    [words] = cures(make_tally([[1]]), b)
     assert "checkpoints/x; rm -rf ~" in words
 
 
 def test_imported_completions_cannot_be_drawn_again_and_no_command_says_so():
-    imported = make_run([[1]], sampler="import", template="imported", template_hash="imported", sampling={"max_tokens": 0})
-    assert refusal(make_run([[1]]), imported).endswith(
+    imported = make_tally([[1]], sampler="import", template="imported", template_hash="imported", sampling={"max_tokens": 0})
+    assert refusal(make_tally([[1]]), imported).endswith(
         "B was imported and cannot be drawn again; import both from files of one protocol and with the same --data"
     )
 
 
 def test_an_incomplete_run_is_cured_by_its_own_command():
-    half = make_run([[1, 1], [0, 0]], samples=[make_sample("p0000", 0, 1)], name="half")
+    half = make_tally([[1, 1], [0, 0]], samples=[make_sample("p0000", 0, 1)], name="half")
     assert "finish it by running the same evaluation again: r1bench eval checkpoints/half --tasks arithmetic --samples 2" in refusal(
         half, half
     )
 
 
 def test_an_older_task_is_evaluated_again_whichever_side_it_is_on():
-    old, today = make_run([[1]], name="old"), make_run([[1]], task_version="2")
+    old, today = make_tally([[1]], name="old"), make_tally([[1]], task_version="2")
     for pair in ((old, today), (today, old)):
         assert [words[2] for words in cures(*pair)] == ["checkpoints/old"]
 
 
 def test_another_place_to_stop_is_no_option():
-    assert "is the task's and no option" in refusal(make_run([[1]]), make_run([[1]], sampling={"stop": ("User:",)}))
+    assert "is the task's and no option" in refusal(make_tally([[1]]), make_tally([[1]], sampling={"stop": ("User:",)}))
 
 
 def call(*words: object) -> Result:
@@ -153,17 +154,18 @@ def test_typing_the_cure_of_an_older_grader_makes_the_runs_comparable(evaluated:
 
 
 def test_the_top_up_of_single_samples_goes_into_the_folder_that_the_run_lies_in() -> None:
-    pair = make_run([[1], [0]], name="base"), make_run([[0], [1]], name="zero")
-    note = compare.compare(*pair, questions="fixed", places=(Path("one"), Path("the other"))).notes[-1]
+    a, b = make_tally([[1], [0]], name="base"), make_tally([[0], [1]], name="zero")
+    a, b = dataclasses.replace(a, place=Path("one")), dataclasses.replace(b, place=Path("the other"))
+    note = compare.compare(a, b, questions="fixed").notes[-1]
     assert "--runs one and r1bench eval checkpoints/zero" in note
     assert note.endswith("--runs 'the other'")
 
 
 def test_an_unfinished_import_is_cured_by_importing_again_into_its_folder() -> None:
-    half = make_run(
+    half = make_tally(
         [[1], [0]], samples=[make_sample("p0000", 0, 1)], sampler="import", command="r1bench import math500 x.jsonl --out a --name b"
     )
     with pytest.raises(ProtocolError, match=r"importing its file again: r1bench import math500 x.jsonl --name b --runs here$"):
-        compare.check_comparable(half, half, places=(Path("here"), Path("here")))
+        check_complete(dataclasses.replace(half, place=Path("here")))
     silent = dataclasses.replace(half, manifest=dataclasses.replace(half.manifest, command="unknown"))
     assert refusal(silent, silent).endswith("importing its file again")

@@ -5,20 +5,23 @@ import json
 
 import numpy as np
 import pytest
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_run, make_sample, make_tally
 from scipy import stats
 
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.records import Completion, Noise
 from r1bench.harness.tables import display_width
-from r1bench.leaderboards.board import ranking as board
+from r1bench.leaderboards import protocol
+from r1bench.leaderboards.board.entry import entry
 from r1bench.leaderboards.compare import comparison as compare
+from r1bench.leaderboards.compare import text
+from r1bench.leaderboards.measures.reading import of_run
 
 LOW, HIGH = [[0, 1, 0, 0]] * 200 + [[1, 1, 0, 0]] * 50, [[1, 1, 1, 0]] * 150 + [[0, 1, 0, 0]] * 100
 
 
 def compared(scores_a=LOW, scores_b=HIGH, **options):
-    return compare.compare(make_run(scores_a, name="base"), make_run(scores_b, name="zero"), **options)
+    return compare.compare(make_tally(scores_a, name="base"), make_tally(scores_b, name="zero"), **options)
 
 
 def test_the_difference_is_b_minus_a_paired_by_problem():
@@ -30,8 +33,8 @@ def test_the_difference_is_b_minus_a_paired_by_problem():
 
 def test_problems_are_paired_by_id_and_not_by_their_order_in_the_run():
     run = make_run([[0], [1]])
-    turned = dataclasses.replace(make_run([[0], [1]], name="other"), samples=run.samples[::-1])
-    assert compare.compare(run, turned).difference.ties == 2
+    turned = make_tally([[0], [1]], name="other", samples=run.samples[::-1])
+    assert compare.compare(of_run(run), turned).difference.ties == 2
 
 
 @pytest.mark.parametrize(
@@ -50,45 +53,45 @@ def test_problems_are_paired_by_id_and_not_by_their_order_in_the_run():
 )
 def test_a_difference_of_protocol_is_refused_with_both_values_and_a_cure(changes, named):
     with pytest.raises(ProtocolError, match=named):
-        compare.compare(make_run([[1], [0]]), make_run([[1], [0]], **changes))
+        compare.compare(make_tally([[1], [0]]), make_tally([[1], [0]], **changes))
 
 
 def test_everything_that_differs_is_named_at_once_in_one_line():
-    other = make_run([[1]], task_version="2", sampling={"top_p": 0.9, "top_k": 5})
+    other = make_tally([[1]], task_version="2", sampling={"top_p": 0.9, "top_k": 5})
     with pytest.raises(ProtocolError) as caught:
-        compare.compare(make_run([[1]]), other)
+        compare.compare(make_tally([[1]]), other)
     assert all(name in str(caught.value) for name in ("task version", "top_p", "top_k"))
     assert "\n" not in str(caught.value)
 
 
 def test_two_runs_without_disagreement_have_one_protocol_digest():
-    run, other = make_run([[1, 0]]).manifest, make_run([[1]], name="other", sampling={"seed": 9}).manifest
-    assert compare.disagreements(run, other) == []
+    run, other = make_tally([[1, 0]]).manifest, make_tally([[1]], name="other", sampling={"seed": 9}).manifest
+    assert protocol.disagreements(run, other) == []
     assert run.protocol() == other.protocol()
 
 
 def test_n_and_seed_may_differ():
-    other = make_run([[1, 0, 1]] * 12, name="other", sampling={"seed": 9})
-    found = compare.compare(make_run([[1]] * 12), other)
+    other = make_tally([[1, 0, 1]] * 12, name="other", sampling={"seed": 9})
+    found = compare.compare(make_tally([[1]] * 12), other)
     assert (found.a.n, found.b.n, found.difference.resampling_error) == (1, 3, None)
 
 
 def test_an_incomplete_run_is_refused_whichever_side_it_is_on():
-    whole, half = make_run([[1], [0]]), make_run([[1], [0]], samples=[make_sample("p0000", 0, 1)])
+    whole, half = make_tally([[1], [0]]), make_tally([[1], [0]], samples=[make_sample("p0000", 0, 1)])
     for pair in ((whole, half), (half, whole)):
         with pytest.raises(ProtocolError, match="incomplete 1/2 samples; finish it by"):
             compare.compare(*pair)
 
 
 def test_runs_that_share_no_problem_are_refused():
-    other = make_run([[1]], samples=[make_sample("else", 0, 1)])
+    other = make_tally([[1]], samples=[make_sample("else", 0, 1)])
     with pytest.raises(ProtocolError, match="only 0 of 1 problems are in both"):
-        compare.compare(make_run([[1]]), other)
+        compare.compare(make_tally([[1]]), other)
 
 
 def test_runs_without_problems_are_refused():
     with pytest.raises(ProtocolError, match="incomplete 0/0"):
-        compare.compare(make_run([]), make_run([]))
+        compare.compare(make_tally([]), make_tally([]))
 
 
 def test_an_impossible_level_is_refused():
@@ -99,12 +102,12 @@ def test_an_impossible_level_is_refused():
 def test_the_verdict_names_direction_size_interval_and_number_of_problems():
     difference = compared().difference
     ends = f"[{100 * difference.low:.1f}, {100 * difference.high:.1f}]"
-    assert compare.verdict(compared()) == f"B is better by 25.0 points {ends}, 95 % paired over 250 problems."
-    assert compare.verdict(compared(HIGH, LOW)) == f"B is worse by 25.0 points {ends}, 95 % paired over 250 problems."
+    assert text.verdict(compared()) == f"B is better by 25.0 points {ends}, 95 % paired over 250 problems."
+    assert text.verdict(compared(HIGH, LOW)) == f"B is worse by 25.0 points {ends}, 95 % paired over 250 problems."
 
 
 def test_the_verdict_claims_no_difference_that_the_interval_does_not_show():
-    found = compare.verdict(compared([[0, 1]] * 20, [[1, 1]] + [[0, 1]] * 19))
+    found = text.verdict(compared([[0, 1]] * 20, [[1, 1]] + [[0, 1]] * 19))
     assert found.startswith("No difference is shown: B - A is +2.5 points [-")
 
 
@@ -114,9 +117,9 @@ def test_a_wider_level_gives_a_wider_interval():
 
 
 def test_the_same_evaluation_twice_is_called_identical():
-    found = compare.compare(make_run(LOW), make_run(LOW))
+    found = compare.compare(make_tally(LOW), make_tally(LOW))
     assert (found.difference.low, found.difference.high, found.difference.method) == (0.0, 0.0, "identical")
-    assert "same evaluation" in compare.verdict(found)
+    assert "same evaluation" in text.verdict(found)
 
 
 def test_another_checkpoint_with_equal_scores_is_not_identical():
@@ -126,31 +129,48 @@ def test_another_checkpoint_with_equal_scores_is_not_identical():
 
 
 def test_one_checkpoint_sampled_twice_is_noise_and_says_so():
-    found = compare.compare(make_run([[1], [0]]), make_run([[0], [1]]))
+    found = compare.compare(make_tally([[1], [0]]), make_tally([[0], [1]]))
     assert found.difference.method == "t"
     assert found.notes == ("A and B are one checkpoint: the difference is noise",)
 
 
 def test_other_versions_and_devices_are_a_note_and_no_reason_to_refuse():
-    other = make_run([[1]], name="other", environment={"device": "cuda", "torch": "2.9.0"}, batch_size=8)
-    note = compare.compare(make_run([[1]]), other).notes[0]
+    other = make_tally([[1]], name="other", environment={"device": "cuda", "torch": "2.9.0"}, batch_size=8)
+    note = compare.compare(make_tally([[1]]), other).notes[0]
     assert note.endswith("batch size 0 / 8, device cpu / cuda")
 
 
 def test_lengths_format_and_languages_stand_side_by_side():
     long = [make_sample("p0000", 0, 1, num_tokens=30, reasoning_tokens=20, format_ok=False, languages={"latin": 4, "han": 4})]
-    found = compare.compare(make_run([[1]]), make_run([[1]], name="other", samples=long))
-    assert (found.a.mean_tokens, found.b.mean_tokens, found.b.mean_reasoning_tokens) == (12, 30, 20)
-    assert (found.a.format_rate, found.b.format_rate, found.a.mixed_share, found.b.mixed_share) == (1, 0, 0, 1)
-    assert "-100.0" in compare.render(found)
+    found = compare.compare(make_tally([[1]]), make_tally([[1]], name="other", samples=long))
+    sides = {key: (each.a, each.b) for key, each in found.measures.items()}
+    assert (sides["tokens"], sides["reasoning_tokens"]) == ((12, 30), (8, 20))
+    assert (sides["format"], sides["mixed"]) == ((1, 0), (0, 1))
+    assert "-100.0" in text.render(found)
+
+
+def test_the_form_that_the_template_asks_for_is_compared_and_think_answer_under_its_own_name():
+    boxed = [make_sample("p0000", 0, 1, format_ok=False, behaviour={"style:boxed": 1.0, "style:think-answer": 0.0})]
+    a, b = (make_tally([[1]], name=name, template="boxed", samples=boxed) for name in "ab")
+    found = compare.compare(a, b).measures
+    assert (found["format"].a, found["think_answer"].a) == (1, 0)
+    assert "think_answer" not in compared().measures
+
+
+def test_a_measure_that_one_run_lacks_is_shown_of_the_other_and_has_no_difference():
+    a, b = runs_with([[10], [20]], [[0], [0]], "num_tokens")
+    found = compare.compare(a, b)
+    assert (found.measures["tokens"].a, found.measures["tokens"].b, found.measures["tokens"].mean) == (15, None, None)
+    [line] = [line.split() for line in text.render(found).splitlines() if line.startswith("tokens")]
+    assert line[2:] == ["-", "-"]
 
 
 @pytest.mark.parametrize("scores", [([[1]], [[0]]), (LOW, HIGH), ([[1] * 16] * 1319, [[0] * 16] * 1319)])
 def test_text_fits_80_columns_and_ends_with_the_verdict(scores):
     found = compared(*scores)
-    text = compare.render(found)
-    assert max(map(display_width, text.splitlines())) <= 80
-    assert " ".join(text.split()).endswith(compare.verdict(found))
+    said = text.render(found)
+    assert max(map(display_width, said.splitlines())) <= 80
+    assert " ".join(said.split()).endswith(text.verdict(found))
 
 
 def test_json_holds_plain_values_and_names_the_parts_of_the_difference():
@@ -179,7 +199,7 @@ def runs_with(values_a, values_b, field):
 
     def made(rows, name):
         samples = [make_sample(f"p{i:04d}", j, 1, **{field: value}) for i, row in enumerate(rows) for j, value in enumerate(row)]
-        return make_run([[1] * len(row) for row in rows], samples=samples, name=name)
+        return make_tally([[1] * len(row) for row in rows], samples=samples, name=name)
 
     return made(values_a, "base"), made(values_b, "zero")
 
@@ -207,7 +227,7 @@ def test_tokens_that_nobody_counted_have_no_difference():
 def test_languages_that_nobody_counted_have_no_difference():
     found = compare.compare(*runs_with([[{}], [{}]], [[{"en": 4}], [{}]], "languages"))
     assert found.measures["mixed"].mean is None
-    assert compare.render(found)
+    assert text.render(found)
 
 
 def test_truncation_is_compared_too_also_where_the_answer_stood_before_the_cut():
@@ -228,7 +248,7 @@ def test_an_interval_about_these_very_questions_leaves_their_choice_out():
     scores_a, scores_b = [[1, 1, 1, 0]] * 20 + [[0, 0, 0, 1]] * 20, [[0, 0, 1, 0]] * 20 + [[1, 1, 0, 1]] * 20
     fixed, random = (compared(scores_a, scores_b, questions=questions) for questions in ("fixed", "random"))
     assert fixed.difference.high - fixed.difference.low < 0.7 * (random.difference.high - random.difference.low)
-    assert "paired over these very 40 problems" in compare.verdict(fixed)
+    assert "paired over these very 40 problems" in text.verdict(fixed)
 
 
 @pytest.mark.parametrize("questions", ["fixed", "random"])
@@ -239,7 +259,7 @@ def test_the_p_value_is_small_where_the_interval_shows_a_difference(questions):
 
 def test_the_noise_of_a_backend_widens_the_interval_where_it_is_larger():
     noise = Noise(32, 128, 90, 20, 0.0, 0.2)
-    noisy = compare.compare(dataclasses.replace(make_run(LOW), noise=noise), make_run(HIGH, name="zero"))
+    noisy = compare.compare(dataclasses.replace(make_tally(LOW), noise=noise), make_tally(HIGH, name="zero"))
     assert noisy.difference.interval_error == pytest.approx(0.2)
     assert compared().difference.interval_error < 0.05
 
@@ -251,8 +271,8 @@ def test_one_sample_per_problem_says_how_to_learn_the_spread_within():
 
 
 def test_rows_that_are_known_are_not_computed_again():
-    a, b = make_run(LOW, name="base"), make_run(HIGH, name="zero")
-    row_a, row_b = board.entry(a), board.entry(b)
+    a, b = make_tally(LOW, name="base"), make_tally(HIGH, name="zero")
+    row_a, row_b = entry(a), entry(b)
     found = compare.compare(a, b, entry_a=row_a, entry_b=row_b)
     assert found.a is row_a
     assert found.b is row_b
@@ -271,7 +291,7 @@ def test_the_p_value_is_at_most_one_minus_the_level_exactly_where_the_interval_l
     backend = Noise(32, 128, 90, 20, 0.0, noise)
     for wins in range(0, 40, 3):
         rows = [[0, 1, 0, 0]] * 40, [[0, 1, 0, 1]] * wins + [[0, 1, 0, 0]] * (40 - wins)
-        a, b = (dataclasses.replace(make_run(scores, name=name), noise=backend) for scores, name in zip(rows, "ab", strict=True))
+        a, b = (dataclasses.replace(make_tally(scores, name=name), noise=backend) for scores, name in zip(rows, "ab", strict=True))
         found = compare.compare(a, b, questions=questions)
         assert (found.p_value <= 0.05) == (found.difference.low >= 0)
 
@@ -285,7 +305,7 @@ def test_json_has_one_p_value_and_the_permutation_test_under_its_own_name():
 
 
 def test_two_copies_of_one_evaluation_have_a_p_value_of_one():
-    run = make_run(LOW)
+    run = make_tally(LOW)
     found = compare.compare(run, run)
     assert (found.p_value, found.difference.permutation_p, found.difference.method) == (1.0, 1.0, "identical")
 
@@ -298,19 +318,19 @@ def test_the_intervals_of_both_sides_are_of_the_level_asked_for():
         assert one.b_high - one.b_low < other.b_high - other.b_low
     usual = compared().measures["score"]
     assert (usual.a_low, usual.a_high) == (compared().a.low, compared().a.high)
-    assert f"[{100 * narrow.measures['score'].a_low:.1f}, " in compare.render(narrow)
-    assert "50 %, about questions like these" in " ".join(compare.render(narrow).split())
+    assert f"[{100 * narrow.measures['score'].a_low:.1f}, " in text.render(narrow)
+    assert "50 %, about questions like these" in " ".join(text.render(narrow).split())
 
 
 def test_about_fixed_questions_the_legend_says_whose_interval_is_about_what():
-    text = " ".join(compare.render(compared(questions="fixed")).split())
-    assert "about questions like these for A and B themselves, about these very questions, sampled again, for B - A" in text
+    said = " ".join(text.render(compared(questions="fixed")).split())
+    assert "about questions like these for A and B themselves, about these very questions, sampled again, for B - A" in said
 
 
 def test_one_problem_is_called_one():
-    text = " ".join(compare.render(compared([[0, 1]], [[1, 1]], questions="fixed")).split())
-    assert "this very 1 problem." in text
-    assert "1 problems" not in text
+    said = " ".join(text.render(compared([[0, 1]], [[1, 1]], questions="fixed")).split())
+    assert "this very 1 problem." in said
+    assert "1 problems" not in said
 
 
 def words(zh, en):

@@ -2,11 +2,12 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_sample, make_tally
 
 from r1bench.harness.cli import main
 from r1bench.harness.cli.planning import plan_comparison
@@ -96,8 +97,8 @@ def test_without_a_run_the_cost_is_the_most_that_the_protocol_allows(tmp_path):
 
 def test_a_baseline_gives_its_own_variance_and_tokens():
     rows = [[1, 0, 1, 1], [0, 0, 1, 0], [1, 1, 1, 1]]
-    spread, tokens = power.measured(
-        make_run(rows, samples=[make_sample(f"p000{i}", j, rows[i][j], num_tokens=10 + i) for i in range(3) for j in range(4)])
+    spread, tokens = power.of_baseline(
+        make_tally(rows, samples=[make_sample(f"p000{i}", j, rows[i][j], num_tokens=10 + i) for i in range(3) for j in range(4)])
     )
     assert spread.within == pytest.approx((0.25 + 0.25 + 0) / 3)
     means = [0.75, 0.25, 1.0]
@@ -106,7 +107,7 @@ def test_a_baseline_gives_its_own_variance_and_tokens():
 
 
 def test_a_baseline_with_one_sample_is_planned_by_its_pass_rate_and_the_text_does_not_ask_for_a_baseline():
-    spread, _ = power.measured(make_run([[1]] * 9 + [[0]], sampler="import"))
+    spread, _ = power.of_baseline(make_tally([[1]] * 9 + [[0]], sampler="import"))
     assert spread.within == pytest.approx(0.09)
     assert "pass rate 0.9 over 10 problems x 1 of run run-tiny" in spread.source
     assert "--baseline" not in power.ceiling(100, has_baseline=True).source
@@ -114,7 +115,7 @@ def test_a_baseline_with_one_sample_is_planned_by_its_pass_rate_and_the_text_doe
 
 def test_an_incomplete_baseline_is_refused():
     with pytest.raises(ProtocolError, match=r"incomplete 1/2 samples; finish it .*: r1bench eval checkpoints/tiny .* --runs here$"):
-        power.measured(make_run([[1], [0]], samples=[make_sample("p0000", 0, 1)]), place=Path("here"))
+        power.of_baseline(replace(make_tally([[1], [0]], samples=[make_sample("p0000", 0, 1)]), place=Path("here")))
 
 
 def test_a_baseline_that_stays_small_is_told_apart_from_one_that_is_topped_up(tmp_path):

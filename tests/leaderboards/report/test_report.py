@@ -1,156 +1,35 @@
-"""The report: what goes into a page is safe, complete, resumable, and what the board and the comparisons say.
+"""The report: the data of its runs and of its trainings, and the command.
 
-Left out: how the page looks and behaves (test_report_page.py). Run: make test PYTEST_ARGS=tests/leaderboards/report/test_report.py
+Left out: how the page looks and behaves (test_report_browser.py). Run: make test PYTEST_ARGS=tests/leaderboards/report/test_report.py
 """
 
 import json
 import math
-import os
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from fakes_report import HOSTILE, boot_of, data_of, report, store_pair, store_run, write_training
 from fakes_runs import make_run, make_sample
 from hypothesis import given
 from hypothesis import strategies as st
 
 from r1bench.backends import journal
 from r1bench.harness import thinking
-from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import main
 from r1bench.harness.cli import report as cli_report
-from r1bench.harness.errors import ProtocolError, StorageError, UnknownNameError, UsageError
-from r1bench.harness.records import Problem, Run, Sample
-from r1bench.harness.store.runs import open_run, read_run
+from r1bench.harness.errors import StorageError, UnknownNameError
+from r1bench.harness.records import Sample
+from r1bench.harness.store.runs import read_run
 from r1bench.harness.thinking import Span
-from r1bench.leaderboards.compare import comparison as compare
-from r1bench.leaderboards.report import compose, escape, output, page, pairs, payload, rollouts, skeleton, sources, spans, training
+from r1bench.leaderboards.measures import MEASURES
+from r1bench.leaderboards.report import payload, rollouts, sources, spans, training
 from r1bench.tasks.grading import behaviour
 
-HOSTILE = (
-    "</script><script>alert(1)</script>",
-    "<!-- <script> -->",
-    "line\u2028and\u2029paragraph",
-    "half \ud83d of a character, and the other \ude00",
-    "NUL \x00 bell \x07 delete \x7f next line \x85",
-    "\u202eright to left\u202c \u2066isolated\u2069 \u200bnothing\ufeff",
-    '"; alert(1); //',
-    "'\\\"`${alert(1)}",
-    "]]>&lt;&amp;",
-    "x" * 300_000,
-)
 ASKED_STATES = ("closed", "prefilled", "unfinished", "absent", "malformed")
-
-
-@pytest.fixture
-def assets(tmp_path: Path) -> Path:
-    """A page that shows nothing, so that these tests do not depend on its look."""
-    folder = tmp_path / "assets"
-    folder.mkdir()
-    (folder / "page.html").write_text(
-        "<title>{{ title }}</title><style>{{ style }}</style>"
-        '<script type="application/json" id="boot">{{ boot }}</script>{% for script in scripts %}<script>{{ script }}</script>{% endfor %}'
-    )
-    (folder / "style.css").write_text("body { margin: 0 }")
-    (folder / "scripts.txt").write_text("one.js\n")
-    (folder / "one.js").write_text("const one = 1 < 2;")
-    return folder
-
-
-def store_run(runs: Path, run: Run, **changes: Any) -> Path:
-    """The run as a folder; returns the folder."""
-    names = dict.fromkeys(sample.problem_id for sample in run.samples)
-    problems = [Problem(name, f"What is {name}?", ("1",)) for name in names]
-    digest = digest_of([problem.digest() for problem in problems])
-    manifest = replace(run.manifest, **{"problems_digest": digest, "num_problems": len(problems), **changes})
-    with open_run(runs, manifest, problems) as writer:
-        for sample in run.samples:
-            writer.append(sample)
-        return writer.folder
-
-
-def store_pair(runs: Path) -> tuple[str, str]:
-    """A checkpoint and what was trained from it; returns the ids of their runs."""
-    parent = make_run([[0, 1], [0, 0], [1, 0]], name="base", checkpoint_digest="d0")
-    child = make_run([[1, 1], [0, 1], [1, 1]], name="zero", checkpoint_digest="d1", parent="d0", stage="zero")
-    return store_run(runs, parent).name, store_run(runs, child).name
-
-
-def boot_of(out: Path) -> dict[str, Any]:
-    """The boot data as a browser reads them."""
-    boot = json.loads(re.search(r'id="boot">(.*?)</script>', (out / "index.html").read_text(), re.DOTALL)[1])  # type: ignore[index]
-    return {**boot, "runs": dict(boot["runs"])}
-
-
-def data_of(out: Path, key: str) -> Any:
-    """The value of a data file."""
-    text = (out / "data" / f"{key}.js").read_text()
-    head = f'r1bench.receive("{key}",'
-    assert text.startswith(head)
-    assert text.endswith(");\n")
-    return json.loads(text[len(head) : -3])
-
-
-def files_of(out: Path) -> dict[str, int]:
-    """Data file -> when it was written."""
-    return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in (out / "data").rglob("*.js")}
-
-
-def report(runs: Path, out: Path, assets: Path, **options: Any) -> compose.Result:
-    """A report in this process."""
-    return compose.build(runs, out, compose.Options(workers=1, reader=journal, **options), assets=assets)
-
-
-# ---- escaping
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_text_cannot_leave_its_place_in_a_script(text: str) -> None:
-    shown = escape.script_json({"text": text})
-    assert not set(shown) & set("<>&\u2028\u2029\u202e\u2066\u200b\ufeff\x00\x07\x7f\x85")
-    assert shown.encode()  # no half characters
-    assert json.loads(shown)["text"] == re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
-@given(st.recursive(st.text(st.characters(codec=None), max_size=20) | st.integers() | st.booleans() | st.none(), st.lists, max_leaves=8))
-def test_any_value_comes_back_from_its_escaped_form(value: Any) -> None:
-    shown = escape.script_json(value)
-    assert re.search("[<>&\u2028\u2029\ud800-\udfff]", shown) is None
-    assert json.loads(shown) == json.loads(re.sub("[\ud800-\udfff]", "\ufffd", json.dumps(value, ensure_ascii=False)))
-
-
-def test_numbers_that_json_lacks_become_null() -> None:
-    assert json.loads(escape.script_json([math.nan, math.inf, {"a": -math.inf}, 1.5])) == [None, None, {"a": None}, 1.5]
-
-
-def test_key_that_would_set_a_prototype_is_another_key() -> None:
-    text = escape.script_json({"__proto__": {"x": 1}, "said": ',"__proto__":'})
-    assert json.loads(text) == {"__proto__ ": {"x": 1}, "said": ',"__proto__":'}
-
-
-@pytest.mark.parametrize("key", ["", "a b", "../a", "a/..", 'a")', "a//b", "/a", "a\n"])
-def test_data_file_refuses_a_key_that_is_not_safe(key: str) -> None:
-    with pytest.raises(ValueError, match="no key"):
-        escape.data_file(key, 1)
-
-
-def test_floats_keep_six_digits() -> None:
-    assert escape.rounded({"a": [1 / 3, 1_234_567.8, 7, True, math.nan]}) == {"a": [0.333333, 1234570.0, 7, True, None]}
-
-
-def test_title_is_text(tmp_path: Path, assets: Path) -> None:
-    shown = page.render({}, "</title><script>alert(1)</script>", assets)
-    assert shown.startswith("<title>&lt;/title&gt;&lt;script&gt;")
-
-
-def test_script_that_would_end_its_element_is_refused(assets: Path) -> None:
-    (assets / "one.js").write_text('const text = "</script>";')
-    with pytest.raises(StorageError, match=r"one\.js contains </script"):
-        page.render({}, "title", assets)
 
 
 # ---- where reasoning and answer stand
@@ -315,7 +194,8 @@ def test_boot_leaves_to_the_page_of_a_run_what_only_it_shows(tmp_path: Path, ass
     report(tmp_path / "runs", tmp_path / "site", assets)
     entry = boot_of(tmp_path / "site")["entries"][0]
     whole = data_of(tmp_path / "site", f"run/{child}/entry")
-    assert "behaviour" not in entry
+    assert "versions" not in entry
+    assert list(entry["measures"]) == [key for key in MEASURES if key in entry["measures"]]
     assert whole["entry"]["versions"] == {"device": "cpu", "torch": "2.9.0"}
     assert whole["manifest"]["command"] == "r1bench eval"
 
@@ -336,7 +216,8 @@ def test_imported_run_without_tokens_is_shown_with_unknown_lengths(tmp_path: Pat
     folder = store_run(tmp_path / "runs", make_run([[0]] * 4, samples=rows, sampler="import"))
     report(tmp_path / "runs", tmp_path / "site", assets)
     entry = boot_of(tmp_path / "site")["entries"][0]
-    assert (entry["mean_tokens"], entry["generated_tokens"], entry["num_published"]) == (None, None, 4)
+    assert not {"tokens", "reasoning_tokens"} & entry["measures"].keys()
+    assert (entry["generated_tokens"], entry["num_published"]) == (None, 4)
     assert data_of(tmp_path / "site", f"run/{folder.name}/samples-0")[0]["published"] is True
 
 
@@ -403,308 +284,6 @@ def test_two_folders_whose_names_collide_are_both_shown(tmp_path: Path, assets: 
     assert all(len(data_of(tmp_path / "site", f"run/{each['dir']}/samples-0")) == 2 for each in facts.values())
 
 
-# ---- comparisons
-
-
-def test_comparison_of_the_page_is_that_of_the_command(tmp_path: Path, assets: Path) -> None:
-    parent, child = store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    expected = compare.compare(*(read_run(tmp_path / "runs" / name) for name in (parent, child)))
-    boot = boot_of(tmp_path / "site")
-    row = boot["comparisons"][0]
-    assert row["verdict"] == compare.verdict(expected)
-    assert [row[key] for key in ("mean", "low", "high")] == pytest.approx(expected.difference[:3], rel=1e-5)
-    score = next(each for each in boot["stages"][0]["measures"] if each["key"] == "score")
-    assert score["mean"] == pytest.approx(expected.measures["score"].mean, rel=1e-5)
-
-
-def test_problems_of_a_comparison_rise_by_their_difference(tmp_path: Path, assets: Path) -> None:
-    for name, scores in (("one", [[0, 1], [1, 1], [0, 0]]), ("two", [[0, 0], [1, 1], [1, 1]])):
-        store_run(tmp_path / "runs", make_run(scores, name=name))
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    key = boot_of(tmp_path / "site")["comparisons"][0]["id"]
-    problems = data_of(tmp_path / "site", f"comparison/{key}")["problems"]
-    assert [(problem["id"], problem["b"] - problem["a"]) for problem in problems] == [("p0000", -0.5), ("p0001", 0.0), ("p0002", 1.0)]
-    assert {problem["n_a"] for problem in problems} == {2}
-
-
-def make_sources(count: int, **changes: Any) -> list[pairs.Source]:
-    """Runs of one protocol, each better than the one before."""
-    runs = [make_run([[0, 1]] * 3, name=f"m{number}") for number in range(count)]
-    entries = [compose.board.entry(replace(run, id=f"run-{number}")) for number, run in enumerate(runs)]
-    entries = [replace(entry, score=number / count, **changes) for number, entry in enumerate(entries)]
-    return [pairs.Source(entry, f"d{number}", "mark", number) for number, entry in enumerate(entries)]
-
-
-def test_few_runs_are_all_compared_and_many_only_with_parent_and_best() -> None:
-    assert len(pairs.choose(make_sources(4), [])) == 6
-    chosen = pairs.choose(make_sources(12), [("run-2", "run-3")])
-    assert [(pair.a.entry.run, pair.b.entry.run) for pair in chosen[:2]] == [("run-2", "run-3"), ("run-0", "run-11")]
-    assert len(chosen) == 12
-    assert [pair.is_stage for pair in chosen].count(True) == 1
-
-
-def test_runs_of_other_protocols_are_not_paired() -> None:
-    other = [source._replace(entry=replace(source.entry, protocol="other", run="x")) for source in make_sources(1)]
-    assert pairs.choose([*make_sources(1), *other], []) == []
-
-
-def test_p_values_are_adjusted_for_all_comparisons_of_the_page() -> None:
-    rows: list[dict[str, Any]] = [{"p_value": value} for value in (0.04, 0.01, 0.03)]
-    pairs.adjust(rows, 0.95)
-    assert [row["p_adjusted"] for row in rows] == pytest.approx([0.06, 0.03, 0.06])
-    assert [row["shown"] for row in rows] == [False, True, False]
-
-
-def test_asked_comparison_that_means_nothing_is_refused(tmp_path: Path, assets: Path) -> None:
-    parent, _ = store_pair(tmp_path / "runs")
-    other = store_run(tmp_path / "runs", make_run([[0, 1]] * 3, name="other", template="boxed", template_hash="x")).name
-    with pytest.raises(ProtocolError, match="must not be compared"):
-        report(tmp_path / "runs", tmp_path / "site", assets, asked=((parent, other),))
-
-
-def test_run_without_its_texts_compares_as_the_whole_one(tmp_path: Path) -> None:
-    run = make_run([[0, 1], [1, 1], [0, 0]], name="one")
-    other = make_run([[1, 1], [1, 0], [1, 0]], name="two")
-    for name, each in (("one", run), ("two", other)):
-        skeleton.write(tmp_path, name, each)
-    kept = [skeleton.read(tmp_path, name) for name in ("one", "two")]
-    assert compare.to_json(compare.compare(*kept))["measures"] == compare.to_json(compare.compare(run, other))["measures"]
-    assert compare.compare(kept[0], kept[0]).difference.method == "identical"
-
-
-# ---- the folder
-
-
-@pytest.mark.parametrize("name", ["thesis.tex", ".git", "index.html"])
-def test_folder_with_foreign_files_is_refused_and_left_alone(tmp_path: Path, assets: Path, name: str) -> None:
-    store_pair(tmp_path / "runs")
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / name).write_text("mine")
-    with pytest.raises(StorageError, match="did not write"):
-        report(tmp_path / "runs", tmp_path / "site", assets)
-    assert [path.name for path in (tmp_path / "site").iterdir()] == [name]
-
-
-def test_file_in_place_of_the_folder_is_refused(tmp_path: Path, assets: Path) -> None:
-    store_pair(tmp_path / "runs")
-    (tmp_path / "site").write_text("mine")
-    with pytest.raises(StorageError, match="no folder"):
-        report(tmp_path / "runs", tmp_path / "site", assets)
-
-
-def test_second_report_writes_the_page_alone(tmp_path: Path, assets: Path) -> None:
-    store_pair(tmp_path / "runs")
-    first = report(tmp_path / "runs", tmp_path / "site", assets)
-    before = files_of(tmp_path / "site")
-    second = report(tmp_path / "runs", tmp_path / "site", assets)
-    changed = {name for name, when in files_of(tmp_path / "site").items() if before[name] != when}
-    assert (first.num_written, second.num_written) == (2, 0)
-    assert {Path(name).name for name in changed} == {"entry.js"}
-    assert boot_of(tmp_path / "site")["comparisons"]
-
-
-def test_changed_run_is_written_again_and_compared_again(tmp_path: Path, assets: Path) -> None:
-    _, child = store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    path = tmp_path / "runs" / child / "samples.jsonl"
-    path.write_text(path.read_text().replace('"outcome":"correct"', '"outcome":"wrong"').replace('"score":1.0', '"score":0.0'))
-    result = report(tmp_path / "runs", tmp_path / "site", assets)
-    assert result.num_written == 1
-    assert boot_of(tmp_path / "site")["comparisons"][0]["losses"] == 2
-
-
-def test_report_that_was_killed_goes_on(tmp_path: Path, assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parent, child = store_pair(tmp_path / "runs")
-    wait = os.fork()
-    if wait == 0:
-        wrote = output.write_data
-
-        def write_and_die(folder: Path, key: str, value: Any) -> int:
-            if key == f"run/{child}/samples-0" or (key == f"run/{parent}/samples-0" and (folder / f"data/run/{child}/index-0.js").exists()):
-                os.kill(os.getpid(), 9)
-            return wrote(folder, key, value)
-
-        output.write_data = write_and_die
-        report(tmp_path / "runs", tmp_path / "site", assets)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(wait, 0)[1]) == -9
-    assert not (tmp_path / "site" / "index.html").exists()
-    result = report(tmp_path / "runs", tmp_path / "site", assets)
-    assert result.num_runs == 2
-    assert [len(data_of(tmp_path / "site", f"run/{name}/samples-0")) for name in (parent, child)] == [6, 6]
-
-
-def test_report_that_failed_half_way_is_not_taken_for_an_earlier_one(tmp_path: Path, assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, child = store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    with monkeypatch.context() as patched:
-        patched.setattr(skeleton, "write", disk_is_full)
-        with pytest.raises(StorageError, match="full"):
-            report(tmp_path / "runs", tmp_path / "site", assets, limits=payload.Limits(1))
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    assert len(data_of(tmp_path / "site", f"run/{child}/samples-0")) == 6
-
-
-def disk_is_full(*_: Any) -> None:
-    raise StorageError("the disk is full")
-
-
-def test_data_of_runs_that_are_gone_are_removed_and_other_files_stay(tmp_path: Path, assets: Path) -> None:
-    parent, child = store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    (tmp_path / "site" / "CNAME").write_text("example.org")
-    (tmp_path / "site" / "data" / "run" / child / "notes.txt").write_text("mine")
-    leftovers = [tmp_path / "site" / place for place in (f"data/run/{child}/.samples-0.js.1234", ".index.html.1234", "data/run/.x.js.12")]
-    for path in leftovers:
-        path.write_text("half")
-    shutil.rmtree(tmp_path / "runs" / child)
-    result = report(tmp_path / "runs", tmp_path / "site", assets)
-    left = sorted(path.name for path in (tmp_path / "site" / "data" / "run" / child).iterdir())
-    assert (result.removed > 3, left, (tmp_path / "site" / "CNAME").exists()) == (True, ["notes.txt"], True)
-    assert not list((tmp_path / "site" / "data" / "comparison").iterdir())
-    assert not any(path.exists() for path in leftovers)
-    assert boot_of(tmp_path / "site")["runs"].keys() == {parent}
-
-
-def test_links_in_the_data_folder_are_not_followed_when_it_is_cleaned(tmp_path: Path, assets: Path) -> None:
-    store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "mine.js").write_text("mine")
-    (tmp_path / "site" / "data" / "run" / "gone").symlink_to(tmp_path / "other")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    assert (tmp_path / "other" / "mine.js").read_text() == "mine"
-
-
-def test_fewer_shards_than_before_leave_no_old_ones(tmp_path: Path, assets: Path) -> None:
-    folder = store_run(tmp_path / "runs", make_run([[0, 1]] * 200))
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    assert (tmp_path / "site" / "data" / "run" / folder.name / "samples-1.js").exists()
-    report(tmp_path / "runs", tmp_path / "site", assets, limits=payload.Limits(10))
-    assert not (tmp_path / "site" / "data" / "run" / folder.name / "samples-1.js").exists()
-
-
-def test_damaged_memory_of_an_earlier_report_is_made_again(tmp_path: Path, assets: Path) -> None:
-    store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    for path in (tmp_path / "site" / ".cache" / "run").glob("*--????????.json"):
-        path.write_text("{")
-    assert report(tmp_path / "runs", tmp_path / "site", assets).num_written == 2
-
-
-@pytest.mark.parametrize("kind", ["run", "comparison", "training"])
-def test_data_that_were_deleted_by_hand_are_written_again(tmp_path: Path, assets: Path, kind: str) -> None:
-    store_pair(tmp_path / "runs")
-    folder = write_training(tmp_path / "trained", 3)
-    report(tmp_path / "runs", tmp_path / "site", assets, trainings=(folder,))
-    before = set(files_of(tmp_path / "site"))
-    shutil.rmtree(tmp_path / "site" / "data" / kind)
-    report(tmp_path / "runs", tmp_path / "site", assets, trainings=(folder,))
-    assert set(files_of(tmp_path / "site")) == before
-
-
-@pytest.mark.parametrize("kind", ["run", "comparison", "training"])
-def test_data_file_that_was_cut_is_written_again(tmp_path: Path, assets: Path, kind: str) -> None:
-    store_pair(tmp_path / "runs")
-    folder, site = write_training(tmp_path / "trained", 3), tmp_path / "site"
-    report(tmp_path / "runs", site, assets, trainings=(folder,))
-    for path in (site / "data" / kind).rglob("*.js"):
-        before = path.read_text()
-        for damaged in ("", before[:-9]):
-            path.write_text(damaged)
-            report(tmp_path / "runs", site, assets, trainings=(folder,))
-            assert path.read_text() == before, path
-
-
-def test_damaged_skeleton_of_a_run_is_made_again_where_a_new_comparison_needs_it(tmp_path: Path, assets: Path) -> None:
-    store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    for path in (tmp_path / "site" / ".cache" / "run").glob("*.samples.json"):
-        path.write_text(path.read_text()[:40])
-    store_run(tmp_path / "runs", make_run([[1, 1], [0, 0], [1, 1]], name="third"))
-    assert report(tmp_path / "runs", tmp_path / "site", assets).num_comparisons == 3
-
-
-def test_asked_comparison_that_means_nothing_is_refused_before_any_work(tmp_path: Path, assets: Path) -> None:
-    parent, child = store_pair(tmp_path / "runs")
-    other = store_run(tmp_path / "runs", make_run([[0, 1]], name="other", template="other", template_hash="1"))
-    with pytest.raises(ProtocolError, match=f"template.* --runs {tmp_path}/runs"):
-        report(tmp_path / "runs", tmp_path / "site", assets, asked=((parent, other.name),))
-    with pytest.raises(UsageError, match=f"--compare names {parent}, which is not on the page"):
-        report(tmp_path / "runs", tmp_path / "site", assets, asked=((parent, child),), choice=sources.Choice(names="zero"))
-    assert not (tmp_path / "site").exists()
-
-
-@pytest.mark.parametrize("name", ["data", ".cache", "data/run"])
-def test_link_in_place_of_our_folders_is_refused_and_nothing_removed_behind_it(tmp_path: Path, assets: Path, name: str) -> None:
-    store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    (tmp_path / "site" / name).rename(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "mine.js").write_text("mine")
-    (tmp_path / "site" / name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(StorageError, match=f"site/{name} is a link to .*; remove the link"):
-        report(tmp_path / "runs", tmp_path / "site", assets)
-    assert (tmp_path / "elsewhere" / "mine.js").exists()
-
-
-def test_page_that_is_a_link_stays_one(tmp_path: Path, assets: Path) -> None:
-    store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    (tmp_path / "site" / "index.html").rename(tmp_path / "page.html")
-    (tmp_path / "site" / "index.html").symlink_to(tmp_path / "page.html")
-    report(tmp_path / "runs", tmp_path / "site", assets, title="again")
-    assert (tmp_path / "site" / "index.html").is_symlink()
-    assert "<title>again" in (tmp_path / "page.html").read_text()
-
-
-def test_comparison_that_is_left_out_says_a_cure_with_the_folder_of_runs(tmp_path: Path) -> None:
-    runs, site, half = tmp_path / "runs", tmp_path / "site", make_run([[1, 1]], name="half")
-    store_run(runs, make_run([[0, 1]], name="whole"))
-    store_run(runs, replace(half, samples=half.samples[:1]))
-    written = compose.write_runs(sources.collect(runs, sources.Choice()), site, compose.Options(workers=1)).sources
-    row = pairs.work_out(pairs.Job(pairs.Pair(written[0], written[1], False, False), site, 0.95, runs))
-    assert f"--runs {runs}" in row["refused"]
-
-
-def test_sample_that_is_nested_too_deeply_is_a_fault_and_no_crash(tmp_path: Path) -> None:
-    _, child = store_pair(tmp_path / "runs")
-    path = tmp_path / "runs" / child / "samples.jsonl"
-    text, faults = path.read_text(), []
-    for depth in (500, *range(880, 1_000, 4)):
-        path.write_text(text.replace('"details":{}', '"details":{"x":' + "[" * depth + "]" * depth + "}", 1))
-        faults.append(payload.write_run(payload.Job(path.parent, tmp_path / "site", "a", payload.Limits())).fault)
-    assert faults[0] == ""
-    assert "is no sample" in faults[-1]
-
-
-def test_two_reports_into_one_folder_do_not_mix(tmp_path: Path, assets: Path) -> None:
-    store_pair(tmp_path / "runs")
-    with output.open_site(tmp_path / "site"), pytest.raises(StorageError, match="another process"):
-        report(tmp_path / "runs", tmp_path / "site", assets)
-
-
-def test_disk_that_refuses_is_named_in_one_line(tmp_path: Path, assets: Path) -> None:
-    store_pair(tmp_path / "runs")
-    report(tmp_path / "runs", tmp_path / "site", assets)
-    shutil.rmtree(tmp_path / "site" / "data" / "run")
-    shutil.rmtree(tmp_path / "site" / ".cache")
-    (tmp_path / "site" / "data" / "run").write_text("in the way")
-    with pytest.raises(StorageError, match="cannot write"):
-        report(tmp_path / "runs", tmp_path / "site", assets)
-
-
-def test_several_processes_write_the_same_as_one(tmp_path: Path, assets: Path) -> None:
-    for number in range(6):
-        store_run(tmp_path / "runs", make_run([[0, 1], [1, number % 2]], name=f"m{number}"))
-    one = report(tmp_path / "runs", tmp_path / "one", assets)
-    two = compose.build(tmp_path / "runs", tmp_path / "two", compose.Options(workers=2), assets=assets)
-    made = [{key: value for key, value in boot_of(tmp_path / name).items() if key != "made_at"} for name in ("one", "two")]
-    assert made[0] == made[1]
-    assert (one.num_written, two.num_written) == (6, 6)
-    assert [sorted(files_of(tmp_path / "one"))] == [sorted(files_of(tmp_path / "two"))]
-
-
 # ---- trainings
 
 
@@ -715,19 +294,6 @@ def story_of(folder: Path, **options: Any) -> rollouts.Story:
     story = rollouts.tell(*read, len)
     assert story is not None
     return story
-
-
-def write_training(folder: Path, steps: int, *, ending: str = "", **figures: Any) -> Path:
-    """A training's events and two completions per step."""
-    folder.mkdir(parents=True, exist_ok=True)
-    events = [{"event": "start", "step": 0}] + [
-        {"event": "step", "step": step, "reward": step / steps, "kl": None if step == 1 else 0.1, **figures} for step in range(1, steps + 1)
-    ]
-    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events) + ending)
-    row = {"tokens": 10, "outcome": "correct", "rewards": {"format": 1.0}}
-    said = [{"step": step, "text": text, **row} for step in range(1, steps + 1) for text in ("wait, so", "so")]
-    (folder / "rollouts.jsonl").write_text("".join(json.dumps(each) + "\n" for each in said) + ending)
-    return folder
 
 
 def test_training_of_a_checkpoint_is_found_and_drawn(tmp_path: Path, assets: Path) -> None:
@@ -794,12 +360,11 @@ def test_named_training_without_events_is_an_error(tmp_path: Path, assets: Path)
         report(tmp_path / "runs", tmp_path / "site", assets, trainings=(tmp_path,))
 
 
-def test_checkpoint_of_a_step_belongs_to_the_training_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_training(tmp_path / "trained", 3)
-    monkeypatch.chdir(folder)
-    runs = [("step", "trained/checkpoints/step-000002"), ("end", "final"), ("other", "org/model")]
-    found = training.find(journal, [], runs, tmp_path)
-    assert [(each.folder, each.runs) for each in found] == [(folder, ("step", "end"))]
+def test_checkpoint_of_a_step_belongs_to_the_training_above(tmp_path: Path) -> None:
+    folder, runs = write_training(tmp_path / "trained", 3), tmp_path / "build" / "runs"
+    named = ("trained/checkpoints/step-000002", "trained/final", f"{folder}/final", "trained/model", "final")
+    found = training.find(journal, [], [(name, name) for name in named], runs)
+    assert [(each.folder, each.runs) for each in found] == [(folder, named[:3])]
 
 
 @pytest.mark.parametrize("checkpoint", ["tiny-base", "", "a\0b", "x" * 5_000, "/", "org/model", "final"])
