@@ -9,8 +9,7 @@ The formulas are those of r1bench.harness.statistics.evidence. Left out: decisio
 import math
 from typing import NamedTuple
 
-from r1bench.harness import statistics
-from r1bench.harness.statistics.evidence import Evidence, Moments, Questions, Side, bound, can_fix_questions, evidence, tail_p
+from r1bench.harness.statistics.evidence import Evidence, Moments, Questions, Side, bound, can_fix_questions, evidence, moments, tail_p
 from r1bench.harness.statistics.restricted import Restricted
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.protocol import is_same_evaluation
@@ -67,7 +66,7 @@ class Estimate(NamedTuple):
         return float(tail_p(self.evidence, threshold, side=side))
 
 
-def moments(tally: Tally, measure: str, *, scale: float = 1.0) -> Moments:
+def moments_of(tally: Tally, measure: str, *, scale: float = 1.0) -> Moments:
     """One measure, times `scale`, as the statistics take it."""
     found = moments(tally.rows(measure))
     return Moments(scale * found.mean, scale**2 * found.variance, found.count)
@@ -80,7 +79,7 @@ def estimate(
 
     Evaluations that hold the very same samples of one checkpoint differ by exactly 0.
     """
-    a, b = moments(baseline, measure, scale=scale), moments(candidate, measure)
+    a, b = moments_of(baseline, measure, scale=scale), moments_of(candidate, measure)
     found = evidence(a, b, questions=questions, noise_error=floor)
     mean, error, degrees = (float(value) for value in found[:3])
     if is_same_evaluation(candidate, baseline):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from r1bench.harness.statistics import normal_quantile, power
 from r1bench.harness.statistics.student import t_quantile
 from r1bench.harness.tally import Tally
-from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, moments
+from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, moments_of
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.gate.rules import Rules
@@ -45,7 +45,7 @@ class Spread(NamedTuple):
 
 def spread(candidate: Tally, baseline: Tally, found: Estimate, questions: str) -> Spread:
     """Estimated from both runs. Where problems have one sample, all of the differences' spread is taken to lie within problems."""
-    a, b = moments(baseline, "score"), moments(candidate, "score")
+    a, b = moments_of(baseline, "score"), moments_of(candidate, "score")
     size = len(baseline.problems)
     differences = b.mean - a.mean
     total = float(differences.var(ddof=1)) if size > 1 else 0.5

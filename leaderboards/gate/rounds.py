@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.sequential import Design, Look, Standing, Stop, look_at, standing
 from r1bench.harness.tally import Tally
-from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, estimate, moments
+from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, estimate, moments_of
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.gate.rules import Rule
@@ -78,7 +78,7 @@ class Course:
 
 def within_variance(tally: Tally) -> float | None:
     """Mean over problems of the variance of one sample's score within its problem; None where some problem has one sample."""
-    variances = moments(tally, "score").variance
+    variances = moments_of(tally, "score").variance
     return None if tally.n < 2 else float(variances.mean())
 
 
@@ -111,7 +111,7 @@ def design(baseline: Tally, rule: "Rule", *, alpha: float, alpha_below: float, i
             rule.threshold + rule.margin / 100,
             variance=variance,
             num_problems=len(baseline.problems),
-            score=float(moments(baseline, "score").mean.mean()),
+            score=float(moments_of(baseline, "score").mean.mean()),
             alpha_above=alpha,
             alpha_below=alpha_below,
             samples_baseline=baseline.n if is_baseline_fixed else None,

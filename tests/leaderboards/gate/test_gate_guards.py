@@ -12,7 +12,7 @@ from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import evidence
 from r1bench.leaderboards.gate import guards as gate_guards
 from r1bench.leaderboards.gate import verdict as gate
-from r1bench.leaderboards.gate.estimate import IDENTICAL, estimate, moments
+from r1bench.leaderboards.gate.estimate import IDENTICAL, estimate, moments_of
 from r1bench.leaderboards.gate.guards import DEFAULTS, Guard, parse
 from r1bench.leaderboards.gate.rules import Rule, Rules
 from r1bench.leaderboards.measures import MEASURES, measured
@@ -173,7 +173,7 @@ def test_a_named_guard_replaces_the_default_of_its_name():
 def test_moments_are_those_of_the_samples():
     run = told("x", 0.3, languages={"en": 5, "zh": 5})
     tally, scores = of_run(run), list(run.scores_by_problem().values())
-    for ours, theirs, factor in zip(moments(tally, "score", scale=2), evidence.moments(scores), (2, 4, 1), strict=True):
+    for ours, theirs, factor in zip(moments_of(tally, "score", scale=2), evidence.moments(scores), (2, 4, 1), strict=True):
         assert ours == pytest.approx(factor * theirs)
     assert set(gate_guards.watchable(tally)) >= {"loop", "rule:think_once", "mixed", "tokens"}
     assert "answers" not in gate_guards.watchable(tally)
