@@ -2,7 +2,7 @@
 
 import pytest
 
-from r1bench.leaderboards.measures.sampled import VOTING
+from r1bench.leaderboards.measures.reading import VOTING
 from r1bench.tasks.grading import GRADERS, Grader, check_options
 from r1bench.tasks.grading.rows import READERS
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fakes_runs import make_run, make_sample
+from fakes_runs import make_sample, make_tally
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from r1bench.leaderboards.measures import metrics
+from r1bench.leaderboards import measures
+from r1bench.leaderboards.measures import measured
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradeRequest, GradingPool
 from r1bench.tasks.grading.languages import grader as language
@@ -132,16 +133,16 @@ def test_the_pool_grades_languages() -> None:
 )
 def test_the_board_and_the_grader_mean_the_same_by_mixed(counts: dict[str, int], mixed: int) -> None:
     assert language.is_mixed(counts) is bool(mixed)
-    assert (language.MIXED_WORDS, language.MIXED_SHARE) == (metrics.MIXED_WORDS, metrics.MIXED_SHARE)
+    assert (language.MIXED_WORDS, language.MIXED_SHARE) == (measures.MIXED_WORDS, measures.MIXED_SHARE)
     assert pytest.approx(1) == language.CORRECT_SHARE + language.MIXED_SHARE
 
 
 def test_the_board_reads_languages_and_the_scripts_of_older_run_folders() -> None:
-    older = make_run([], samples=[make_sample("p", 0, 1, languages={"latin": 6, "han": 2, "other": 5})])
-    newer = make_run([], samples=[make_sample("p", 0, 1, languages={"en": 5, "zh": 2, "es": 1})])
-    assert (metrics.han_share(older), metrics.han_share(newer)) == (2 / 8, 2 / 8)
-    assert (metrics.mixed_share(older), metrics.mixed_share(newer)) == (1, 1)
-    assert metrics.han_share(make_run([], samples=[make_sample("p", 0, 1, languages={})])) is None
+    older = make_tally([], samples=[make_sample("p", 0, 1, languages={"latin": 6, "han": 2, "other": 5})])
+    newer = make_tally([], samples=[make_sample("p", 0, 1, languages={"en": 5, "zh": 2, "es": 1})])
+    assert [measured(tally, "han").value for tally in (older, newer)] == [2 / 8, 2 / 8]
+    assert [measured(tally, "mixed").value for tally in (older, newer)] == [1, 1]
+    assert measured(make_tally([[1]], samples=[make_sample("p0000", 0, 1, languages={})]), "han") is None
 
 
 @given(TEXTS)
