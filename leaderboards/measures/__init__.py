@@ -154,12 +154,16 @@ def mean_and_error(values: list[float]) -> tuple[float, float | None]:
     return math.fsum(values) / len(values), math.sqrt(variance(values) / len(values))
 
 
-def of_shares(rows: Rows, level: float = LEVEL) -> Value:
-    """A mean of values between 0 and 1, with `statistics.interval`, which is never of zero width."""
+def of_shares(rows: Rows, level: float = LEVEL, *, by_problem: bool = False) -> Value:
+    """A mean of values between 0 and 1, with `statistics.interval`, or `statistics.mean_interval` of the problems' means alone.
+
+    Neither is ever of zero width.
+    """
     if min(map(min, rows)) < 0 or max(map(max, rows)) > 1:  # a file may say what it likes
         rows = [[min(max(value, 0.0), 1.0) for value in row] for row in rows]
-    value, error = mean_and_error(statistics.question_means(rows))
-    return Value(value, error, *statistics.interval(rows, level), len(rows), sum(map(len, rows)))
+    means = statistics.question_means(rows)
+    interval = statistics.mean_interval(means, level) if by_problem else statistics.interval(rows, level)
+    return Value(*mean_and_error(means), *interval, len(rows), sum(map(len, rows)))
 
 
 def of_counts(rows: Rows, level: float = LEVEL) -> Value:
@@ -227,7 +231,9 @@ def measured(tally: Tally, key: str, level: float = LEVEL) -> Value | None:
         counted, unit = key.removesuffix(PER_1000), length_unit(tally)
         return of_rate(tally.rows(counted), tally.rows(f"reasoning_{unit}"), level) if unit and tally.has(counted) else None
     rows = tally.known(key)
-    return None if not rows else of_shares(rows, level) if measure.unit == "points" else of_counts(rows, level)
+    if not rows or measure.unit != "points":
+        return of_counts(rows, level) if rows else None
+    return of_shares(rows, level, by_problem=key not in MEASURES)
 
 
 def measures(tally: Tally, level: float = LEVEL) -> dict[str, Value]:
@@ -296,7 +302,7 @@ def by_target(tally: Tally, level: float = LEVEL) -> dict[str, dict[str, float |
             rows = ([value for value, is_it in zip(*both, strict=True) if is_it] for both in zip(tally.rows(measure), asked, strict=True))
             return [row for row in rows if row]
 
-        share, mixed = of_shares(kept("score"), level), of_shares(kept("called_mixed"), level)
+        share, mixed = of_shares(kept("score"), level), of_shares(kept("called_mixed"), level, by_problem=True)
         switches = [value for row in kept("switches_per_1000_words") for value in row if value == value]
         found[key.removeprefix("target:")] = {
             "num_problems": share.num_problems,

@@ -90,7 +90,7 @@ def test_every_rule_has_a_rate_with_its_error():
     tally = run_of([(GOOD, 1), (BARE, 1)], [(BARE, 1), (BARE, 1)])
     assert measures.recorded(tally, measures.RULE) == list(RULES)
     found = measured(tally, "rule:think_open")
-    assert found[:5] == (0.25, statistics.total_error([[1, 0], [0, 0]]), *statistics.interval([[1, 0], [0, 0]]))
+    assert found[:5] == (0.25, statistics.total_error([[1, 0], [0, 0]]), *statistics.mean_interval([0.5, 0]))
     assert measured(tally, "rule:box_closed")[:2] == (1.0, 0.0)
 
 
