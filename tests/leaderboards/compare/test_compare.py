@@ -46,7 +46,7 @@ def test_problems_are_paired_by_id_and_not_by_their_order_in_the_run():
         ({"template": "boxed", "template_hash": "ff"}, r"template 'r1-zero \(0123456789abcdef\)' / 'boxed \(ff\)'"),
         ({"sampling": {"temperature": 0.6}}, "temperature 1.0 / 0.6, evaluate both with the same temperature"),
         ({"sampling": {"max_tokens": 64}}, "max_tokens 512 / 64"),
-        ({"sampling": {"stop": ("User:",)}}, r"stop \(\) / \('User:',\)"),
+        ({"sampling": {"stop": ("User:",)}}, r"stop \[\] / \('User:',\)"),
         ({"grader": "mathematics"}, "grader 'integer' / 'mathematics', grade both with one grader"),
         ({"grader_version": "2"}, "grader version '1' / '2', grade the older run again; .*run: r1bench regrade run-tiny --write$"),
     ],
