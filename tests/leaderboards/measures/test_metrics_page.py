@@ -46,7 +46,7 @@ def test_the_page_says_every_number_with_interval_and_n():
     text = metrics_page.render(metrics_page.measure(make_tally([[1, 1, 0, 0], [1, 0, 0, 0]] * 10)))
     assert "20 problems x 4" in text
     lines = text.splitlines()
-    assert next(line for line in lines if line.startswith("   4 ")).split()[:3] == ["4", "100", "[83.9,"]
+    assert next(line for line in lines if line.startswith("   4 ")).split()[:3] == ["4", "100.0", "[83.9,"]
     assert next(line for line in lines if line.startswith("correct")).split()[-3:] == ["30", "of", "80"]
 
 
