@@ -68,7 +68,7 @@
       found.flatMap((each) => [each.low, each.high, each.value]),
       { least: 0.2 },
     );
-    const axis = r1bench.axis(domain, { scale: 100 });
+    const axis = r1bench.axis(domain, { scale: 100, count: 2 });
     const values = found.map((each) => each.value).filter(known);
     const rank = (entry) => {
       const value = measured(entry, measure).value;
@@ -87,14 +87,14 @@
         show: (entry) => scoreCell(entry, measure),
       },
       r1bench.drawnColumn(axis, (entry) => drawnCell(entry, measure, domain, axis.ticks)),
-      ...otherColumns(),
+      ...otherColumns(rows),
     ];
   }
 
-  // those that the board shows: known of any row of the report
-  const boardMeasures = () => {
-    const all = boot.entries.flatMap(measuresOf);
-    return ON_BOARD.map((key) => all.find((one) => one.key === key)).filter(Boolean);
+  // those that a board shows: known of any row of the report; think-answer form only in a group that another form is asked of
+  const boardMeasures = (rows = boot.entries) => {
+    const [everywhere, here] = [boot.entries, rows].map((entries) => entries.flatMap(measuresOf));
+    return ON_BOARD.map((key) => (key === "think_answer" ? here : everywhere).find((one) => one.key === key)).filter(Boolean);
   };
 
   // a measure with half of its interval
@@ -114,7 +114,7 @@
   }
 
   // what does not depend on the chosen score
-  function otherColumns() {
+  function otherColumns(rows) {
     return [
       {
         key: "n",
@@ -125,7 +125,7 @@
         value: (entry) => entry.num_samples,
         show: (entry) => [words.count(entry.num_problems), " × ", words.count(entry.n)],
       },
-      ...boardMeasures().map(measureColumn),
+      ...boardMeasures(rows).map(measureColumn),
       {
         key: "outcomes",
         title: "outcomes",
