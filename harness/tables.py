@@ -77,8 +77,8 @@ def measure(unit: str, value: float | None, low: float | None = None, high: floa
 
 def interval(unit: str, value: float | None, low: float | None = None, high: float | None = None) -> str:
     """'41.2 [36.0, 46.4]', in points where the unit says so."""
-    scaled = [None if each is None else each * (1 if unit == "points" else 0.01) for each in (value, low, high)]
-    return f"{points(scaled[0])} {between(scaled[1], scaled[2])}".rstrip()
+    texts = [number(None if each is None else each * (100 if unit == "points" else 1)) for each in (value, low, high)]
+    return texts[0] if low is None or high is None else f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
 def outcome_counts(outcomes: Mapping[str, int]) -> str:

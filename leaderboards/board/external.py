@@ -41,7 +41,7 @@ OURS = (
 """Beginning of a task's name there -> our task on these questions."""
 NOT_SHARES = ("perplexity", "ppl", "bits_per_byte", "bleu", "chrf", "ter", "rouge", "loglikelihood", "brier", "nll")
 """Metrics whose values are no fractions even where they lie between 0 and 1."""
-WIDTHS = (-22, -24, -13, 11, 6)
+WIDTHS = (-24, -24, 22, 7)
 
 
 class Imported(NamedTuple):
@@ -281,22 +281,22 @@ def metric_name(row: Mapping[str, Any]) -> str:
     return row["metric"] if row["filter"] in ("", "none") else f"{row['metric']}, {row['filter']}"
 
 
+def _value(row: Mapping[str, Any]) -> str:
+    """'71.2 (se 1.3)': not as '±', which is half of an interval; in points where it is a fraction."""
+    value, error = (None if each is None else each * (100 if row["unit"] == "fraction" else 1) for each in (row["value"], row["error"]))
+    text = tables.number(value) + ("" if error is None else f" (se {tables.number(error)})")
+    return text if len(text) <= WIDTHS[2] else f"{value:.4g}"
+
+
 def render(listed: Sequence[dict[str, Any]]) -> str:
     """The rows as text of at most 80 columns; nothing where there are none."""
     if not listed:
         return ""
     lines = [tables.paragraph(f"{MARK}: imported, not ranked with the rows above"), ""]
-    lines += [tables.columns(("model", "task", "metric", "value", "n"), WIDTHS), "-" * tables.WIDTH]
+    lines += [tables.columns(("model, metric", "task", "value (se)", "n"), WIDTHS), "-" * tables.WIDTH]
     for row in listed:
-        factor = 100 if row["unit"] == "fraction" else 1
-        error = None if row["error"] is None else factor * row["error"]
         cells = [tables.shortened(tables.plain(text), -width) for text, width in zip((row["name"], row["task"]), WIDTHS, strict=False)]
-        low, high = (None, None) if error is None else (factor * row["value"] - error, factor * row["value"] + error)
-        value, n = tables.plus_minus(factor * row["value"], low, high), str(row["n"] or tables.UNKNOWN)
-        value = value if len(value) <= WIDTHS[3] else f"{factor * row['value']:.4g}"
-        lines.append(tables.columns((*cells, "", value, n), WIDTHS))
+        lines.append(tables.columns((*cells, _value(row), str(row["n"] or tables.UNKNOWN)), WIDTHS))
         lines.append(f"    {tables.shortened(tables.plain(metric_name(row)), tables.WIDTH - 4)}")
-    legend = (
-        "value: in points where it is a fraction; ±: lm-eval's own standard error, over questions (half of a 95 % interval is twice that)."
-    )
+    legend = "value: in points where it is a fraction; se: lm-eval's own standard error, over questions."
     return "\n".join([*lines, "", tables.paragraph(legend)])

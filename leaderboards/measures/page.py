@@ -18,6 +18,7 @@ from r1bench.leaderboards.measures import (
     MEASURES,
     PER_1000,
     RULE,
+    THINK_ANSWER,
     asked_style,
     by_target,
     length_unit,
@@ -30,7 +31,7 @@ from r1bench.leaderboards.measures import (
 )
 
 OF_K = re.compile(r"(.+?)[@^-](\d+)\Z")
-K_WIDTHS, LINE_WIDTHS = (4, 18, 18, 18, 18), (-31, 22, 24)
+K_WIDTHS, LINE_WIDTHS = (4, 22, 22, 22), (-31, 22, 24)
 SHARES = {"median": "median", "p90": "90 % quantile", "p99": "99 % quantile"}
 TITLES = {"truncated": "cut by the token limit"}
 """Of what was recorded, where the name of the record is also that of an outcome."""
@@ -93,8 +94,8 @@ def render(found: Mapping[str, Any]) -> str:
 
 
 def _value(row: Mapping[str, Any], low: str = "low", high: str = "high", value: str = "value") -> str:
-    """'78.8 [75.7, 81.9]' in points; '100' without decimals, so that four of these fit into a line."""
-    return f"{tables.points(row[value])} {tables.between(row[low], row[high])}".strip().replace("100.0", "100")
+    """'78.8 [75.7, 81.9]' in points."""
+    return tables.interval("points", row[value], row[low], row[high])
 
 
 def _number(row: Mapping[str, Any]) -> str:
@@ -106,16 +107,20 @@ def _number(row: Mapping[str, Any]) -> str:
 
 
 def _of_k(found: Mapping[str, Any]) -> list[str]:
-    """A line for every k, a column for every metric of k samples."""
+    """A line for every k, a column for every metric of k samples; three in a table, so that '100.0 [100.0, 100.0]' fits."""
     cells: dict[int, dict[str, str]] = {}
     for name, row in found["several"].items():
         if match := OF_K.match(name):
             symbol = name[match.end(1)]
             cells.setdefault(int(match[2]), {})[f"{match[1]}{symbol}k"] = _value(row)
-    titles = list(dict.fromkeys(title for row in cells.values() for title in row))
-    widths = K_WIDTHS[: 1 + len(titles)]
-    lines = [tables.columns(("k", *titles), widths), "-" * tables.WIDTH]
-    return lines + [tables.columns((str(k), *(row.get(title, "") for title in titles)), widths) for k, row in sorted(cells.items())]
+    titles, lines = list(dict.fromkeys(title for row in cells.values() for title in row)), list[str]()
+    for first in range(0, len(titles), len(K_WIDTHS) - 1):
+        listed = titles[first : first + len(K_WIDTHS) - 1]
+        rows = {k: [row.get(title, "") for title in listed] for k, row in sorted(cells.items())}
+        table = [("k", *listed), *((str(k), *row) for k, row in rows.items() if any(row))]
+        heading, *below = (tables.columns(row, K_WIDTHS[: 1 + len(listed)]) for row in table)
+        lines += [*([""] if lines else []), heading, "-" * tables.WIDTH, *below]
+    return lines
 
 
 def _outcomes(found: Mapping[str, Any]) -> list[str]:
@@ -150,7 +155,9 @@ def _lengths(found: Mapping[str, Any]) -> list[str]:
 
 def _format(found: Mapping[str, Any]) -> list[str]:
     """How the completions keep to forms, and what that costs; then rule by rule."""
-    titles = {"format": f"form asked for: {found['style']}", "think_answer": "<think> <answer> form"}
+    titles = {"format": f"form asked for: {found['style']}"}
+    if found["style"] != THINK_ANSWER:
+        titles["think_answer"] = "think-answer form"
     rows = [(title, _value(found["measures"][key]), "") for key, title in titles.items() if key in found["measures"]]
     for style, row in found["strictness"].items():
         strict, tax = _value(row, "strict_low", "strict_high", "strict"), _value(row, "tax_low", "tax_high", "tax")

@@ -26,6 +26,7 @@ from r1bench.leaderboards.compare.text import verdict
 from r1bench.leaderboards.measures import reading
 from r1bench.leaderboards.protocol import check_comparable
 from r1bench.leaderboards.report import output, tallies
+from r1bench.leaderboards.report.sources import described
 
 MOST_FOR_ALL = 8
 """Runs of one protocol up to which every pair is compared."""
@@ -137,8 +138,7 @@ def _read(site_folder: Path, directory: str, fingerprint: str, place: Path | Non
 def measure(found: MeasureDifference) -> dict[str, Any]:
     """One measure of a pair as the page shows it."""
     ends = ("a", "a_low", "a_high", "b", "b_low", "b_high", "mean", "low", "high", "num_problems")
-    named = {"key": found.key, "label": found.title.removesuffix(" %"), "unit": found.unit}
-    return named | {end: getattr(found, end) for end in ends}
+    return {"key": found.key, **described(found.key)} | {end: getattr(found, end) for end in ends}
 
 
 def _row(found: Comparison) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from r1bench.harness.store import runs as store
 from r1bench.leaderboards.board import external, index, lineage, papers
 from r1bench.leaderboards.board.entry import Entry
-from r1bench.leaderboards.measures import measure_of
+from r1bench.leaderboards.measures import MEASURES, PER_1000, RULE, measure_of
 
 PRINTED = ("model", "stage", "benchmark", "task", "metric", "value", "unit", "protocol", "source", "trust", "note")
 """What the page shows of a number that was published."""
@@ -104,10 +104,18 @@ def whole(row: Row) -> dict[str, Any]:
 
 
 def shown(entry: Entry) -> dict[str, Any]:
-    """A row of the board as the page has it: every measure with what the table calls it, and its unit."""
-    rows = {key: measure_of(key) for key in entry.measures}
-    named = {key: {"label": row.title.removesuffix(" %"), "unit": row.unit, **entry.measures[key]} for key, row in rows.items()}
+    """A row of the board as the page has it: every measure with what the page must know of it."""
+    named = {key: described(key, entry.length_unit) | value for key, value in entry.measures.items()}
     return entry.to_json() | {"measures": named}
+
+
+def described(key: str, length_unit: str = "") -> dict[str, Any]:
+    """A measure's name, unit, whether more of it is better (None: neither more nor less, as of a length), and where the page shows it."""
+    row = measure_of(key)
+    label = f"{row.title} per 1,000 {length_unit}" if key.endswith(PER_1000) else row.title.removesuffix(" %").removeprefix(RULE)
+    is_judged = row.unit == "points" and not row.whole
+    group = "table" if key in MEASURES else "rule" if key.startswith(RULE) else "reasoning"
+    return {"label": label, "unit": row.unit, "is_good": row.is_good if is_judged else None, "group": group}
 
 
 def why_empty(runs: Path, choice: Choice) -> str:

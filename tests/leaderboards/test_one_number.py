@@ -1,7 +1,8 @@
 """One number everywhere: whatever shows a measure of a run, or of a pair of runs, shows the same to the last printed digit.
 
-What is expected is computed from `measured` and `compare` and rounded here by decimal arithmetic, not by the code that prints. Left out:
-what the page's scripts make of the page's data (report/test_report_browser.py), and how the numbers come about (measures/, compare/).
+What is expected is computed from `measured` and `compare` and rounded here by decimal arithmetic, not by the code that prints. Of
+the page both its data and what a browser shows of them are read (the latter is skipped where there is none). Left out: how the numbers
+come about (measures/, compare/).
 """
 
 import csv
@@ -9,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -272,6 +274,49 @@ def page_pair(runs: Path) -> Shown:
     return pair_of(data_of(runs.parent / "site", f"comparison/{row['id']}")["measures"])
 
 
+LABELS = {"pass@1": "score", **{measure.title.removesuffix(" %"): key for key, measure in MEASURES.items()}}
+
+
+@cache
+def views(site: Path) -> dict[str, list[dict[str, str]]]:
+    """The tables that a browser shows: 'board', 'stages', 'pair', and of each run under its name."""
+    pytest.importorskip("playwright", reason="playwright is not installed; pip install -e .[dev]")
+    from browser_support import browser, table_rows, visit
+
+    boot, address = boot_of(site), (site / "index.html").as_uri()
+    routes = {row["name"]: (f"#/run/{row['run']}", "table.metrics") for row in boot["entries"]}
+    pair = f"#/compare/{boot['comparisons'][0]['id']}"
+    routes |= {"board": ("#/", "table.board"), "stages": ("#/stages", "table.pairs"), "pair": (pair, "table.pairs")}
+    found = {}
+    with browser() as chromium:
+        for view, (route, table) in routes.items():
+            with visit(chromium, address + route) as seen:
+                seen.page.wait_for_selector("main:not([aria-busy])")
+                found[view] = table_rows(seen.page, table)
+    return found
+
+
+def seen_board(runs: Path) -> Shown:
+    listed = [(row[""], title.removesuffix(" %"), text) for row in views(runs.parent / "site")["board"] for title, text in row.items()]
+    return {(name, LABELS[label]): cells(f" {text}")[0] for name, label, text in listed if label in LABELS}
+
+
+def seen_run(runs: Path) -> Shown:
+    rows = [(name, row[""].partition(",")[0], row) for name in NAMES for row in views(runs.parent / "site")[name]]
+    return {(name, LABELS[label]): cells(row.get("points", row.get("value", "")))[0] for name, label, row in rows if label in LABELS}
+
+
+def seen_pair(runs: Path, view: str = "pair") -> Shown:
+    titles, found = {"A": "base", "B": "zero", "B − A": PAIR}, Shown()
+    for row in views(runs.parent / "site")[view]:
+        found |= {(name, LABELS[row[""]]): cells(row[title])[0] for title, name in titles.items()}
+    return found
+
+
+def seen_stage(runs: Path) -> Shown:
+    return seen_pair(runs, "stages")
+
+
 OF_A_RUN = frozenset(MEASURES)
 LISTED: dict[Callable[[Path], Shown], frozenset[str]] = {
     board_text: frozenset(("score", "format", "tokens", "reasoning_tokens", "han", "mixed")),
@@ -287,11 +332,19 @@ LISTED: dict[Callable[[Path], Shown], frozenset[str]] = {
     page_run: OF_A_RUN,
     page_stage: OF_A_RUN - {"think_answer"},
     page_pair: OF_A_RUN - {"think_answer"},
+    seen_board: frozenset(("score", "format", "truncated", "tokens")),
+    seen_run: OF_A_RUN - {"think_answer"},
+    seen_stage: OF_A_RUN - {"think_answer"},
+    seen_pair: OF_A_RUN - {"think_answer"},
 }
-"""Where numbers stand -> the measures that must be among them; think-answer is left out of a pair where that form is asked for."""
+"""Where numbers stand -> the measures that must be among them; think-answer is left out where it is the form that is asked for."""
 
 
-@pytest.mark.parametrize("place", list(LISTED), ids=lambda place: place.__name__)
+SEEN = (seen_board, seen_run, seen_stage, seen_pair)
+PLACES = [pytest.param(place, id=place.__name__, marks=[pytest.mark.browser] if place in SEEN else []) for place in LISTED]
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_every_number_is_that_of_the_measure_wherever_it_stands(runs: Path, place: Callable[[Path], Shown]) -> None:
     expected, told = expected_of(runs), place(runs)
     for (name, key), parts in told.items():
@@ -359,6 +412,19 @@ def test_a_number_is_rounded_once_where_it_is_printed(tmp_path: Path) -> None:
     site_of(tmp_path / "runs")
     for place in (board_text, compare_text, export_csv, page_board, page_run, page_pair):
         assert place(tmp_path / "runs")["zero", "score"]["value"] == "6.3", place.__name__
+
+
+@pytest.mark.browser
+def test_a_browser_shows_a_number_rounded_once_and_the_larger_half(tmp_path: Path) -> None:
+    for name in NAMES:
+        samples = [make_sample(f"p{i:04d}", 0, 0.06250004, text=f"{name}{i}", format_ok=i == 0) for i in range(4)]
+        store_samples(tmp_path / "runs", name, samples)
+    site_of(tmp_path / "runs")
+    expected, told = expected_of(tmp_path / "runs"), seen_board(tmp_path / "runs")
+    form = {part: float(text) for part, text in expected["zero", "format"].items()}
+    assert form["high"] - form["value"] > 2 * (form["value"] - form["low"])
+    assert told["zero", "format"]["half"] == expected["zero", "format"]["half"]
+    assert told["zero", "score"]["value"] == seen_pair(tmp_path / "runs")["zero", "score"]["value"] == "6.3"
 
 
 def test_a_pair_on_the_page_has_the_verdict_of_compare_and_beside_it_what_correction_leaves(tmp_path: Path) -> None:

@@ -82,6 +82,14 @@ def visit(chromium: Browser, url: str, *, width: int = 1280, theme: str = "light
     context.close()
 
 
+def table_rows(page: Page, selector: str) -> list[dict[str, str]]:
+    """The rows of the tables that are shown: each cell by its column's title, the row's name under ''. With the terminal's minus signs."""
+    name = "(row.querySelector('th .name') ?? row.querySelector('th').firstChild).textContent"
+    cells = f"[['', {name}], ...[...row.querySelectorAll('td')].map(cell => [cell.dataset.title, cell.textContent])]"
+    rows = page.evaluate(f"selector => [...document.querySelectorAll(`${{selector}} tbody tr`)].map(row => {cells})", selector)
+    return [{title: text.replace("−", "-").replace("–", "-") for title, text in row} for row in rows]
+
+
 def make_site(folder: Path) -> Site:
     """A checkpoint, what was trained from it, an unfinished run with a hostile name, and a training."""
     runs = folder / "runs"

@@ -185,7 +185,7 @@ def test_importing_shows_the_rows_and_json_has_them_all(tmp_path: Path) -> None:
     write(tmp_path)
     code, output = call("import-lm-eval", tmp_path, "--runs", tmp_path / "runs", "--json")
     assert (code, len(json.loads(output))) == (0, 3)
-    assert "50.0±1.4" in call("import-lm-eval", tmp_path, "--runs", tmp_path / "runs")[1]
+    assert "50.0 (se 1.4)" in call("import-lm-eval", tmp_path, "--runs", tmp_path / "runs")[1]
 
 
 @pytest.mark.parametrize("n", [-5, 10**400, 1e308, "many", float("nan")])

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -46,8 +47,14 @@ def test_the_page_says_every_number_with_interval_and_n():
     text = metrics_page.render(metrics_page.measure(make_tally([[1, 1, 0, 0], [1, 0, 0, 0]] * 10)))
     assert "20 problems x 4" in text
     lines = text.splitlines()
-    assert next(line for line in lines if line.startswith("   4 ")).split()[:3] == ["4", "100", "[83.9,"]
+    assert next(line for line in lines if line.startswith("   4 ")).split()[:3] == ["4", "100.0", "[83.9,"]
     assert next(line for line in lines if line.startswith("correct")).split()[-3:] == ["30", "of", "80"]
+
+
+def test_100_is_written_with_its_decimal_and_fits():
+    text = metrics_page.render(metrics_page.measure(make_tally([[1] * 4] * 2000)))
+    assert re.search(r"^   4 +100\.0 \[99\.\d, 100\.0\] +100\.0 \[99\.\d, 100\.0\]", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_control_characters_of_names_do_not_reach_the_terminal():

@@ -221,6 +221,23 @@ def test_imported_run_without_tokens_is_shown_with_unknown_lengths(tmp_path: Pat
     assert data_of(tmp_path / "site", f"run/{folder.name}/samples-0")[0]["published"] is True
 
 
+@pytest.mark.parametrize(
+    ("is_good", "keys"),
+    [
+        (True, ("score", "format", "think_answer", "rule:think_once")),
+        (False, ("truncated", "mixed", "loop", "repeated_passages")),
+        (None, ("tokens", "reasoning_tokens", "han", "answers", "reflection_r1_per_1000")),
+    ],
+)
+def test_the_data_say_whether_more_of_a_measure_is_better(is_good: bool | None, keys: tuple[str, ...]) -> None:
+    assert [sources.described(key)["is_good"] for key in keys] == [is_good] * len(keys)
+
+
+def test_a_rate_is_named_with_the_unit_that_it_is_of_and_a_rule_without_its_prefix() -> None:
+    assert sources.described("reflection_r1_per_1000", "words")["label"] == "reflection r1 per 1,000 words"
+    assert sources.described("rule:think_once") == {"label": "think_once", "unit": "points", "is_good": True, "group": "rule"}
+
+
 def test_empty_runs_folder_makes_a_page_that_says_so(tmp_path: Path, assets: Path) -> None:
     (tmp_path / "runs").mkdir()
     report(tmp_path / "runs", tmp_path / "site", assets)

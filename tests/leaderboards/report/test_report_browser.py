@@ -18,6 +18,7 @@ from browser_support import HOSTILE, PHRASE, Site, Visit, browser, make_site, st
 from fakes_runs import make_run
 from playwright.sync_api import Browser, expect
 
+from r1bench.backends import journal
 from r1bench.harness import tables
 from r1bench.leaderboards.report import compose
 
@@ -302,7 +303,7 @@ def test_ticks_of_a_short_training_are_whole_steps_each_once(chromium: Browser, 
     for folder in ("runs", "short"):
         (tmp_path / folder).mkdir()
     (tmp_path / "short" / "events.jsonl").write_text(f"{training_event(1)}\n{training_event(2)}\n")
-    compose.build(tmp_path / "runs", tmp_path / "site", compose.Options(trainings=(tmp_path / "short",), workers=1))
+    compose.build(tmp_path / "runs", tmp_path / "site", compose.Options(trainings=(tmp_path / "short",), workers=1, reader=journal))
     with visit(chromium, Site(tmp_path / "site", "", "", "").url("#/training")) as seen:
         axis = seen.page.locator("figure.small").first.locator("g:not([text-anchor]) > text")
         expect(axis).to_have_text(["1", "2"])
@@ -321,6 +322,17 @@ def test_a_number_is_written_as_the_terminal_writes_it(board: Visit) -> None:
     shown = "ends => ends.map(([low, high]) => [r1bench.words.pointsBetween(low, high), r1bench.words.signed(100 * low)])"
     expected = [[tables.between(*pair), tables.signed_points(pair[0])] for pair in ends]
     assert board.page.evaluate(shown, ends) == [[text.replace("-", "−") for text in pair] for pair in expected]
+
+
+def test_a_measure_with_its_plus_minus_is_written_as_the_terminal_writes_it(board: Visit) -> None:
+    draw = Random("halves of the page")
+    ties = [k / parts for parts in (16, 40, 80, 160, 2000) for k in range(parts + 1)]
+    ends = [sorted(draw.choices(ties, k=3)) for _ in range(4000)] + [sorted(draw.random() for _ in range(3)) for _ in range(1000)]
+    found = [{"value": value, "low": low, "high": high} for low, value, high in ends]
+    for unit in ("points", "tokens"):
+        shown = f"words.number(words.scaled('{unit}', one.value)) + words.half(one, '{unit}')"
+        written = board.page.evaluate(f"found => {{ const {{ words }} = r1bench; return found.map(one => {shown}); }}", found)
+        assert written == [tables.measure(unit, **one) for one in found]
 
 
 def test_plus_minus_is_the_larger_half(board: Visit) -> None:
@@ -374,13 +386,14 @@ def test_a_pair_shows_the_measures_that_its_data_name_with_the_intervals_of_both
 
 def test_truncation_stands_on_the_board_and_on_the_page_of_its_run(board: Visit, site: Site) -> None:
     board.page.evaluate(
-        "Object.assign(r1bench.boot.entries[0], {run: 'other', truncated_rate: 0.01, truncated_low: 0.003, truncated_high: 0.02})"
+        "const entry = Object.assign(r1bench.boot.entries[0], {run: 'other'});"
+        "Object.assign(entry.measures.truncated, {value: 0.01, low: 0.003, high: 0.02})"
     )
     board.page.evaluate("location.hash = '#/run/other'")
     expect(board.page.locator("table.metrics tr", has_text="cut")).to_contain_text("1.0 [0.3, 2.0]")
     board.page.evaluate("location.hash = '#/'")
     expect(board.page.locator("table.board th", has_text="cut %").first).to_be_visible()
-    expect(board.page.locator("table.board td[data-title='cut %']")).to_have_text(["1.0±1.0", "–", "–"])
+    expect(board.page.locator("table.board td[data-title='cut %']")).to_have_text(["1.0±1.0", re.compile(r"0.0±\d"), "–"])
 
 
 def test_imported_rows_of_one_metric_are_told_apart_by_their_filter(board: Visit) -> None:
@@ -388,8 +401,9 @@ def test_imported_rows_of_one_metric_are_told_apart_by_their_filter(board: Visit
     rows = [row | {"filter": "strict-match", "unit": "fraction"}, row | {"filter": "none", "unit": "as given", "value": 12.25}]
     board.page.evaluate("rows => { r1bench.boot.imported = rows; location.hash = '#/?q=' }", rows)
     lines = board.page.locator("table.imported tbody tr")
-    expect(lines.first).to_contain_text("exact_match, filter strict-match50.0 [48.0, 52.0]")
-    expect(lines.last).to_contain_text("exact_match, as given12.2 [12.2, 12.3]")
+    expect(lines.first).to_contain_text("exact_match, filter strict-match50.0 (se 1.0)")
+    expect(lines.last).to_contain_text("exact_match, as given12.2 (se 0.0)")
+    expect(lines.first.locator("svg line.rule")).to_have_count(1)
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "is missing"), ("r1bench.receive(", "is damaged")])

@@ -1,29 +1,26 @@
-// The columns of the board: what a row shows, what it is sorted by. And the measures of a run by the names of their fields.
+// The columns of the board: what a row shows, what it is sorted by. And the measures of a run, as its data name them.
 (function () {
   "use strict";
   const r1bench = window.r1bench;
   const { el, words, known, boot } = r1bench;
 
   const DEFAULT = "pass@1";
-  // key, title, field of a row (its interval in ..._low and ..._high), unit, what it is
-  const MEASURES = [
-    ["format", "format", "format_rate", "points", "samples in the form that the template asks for"],
-    ["think_answer", "think-answer", "think_answer_rate", "points", "samples in think-answer form"],
-    ["truncated", "cut", "truncated_rate", "points", "completions that ran out of tokens"],
-    ["mixed", "mixed", "mixed_share", "points", "reasonings that mix languages"],
-    ["han", "han words", "han_share", "points", "Chinese words of all words"],
-    ["tokens", "tokens", "mean_tokens", "tokens", "mean per completion"],
-    ["reasoning", "reasoning", "mean_reasoning_tokens", "tokens", "mean tokens of reasoning per completion"],
-  ];
+  const ABOUT = {
+    format: "samples in the form that the template asks for",
+    think_answer: "samples in think-answer form",
+    truncated: "completions that ran out of tokens",
+    mixed: "reasonings that mix languages",
+    han: "Chinese words of all words",
+    tokens: "mean per completion",
+    reasoning_tokens: "mean tokens of reasoning per completion",
+  };
   const ON_BOARD = ["format", "think_answer", "truncated", "tokens"];
 
-  // the measures of a row that are known: {key, title, unit, about, value, low, high}
-  function measuresOf(entry) {
-    return MEASURES.map(([key, title, field, unit, about]) => {
-      const [low, high] = ["low", "high"].map((end) => entry[`${field}_${end}`] ?? entry[`${field.replace(/_(rate|share)$/, "")}_${end}`]);
-      return { key, title, unit, about, value: entry[field], low, high };
-    }).filter((one) => known(one.value));
-  }
+  // the measures of a run but for its score; think-answer form is one of its own only where another form is asked for
+  const measuresOf = (entry) =>
+    Object.entries(entry.measures)
+      .filter(([key]) => key !== "score" && !(key === "think_answer" && entry.style === "think-answer"))
+      .map(([key, one]) => ({ key, about: ABOUT[key], ...one }));
 
   // the value and interval that the board draws for a row
   function measured(entry, measure) {
@@ -71,7 +68,7 @@
       found.flatMap((each) => [each.low, each.high, each.value]),
       { least: 0.2 },
     );
-    const axis = r1bench.axis(domain, { scale: 100 });
+    const axis = r1bench.axis(domain, { scale: 100, count: 2 });
     const values = found.map((each) => each.value).filter(known);
     const rank = (entry) => {
       const value = measured(entry, measure).value;
@@ -90,32 +87,34 @@
         show: (entry) => scoreCell(entry, measure),
       },
       r1bench.drawnColumn(axis, (entry) => drawnCell(entry, measure, domain, axis.ticks)),
-      ...otherColumns(),
+      ...otherColumns(rows),
     ];
   }
 
-  // a measure with half of its interval; the column is there if it is known of any row of the report
-  function measureColumn([key, title, field, unit, about]) {
-    const of = (entry) => measuresOf(entry).find((one) => one.key === key);
+  // those that a board shows: known of any row of the report; think-answer form only in a group that another form is asked of
+  const boardMeasures = (rows = boot.entries) => {
+    const [everywhere, here] = [boot.entries, rows].map((entries) => entries.flatMap(measuresOf));
+    return ON_BOARD.map((key) => (key === "think_answer" ? here : everywhere).find((one) => one.key === key)).filter(Boolean);
+  };
+
+  // a measure with half of its interval
+  function measureColumn({ key, label, unit, about }) {
     return {
       key,
-      title: unit === "points" ? `${title} %` : title,
+      title: unit === "points" ? `${label} %` : label,
       class: "number",
       hint: `${about}, with half of the interval`,
       largestFirst: true,
-      value: (entry) => entry[field],
+      value: (entry) => entry.measures[key]?.value,
       show(entry) {
-        const one = of(entry);
+        const one = entry.measures[key];
         return one ? [words.number(words.scaled(unit, one.value)), el("span", { class: "half" }, words.half(one, unit))] : r1bench.UNKNOWN;
       },
     };
   }
 
-  const boardMeasures = () =>
-    MEASURES.filter(([key, , field]) => ON_BOARD.includes(key) && boot.entries.some((entry) => known(entry[field])));
-
   // what does not depend on the chosen score
-  function otherColumns() {
+  function otherColumns(rows) {
     return [
       {
         key: "n",
@@ -126,7 +125,7 @@
         value: (entry) => entry.num_samples,
         show: (entry) => [words.count(entry.num_problems), " × ", words.count(entry.n)],
       },
-      ...boardMeasures().map(measureColumn),
+      ...boardMeasures(rows).map(measureColumn),
       {
         key: "outcomes",
         title: "outcomes",

@@ -37,7 +37,7 @@
       [order, "score"],
       ["name", "name"],
       ["-n", "n"],
-      ...r1bench.boardMeasures().map(([key, title]) => [`-${key}`, title]),
+      ...r1bench.boardMeasures().map(({ key, label }) => [`-${key}`, label]),
       ["-cost", "cost"],
     ];
     return el(
@@ -95,7 +95,7 @@
           "p",
           {},
           "n is problems × samples for each. ",
-          r1bench.boardMeasures().map(([, title, , , about], index) => [index ? "; " : "", el("b", {}, title), `: ${about}`]),
+          r1bench.boardMeasures().map(({ label, about }, index) => [index ? "; " : "", el("b", {}, label), `: ${about}`]),
           ". ± is the larger half of an interval. The bar of outcomes has one part for each: ",
           r1bench.OUTCOMES.map((outcome, index) => [index ? "; " : "", el("b", {}, outcome), `, ${r1bench.OUTCOME_MEANING[outcome]}`]),
           ". A run that is incomplete has no score.",

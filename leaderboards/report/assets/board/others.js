@@ -66,17 +66,16 @@
     );
   }
 
-  // a row of another harness with an interval of 1.96 of its standard error; in points where it is a fraction
-  function withInterval(row) {
-    const scaled = (value) => words.scaled(row.unit === "fraction" ? "points" : row.unit, value);
-    const reach = known(row.error) ? 1.96 * row.error : null;
-    const [low, high] = known(reach) ? [scaled(row.value - reach), scaled(row.value + reach)] : [null, null];
-    return { ...row, value: scaled(row.value), low, high };
+  // a row of another harness in points where it is a fraction, and what is drawn: 1.96 standard errors to each side
+  function withReach(row) {
+    const [value, error] = [row.value, row.error].map((each) => words.scaled(row.unit === "fraction" ? "points" : row.unit, each));
+    const [low, high] = known(error) ? [value - 1.96 * error, value + 1.96 * error] : [null, null];
+    return { ...row, value, low, high, errorText: known(error) ? `(se ${words.number(error)})` : "" };
   }
 
   function imported() {
     if (!boot.imported.length) return null;
-    const rows = boot.imported.map(withInterval);
+    const rows = boot.imported.map(withReach);
     const isDrawn = (row) => row.unit === "fraction";
     const domain = r1bench.domainOf(
       rows.filter(isDrawn).flatMap((row) => [row.value, row.low, row.high]),
@@ -87,7 +86,7 @@
       isDrawn(row) &&
       r1bench.interval(row, domain, {
         ticks: axis.ticks,
-        label: `${words.number(row.value)} ${words.between(row.low, row.high)}`,
+        label: `${words.number(row.value)} ${row.errorText}`,
         tone: "foreign",
       });
     const taskCell = ({ task, metric, filter, unit }) => {
@@ -101,7 +100,7 @@
         key: "value",
         title: "value",
         class: "score",
-        show: (row) => r1bench.valued(words.number(row.value), words.between(row.low, row.high) || "error unknown"),
+        show: (row) => r1bench.valued(words.number(row.value), row.errorText || "error unknown"),
       },
       r1bench.drawnColumn(axis, drawn),
       { key: "n", title: "n", class: "number", show: (row) => words.count(row.n) },
@@ -114,8 +113,8 @@
       el(
         "p",
         { class: "note-text" },
-        "As those harnesses reported them, fractions in points; the interval is 1.96 of their standard error. Not ranked with " +
-          "measured rows.",
+        "As those harnesses reported them, fractions in points; se is their own standard error, over questions; the line reaches 1.96 of it to " +
+          "each side. Not ranked with measured rows.",
       ),
       r1bench.table(columns, rows, { className: "imported", caption: "rows of other harnesses" }),
     );

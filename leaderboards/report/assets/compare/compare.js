@@ -41,7 +41,7 @@
     return [
       el("p", { class: "verdict" }, one.verdict),
       r1bench.isCorrectedAway(one) &&
-        el("p", { class: "note-text" }, `Not shown after ${r1bench.correction()}: adjusted, its p is ${words.p(one.p_adjusted)}.`),
+        el("p", { class: "note-text" }, `Not shown after ${r1bench.correction(one)}: adjusted, its p is ${words.p(one.p_adjusted)}.`),
     ];
   }
 

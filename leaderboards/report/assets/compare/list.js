@@ -58,7 +58,7 @@
         { class: "lead" },
         `Pairs of runs that share a protocol, paired by problem; n is problems, the line the ${words.level()} interval in points. Each ` +
           "verdict is that of its pair alone, as r1bench compare gives it. Of many pairs some look better or worse by chance: a ring " +
-          `stands where no difference is shown after ${r1bench.correction()}.`,
+          `stands where no difference is shown after ${r1bench.correction(rows[0])}.`,
       ),
       table,
     );

@@ -2,8 +2,7 @@
 (function () {
   "use strict";
   const r1bench = window.r1bench;
-  const { el, words, known, boot } = r1bench;
-  const BETTER = { score: 1, format: 1, think_answer: 1, mixed: -1, truncated: -1 }; // of others neither more nor less is better
+  const { el, words, known } = r1bench;
   const TONES = { added: "better", lost: "worse", "": "changed" };
 
   const scaled = (measure, ...keys) => keys.map((key) => words.scaled(measure.unit, measure[key]));
@@ -11,9 +10,8 @@
 
   // 'added', 'lost' or '' (not shown, or no direction is better)
   function tone(measure) {
-    const sign = BETTER[measure.key];
-    if (!sign || !isShown(measure)) return "";
-    return Math.sign(measure.mean) * sign > 0 ? "added" : "lost";
+    if (typeof measure.is_good !== "boolean" || !isShown(measure)) return "";
+    return measure.mean > 0 === measure.is_good ? "added" : "lost";
   }
 
   function sentence(measure) {
@@ -67,12 +65,11 @@
   // of a comparison by itself, as r1bench compare says it: 'added', 'lost' or ''
   const toneOf = (one) => ({ b: "added", a: "lost" })[one.better] || "";
   const isCorrectedAway = (one) => Boolean(one.better) && !one.shown;
-  const correction = () =>
-    `correction for ${words.plural(boot.comparisons.filter((one) => known(one.p_value)).length, "comparison")} on this page (Holm)`;
+  const correction = (one) => `correction for ${words.plural(one.num_comparisons, "comparison")} on this page (Holm)`;
 
   function verdict(one) {
     if (!one.better) return "no difference is shown";
-    return TONES[toneOf(one)] + (isCorrectedAway(one) ? `; not shown after ${correction()}` : "");
+    return TONES[toneOf(one)] + (isCorrectedAway(one) ? `; not shown after ${correction(one)}` : "");
   }
 
   Object.assign(r1bench, { measureTable, verdict, toneOf, isCorrectedAway, correction });

@@ -43,8 +43,10 @@
     // a measure's value in its unit: fractions are shown in points of 100
     scaled: (unit, value) => (known(value) ? (unit === "points" ? 100 * value : value) : null),
     // the larger half of an interval: it may reach further to one side
-    half: ({ value, low, high }, unit = "", digits = 1) =>
-      known(value) && known(low) && known(high) ? `±${fixed(words.scaled(unit, Math.max(high - value, value - low)), digits)}` : "",
+    half({ value, low, high }, unit = "", digits = 1) {
+      const [middle, bottom, top] = [value, low, high].map((each) => words.scaled(unit, each));
+      return [middle, bottom, top].every(known) ? `±${fixed(Math.max(top - middle, middle - bottom), digits)}` : "";
+    },
     // a count or a length with its interval, with fewer decimals for large ones
     counted({ value, low, high }) {
       const digits = value >= 100 ? 0 : value >= 10 ? 1 : 3;

@@ -120,9 +120,6 @@
 
   function draw(main, entry) {
     const canOpen = r1bench.hasSamples(entry.run);
-    const rules = Object.entries(entry.format_rules || {})
-      .map(([key, found]) => ({ name: words.name(key), ...found }))
-      .filter((row) => known(row.value));
     fill(
       main,
       el("p", { class: "crumbs" }, r1bench.link("Board", "")),
@@ -139,8 +136,7 @@
       curves(entry),
       entry.is_complete && r1bench.scoreTables(entry),
       comparisons(entry),
-      rules.length > 0 &&
-        r1bench.folded("Format, rule by rule", words.plural(rules.length, "rule"), {}, r1bench.shareTable(rules, "rule kept", false)),
+      r1bench.ruleTable(entry),
       r1bench.behaviourTables(entry),
       r1bench.runFacts(entry),
     );

@@ -3,7 +3,10 @@
   "use strict";
   const r1bench = window.r1bench;
   const { el, words, known } = r1bench;
-  const SHARES = new Set(["truncated", "empty_reasoning", "loop", "counting_loop", "repeated", "repeated_passages", "code_share"]);
+
+  const isPoints = (one) => one.unit === "points";
+  const inGroup = (entry, group) => r1bench.measuresOf(entry).filter((one) => one.group === group);
+  const titled = (one) => ({ ...one, name: words.name(one.label) });
 
   const ofStrictness = (asked, name, key) => ({ name, value: asked[key], low: asked[`${key}_low`], high: asked[`${key}_high`] });
 
@@ -16,7 +19,7 @@
       ...Object.entries(entry.several || {})
         .filter(([name]) => name !== "budgets" && name !== "pass@1" && !name.startsWith("outcome:"))
         .map(([name, found]) => ({ name, ...found })),
-      ...r1bench.measuresOf(entry).filter((one) => one.unit === "points").map(({ title, ...one }) => ({ ...one, name: title })),
+      ...inGroup(entry, "table").filter(isPoints).map(titled),
       ...(asked ? [ofStrictness(asked, `strict (${style})`, "strict"), ofStrictness(asked, "format tax", "tax")] : []),
     ];
     return rows.filter((row) => known(row.value)).map((row) => ({ num_problems, ...row }));
@@ -55,8 +58,8 @@
   }
 
   function scores(entry) {
-    const lengths = r1bench.measuresOf(entry).filter((one) => one.unit !== "points");
-    const rows = lengths.map(({ title, ...one }) => ({ ...one, name: title === one.unit ? title : `${title}, ${one.unit}` }));
+    const lengths = inGroup(entry, "table").filter((one) => !isPoints(one));
+    const rows = lengths.map((one) => ({ ...one, name: one.label === one.unit ? one.label : `${one.label}, ${one.unit}` }));
     return [
       el("h2", {}, "Scores"),
       shareTable(shareRows(entry), "metric"),
@@ -65,26 +68,29 @@
   }
 
   function behaviour(entry) {
-    const all = Object.entries(entry.behaviour || {})
-      .filter(([, found]) => known(found.value))
-      .map(([key, found]) => ({ key, name: words.name(key), ...found }));
+    const all = inGroup(entry, "reasoning").map(titled);
     if (!all.length) return null;
-    const [shares, counts] = [true, false].map((isShare) => all.filter((row) => SHARES.has(row.key) === isShare));
+    const [shares, counts] = [all.filter(isPoints), all.filter((one) => !isPoints(one))];
     return [
       el("h2", {}, "How it reasons"),
       el(
         "div",
         { class: "two" },
-        shareTable(shares, "share of completions", false),
-        meanTable(counts, "mean per completion", words.counted),
+        shares.length > 0 && shareTable(shares, "share of completions", false),
+        counts.length > 0 && meanTable(counts, "mean per completion", words.counted),
       ),
       el(
         "p",
         { class: "under" },
-        `n = ${words.plural(entry.num_problems, "problem")}, ${words.plural(entry.num_samples, "sample")}; "per 1000" is per 1,000 ` +
-          `${entry.length_unit || "tokens"} of reasoning.`,
+        `n = ${words.plural(entry.num_problems, "problem")}, ${words.plural(entry.num_samples, "sample")}; per 1,000 is of all reasoning together.`,
       ),
     ];
+  }
+
+  function rules(entry) {
+    const all = inGroup(entry, "rule").map(titled);
+    if (!all.length) return null;
+    return r1bench.folded("Format, rule by rule", words.plural(all.length, "rule"), {}, shareTable(all, "rule kept", false));
   }
 
   const listed = (found, show) =>
@@ -119,5 +125,5 @@
     return el("section", {}, el("h2", {}, "How it was measured"), r1bench.factList(rows));
   }
 
-  Object.assign(r1bench, { scoreTables: scores, shareTable, behaviourTables: behaviour, runFacts: facts });
+  Object.assign(r1bench, { scoreTables: scores, ruleTable: rules, behaviourTables: behaviour, runFacts: facts });
 })();
