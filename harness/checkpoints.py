@@ -165,11 +165,7 @@ def seal(folder: Path, write: Callable[[Path], None], lineage: dict[str, Any]) -
         shutil.rmtree(building, ignore_errors=True)  # a killed writer may have left it
         building.mkdir(parents=True)
         write(building)
-        record = {
-            **lineage,
-            "files": file_digests(building, SEALED),
-            "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        }
+        record = {**lineage, "files": file_digests(building, SEALED), "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         (building / SEAL).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         sync_folder(building)
         (building / COMPLETE).touch()

@@ -131,11 +131,7 @@ DATA = click.option(
     help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.",
 )
 MAP = click.option(
-    "--map",
-    "columns",
-    multiple=True,
-    callback=parse_map,
-    help="Names of columns that are not recognised: problem=question,gold=answer.",
+    "--map", "columns", multiple=True, callback=parse_map, help="Names of columns that are not recognised: problem=question,gold=answer."
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
 SANDBOX = click.option(

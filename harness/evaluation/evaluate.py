@@ -84,12 +84,7 @@ def all_requests(prompts: Sequence[Prompt], rounds: Sequence[int]) -> list[list[
 
 def environment(sampler: Sampler) -> dict[str, str]:
     """What produced the samples: versions, device, platform."""
-    return {
-        "r1bench": __version__,
-        "python": platform.python_version(),
-        "platform": platform.machine(),
-        **sampler.describe(),
-    }
+    return {"r1bench": __version__, "python": platform.python_version(), "platform": platform.machine(), **sampler.describe()}
 
 
 def what_was_asked(task: "Task", problems: Sequence[Problem]) -> dict[str, Any]:

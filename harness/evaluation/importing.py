@@ -164,10 +164,7 @@ def import_responses(
         rounds=(num_samples,),
     )
     by_id = {problem.id: problem for problem in problems}
-    with (
-        GradingPool(chosen.grader, num_workers=workers, sandbox=sandbox).prepare() as pool,
-        open_run(runs, manifest, problems) as writer,
-    ):
+    with GradingPool(chosen.grader, num_workers=workers, sandbox=sandbox).prepare() as pool, open_run(runs, manifest, problems) as writer:
         missing = [each for each in found if each.key not in writer.keys]
         grade_and_store(pool, writer, by_id, missing, lambda text: None, published)  # whose tokenizer would the tokens be of?
     return read_run(writer.folder)

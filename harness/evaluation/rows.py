@@ -147,14 +147,7 @@ def parse_row(grader: str, sandbox: str, number: int, where: str, line: bytes) -
         return BadRow(number, where, f"holds a value that JSON has not ({error})")
 
 
-def grade_rows(
-    grader: str,
-    source: str,
-    out: Path | None = None,
-    *,
-    num_workers: int = 1,
-    sandbox: str = "auto",
-) -> GradedRows:
+def grade_rows(grader: str, source: str, out: Path | None = None, *, num_workers: int = 1, sandbox: str = "auto") -> GradedRows:
     """Grade every row of a file, or of standard input ('-').
 
     Args:
@@ -171,11 +164,7 @@ def grade_rows(
     lines = read_lines(source)
     first = next(lines, None)  # a missing file is told before anything is started
     started = time.monotonic()
-    with (
-        GradingPool(grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool,
-        output,
-        Progress("graded", 0) as progress,
-    ):
+    with GradingPool(grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool, output, Progress("graded", 0) as progress:
         rest = chain([first] if first else [], lines)
         while batch := list(islice(rest, pool.grader.at_once)):
             parsed = [parse_row(grader, sandbox, *line) for line in batch]

@@ -103,9 +103,7 @@ class Sampler(ABC):
         return [[request] for round_ in whole for request in round_]
 
 
-SAMPLERS: dict[str, str] = {
-    "transformers": "r1bench.harness.samplers.hf:TransformersSampler",
-}
+SAMPLERS: dict[str, str] = {"transformers": "r1bench.harness.samplers.hf:TransformersSampler"}
 
 
 class Choice(NamedTuple):

@@ -12,16 +12,7 @@ from typing import Any, Literal
 from pydantic import PositiveInt
 
 from r1bench.harness.checkpoints import find_checkpoint
-from r1bench.harness.models import (
-    check_device,
-    context_length_of,
-    encode,
-    end_tokens_of,
-    load_model,
-    load_tokenizer,
-    prefill_of,
-    render,
-)
+from r1bench.harness.models import check_device, context_length_of, encode, end_tokens_of, load_model, load_tokenizer, prefill_of, render
 from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
 from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 

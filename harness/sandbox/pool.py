@@ -24,11 +24,7 @@ from r1bench.harness.sandbox.jobs import Play, play
 from r1bench.harness.sandbox.runs import Run, is_ready
 from r1bench.harness.sandbox.watch import FLOOR, LAST_RESORT
 
-STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {
-    "auto": start_isolated,
-    "bubblewrap": start_isolated,
-    "none": start_plain,
-}
+STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {"auto": start_isolated, "bubblewrap": start_isolated, "none": start_plain}
 PATIENCE = 60.0
 """Seconds beyond the last resort of its own watch after which a silent worker counts as dead."""
 SEALED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -77,13 +73,7 @@ class Worker:
         return None
 
     def start(
-        self,
-        role: str,
-        limits: Limits,
-        stdin: str | None = None,
-        rounds: int = 1,
-        user: int = 0,
-        line: socket.socket | None = None,
+        self, role: str, limits: Limits, stdin: str | None = None, rounds: int = 1, user: int = 0, line: socket.socket | None = None
     ) -> Run:
         """Start a process in the container: with standard files where it gets input, with a line to another process or without."""
         self.counter += 1

@@ -19,9 +19,6 @@ class Stage:
 
 STAGES: dict[str, Stage] = {
     "zero": Stage(
-        "zero",
-        "grpo",
-        "reinforcement learning straight from a base model, with rewards from rules only",
-        "arXiv 2501.12948, 2.2",
-    ),
+        "zero", "grpo", "reinforcement learning straight from a base model, with rewards from rules only", "arXiv 2501.12948, 2.2"
+    )
 }
