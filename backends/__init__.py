@@ -39,8 +39,7 @@ def check_support(job: "TrainJob") -> "Support":
         BackendError: it cannot train here, or refuses the job, with its reason.
     """
     backend = get_backend(job.backend)
-    missing = backend.probe()
-    if missing:
+    if missing := backend.probe():
         raise BackendError(f"backend {job.backend!r} cannot train here: {missing}")
     support = backend.supports(job)
     if support.kind == "refused":

@@ -30,7 +30,6 @@ Left out: other languages than Python; programs that need a network, a terminal 
 """
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 __all__ = ["CallResult", "Calls", "Ended", "Examined", "Fact", "Job", "Limits", "Sandbox", "Script", "Status", "open_sandbox", "probe"]
@@ -148,7 +147,7 @@ class Sandbox(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Fact(NamedTuple):

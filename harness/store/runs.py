@@ -6,8 +6,7 @@
         samples.jsonl     one line per sample, append-only
 
 `kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
-copied between machines. Left out: which folders there are (listed.py), which of them a word stands for (names.py), turning a line into a
-sample (sample_lines.py), numbers about samples (statistics, leaderboards).
+copied between machines.
 """
 
 import errno
@@ -21,25 +20,14 @@ from pathlib import Path
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.errors import StorageError
 from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample
-from r1bench.harness.store.disk import LOCK, check_writable, is_regular, only_writer, open_regular, refusals, write_whole
-from r1bench.harness.store.listed import BLOCK, MANIFEST, SAMPLES, half_line, not_runs, run_folders
+from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, refusals, write_whole
+from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
 from r1bench.harness.store.sample_lines import parse_samples
 
 PROBLEMS, NOISE = "problems.jsonl", "noise.json"
 FAULTS = (OSError, *LINE_FAULTS)
 """What reading a broken file can raise."""
-__all__ = [  # imported from here by the rest
-    "BLOCK",
-    "LOCK",
-    "check_writable",
-    "half_line",
-    "not_runs",
-    "only_writer",
-    "refusals",
-    "run_folders",
-    "write_whole",
-]
 
 
 def folder_title(name: str) -> str:

@@ -162,17 +162,13 @@ def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
     from r1bench.backends.journal import JOB, PROMPTS
 
     path = out / JOB
-    if path.is_file():
-        difference = first_difference(read_job(path), job)
-        if difference:
+    if is_held := path.is_file():
+        if difference := first_difference(read_job(path), job):
             raise UsageError(f"{out} holds another training ({difference}); choose another --out, or the same settings to go on")
-        with refusals(out):
-            write_whole(path, job.model_dump_json(indent=1) + "\n")
-        return
-    if out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
+    elif out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
         raise StorageError(f"{out} exists and is not a training folder; choose another --out")
     with refusals(out):
         out.mkdir(parents=True, exist_ok=True)
-        if problems is not None:
+        if problems is not None and not is_held:
             write_whole(out / PROMPTS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
         write_whole(path, job.model_dump_json(indent=1) + "\n")

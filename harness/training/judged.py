@@ -5,10 +5,11 @@ from typing import Any
 
 from r1bench.backends.contract import run
 from r1bench.harness.checkpoints import EMBEDDED, find_checkpoint
-from r1bench.harness.evaluation.checkpoint import chosen_tasks, evaluate_checkpoint
+from r1bench.harness.evaluation.checkpoint import evaluate_checkpoint
 from r1bench.harness.records import Run
 from r1bench.harness.store.disk import check_writable
 from r1bench.harness.training.jobs import prepare
+from r1bench.tasks import get_task
 
 
 def train_stage(
@@ -19,18 +20,14 @@ def train_stage(
         check_writable(runs)
     job, judges = prepare(stage, backend, recipe, device=device, **options)
     checkpoint = run(job)
-    if not is_judged or not judges or (options.get("data") and not all_generated(judges)):
+    are_generated = all(task.generate is not None for task in map(get_task, judges))
+    if not is_judged or not judges or (options.get("data") and not are_generated):  # the others need --data of their own: `r1bench eval`
         return checkpoint, []
     judged = []
     for place in (str(job.model), str(checkpoint)):
         name = job.name if place == str(checkpoint) else ""
         judged += evaluate_checkpoint(base_name(place), ",".join(judges), runs, name=name, sampler_options={"device": device})
     return checkpoint, judged
-
-
-def all_generated(judges: list[str]) -> bool:
-    """Whether every judging task makes its own problems (the others need --data of their own, with `r1bench eval`)."""
-    return all(task.generate is not None for task in chosen_tasks(",".join(judges)))
 
 
 def base_name(place: str) -> str:

@@ -53,7 +53,7 @@ def nemo(shared_data, tmp_path_factory):
 
 def agreed(run: Run) -> Run:
     """The problems of a run on which our verdicts are those that came with it."""
-    problems = run.samples_by_problem().values()
+    problems = run.samples_by_problem.values()
     kept = [samples for samples in problems if all(sample.published == (sample.grade.outcome == "correct") for sample in samples)]
     samples = tuple(sample for each in kept for sample in each)
     return replace(run, samples=samples, manifest=replace(run.manifest, num_problems=len(kept)))
@@ -92,7 +92,7 @@ def test_cons_at_k_of_qwen_is_the_vote_of_its_published_answers(qwen):
 
 def test_pass_at_k_of_nemo_is_that_of_its_published_verdicts(nemo):
     run = agreed(nemo)
-    rows = [[sample.published for sample in samples] for samples in run.samples_by_problem().values()]
+    rows = [[sample.published for sample in samples] for samples in run.samples_by_problem.values()]
     for k in (1, 2, 3):
         assert sampled.pass_at_k(run, k).value == pytest.approx(by_subsets(rows, k, any))
         assert sampled.pass_hat_k(run, k).value == pytest.approx(by_subsets(rows, k, all))
