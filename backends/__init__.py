@@ -17,11 +17,7 @@ BACKENDS: dict[str, str] = {"custom": "r1bench.backends.custom:Custom"}
 
 
 def get_backend(name: str) -> "Backend":
-    """The backend of that name.
-
-    Raises:
-        UnknownNameError, UsageError: no such backend, or another package's that cannot be used.
-    """
+    """The backend of that name. Raises UnknownNameError, UsageError: no such backend, or another package's that cannot be used."""
     from r1bench.backends.contract import Backend
 
     kind = plugins.load("backend", name, BACKENDS, "r1bench doctor")
@@ -33,11 +29,7 @@ def get_backend(name: str) -> "Backend":
 
 
 def check_support(job: "TrainJob") -> "Support":
-    """The backend's answer to a job.
-
-    Raises:
-        BackendError: it cannot train here, or refuses the job, with its reason.
-    """
+    """The backend's answer to a job. Raises BackendError: it cannot train here, or refuses the job, with its reason."""
     backend = get_backend(job.backend)
     if missing := backend.probe():
         raise BackendError(f"backend {job.backend!r} cannot train here: {missing}")

@@ -236,11 +236,7 @@ def checked(kind: type[Settings], values: dict[str, Any], what: str) -> Settings
 
 
 def make_job(values: dict[str, Any]) -> TrainJob:
-    """A validated job.
-
-    Raises:
-        UsageError: naming the first key that is wrong, and for a key of the first jobs where it stands now.
-    """
+    """A validated job. Raises UsageError: naming the first key that is wrong, and for a key of the first jobs where it stands now."""
     for old, new in MOVED.items():
         group, _, key = old.rpartition(".")
         home = values.get(group) if group else values
@@ -251,11 +247,7 @@ def make_job(values: dict[str, Any]) -> TrainJob:
 
 
 def read_job(path: Path) -> TrainJob:
-    """The job in a file, which may be one of the first.
-
-    Raises:
-        UsageError: the file is broken.
-    """
+    """The job in a file, which may be one of the first. Raises UsageError: the file is broken."""
     try:
         return TrainJob.model_validate(modern(json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, TypeError, AttributeError) as error:  # pydantic's error is a ValueError

@@ -1,7 +1,7 @@
 """Checkpoints: Hugging Face folders, found by name, checked before anything is loaded, and sealed when a stage has made them.
 
 A seal is `r1bench.json` (parent, stage, backend, recipe, versions, file digests) and a file COMPLETE beside it, written last. A folder with
-the one and without the other is an unfinished checkpoint. Left out: loading weights (samplers, backends).
+the one and without the other is an unfinished checkpoint.
 """
 
 import hashlib
@@ -47,14 +47,9 @@ def find_checkpoint(name: str, *, allow_pickle: bool = False) -> Checkpoint:
         raise CheckpointError(f"checkpoint {name!r} does not exist; give a folder, a hub id (org/model) or {EMBEDDED}")
     check_folder(folder, name, allow_pickle=allow_pickle)
     seal = read_seal(folder)
-    title = str(seal.get("name") or (folder.resolve().name if Path(name).exists() else name))
-    return Checkpoint(
-        name=EMBEDDED if name == EMBEDDED else safe_name(title),
-        path=str(folder),
-        digest=folder_digest(folder),
-        stage=seal.get("stage", ""),
-        parent=seal.get("parent", ""),
-    )
+    title = safe_name(str(seal.get("name") or (folder.resolve().name if Path(name).exists() else name)))
+    lineage = {key: seal.get(key, "") for key in ("stage", "parent")}
+    return Checkpoint(EMBEDDED if name == EMBEDDED else title, str(folder), folder_digest(folder), **lineage)
 
 
 def safe_name(text: str) -> str:
@@ -68,9 +63,8 @@ def fetch(name: str, *, allow_pickle: bool = False) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repository, _, revision = name.partition("@")
-    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.tiktoken", "vocab.*", "merges.txt", COMPLETE] + (
-        ["*.bin"] if allow_pickle else []
-    )
+    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.tiktoken", "vocab.*", "merges.txt", COMPLETE]
+    patterns += ["*.bin"] if allow_pickle else []
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
@@ -97,13 +91,13 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
-    if pickles and not allow_pickle:
+    if not pickles:
+        raise CheckpointError(f"checkpoint {name!r} has no weights (*.safetensors); was it copied whole?")
+    if not allow_pickle:
         raise CheckpointError(
             f"checkpoint {name!r} holds its weights in a pickle ({pickles[0]}), which can run code when loaded; "
             "convert it to safetensors, or trust it with --allow-pickle (r1bench eval)"
         )
-    if not pickles:
-        raise CheckpointError(f"checkpoint {name!r} has no weights (*.safetensors); was it copied whole?")
 
 
 def file_digest(path: Path) -> str:

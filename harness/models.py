@@ -17,11 +17,7 @@ UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, Impor
 
 
 def check_device(device: str) -> str:
-    """The device itself, 'auto' resolved.
-
-    Raises:
-        UsageError: torch does not know it, or this machine does not have it.
-    """
+    """The device itself, 'auto' resolved. Raises UsageError: torch does not know it, or this machine does not have it."""
     import torch
 
     if device == "auto":
@@ -78,11 +74,7 @@ def one_line(error: Exception) -> str:
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The tokenizer that stands in the folder.
-
-    Raises:
-        CheckpointError: there is none, or it cannot be loaded.
-    """
+    """The tokenizer that stands in the folder. Raises CheckpointError: there is none, or it cannot be loaded."""
     from transformers import AutoTokenizer
 
     quiet_transformers()

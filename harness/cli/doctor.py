@@ -49,9 +49,9 @@ def installed(*packages: str) -> str | None:
 def packages() -> list[Finding]:
     """Core packages and optional extras."""
     found = []
-    wanted = [("package", name, (name,), "missing", "pip install r1bench") for name in CORE]
-    wanted += [("extra", name, names, "not installed", f"pip install 'r1bench[{name}]'") for name, names in EXTRAS.items()]
-    for part, name, names, absent, cure in wanted:
+    core = [("package", name, (name,), "missing", "pip install r1bench") for name in CORE]
+    extras = [("extra", name, names, "not installed", f"pip install 'r1bench[{name}]'") for name, names in EXTRAS.items()]
+    for part, name, names, absent, cure in (*core, *extras):
         present = installed(*names)
         found.append(Finding(part, name, present is not None, present or absent, "" if present else cure))
     return found

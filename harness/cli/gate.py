@@ -77,19 +77,7 @@ class Gate(click.Command):
 @RUNS
 @JSON
 @click.pass_context
-def gate(
-    ctx: click.Context,
-    checkpoint_or_run: str,
-    baseline: str,
-    task_names: str,
-    is_adaptive: bool,
-    most_samples: int | None,
-    junit: Path | None,
-    markdown: Path | None,
-    out: Path | None,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def gate(ctx: click.Context, checkpoint_or_run: str, baseline: str, task_names: str, as_json: bool, **options: Any) -> None:
     """Has it become worse than the baseline? Exit code 0 PASS, 1 FAIL, 3 INSUFFICIENT EVIDENCE, 2 usage error.
 
     A checkpoint is first evaluated as the baseline was: same problems, template, sampling, sampler. Several tasks: PASS needs every one.
@@ -98,26 +86,25 @@ def gate(
     from r1bench.leaderboards.gate.files import Files
     from r1bench.leaderboards.gate.values import to_json
 
-    files = Files(junit, markdown, out)
+    files = Files(options.pop("junit"), options.pop("markdown"), options.pop("out"))
     files.check({"--baseline": baseline, "--data": options["data"]})
     with files.kept_true():
-        verdict = judged(checkpoint_or_run, baseline, task_names, options, is_adaptive=is_adaptive, most_samples=most_samples)
+        verdict = judged(checkpoint_or_run, baseline, task_names, options)
         files.write(verdict)
     show(as_json, to_json(verdict), gate_text.render(verdict))
     ctx.exit(verdict.exit_code)
 
 
-def judged(name: str, baseline: str, task_names: str, options: dict[str, Any], *, is_adaptive: bool, most_samples: int | None) -> Any:
+def judged(name: str, baseline: str, task_names: str, options: dict[str, Any]) -> Any:
     """The verdict that the options ask for; rounds are told on stderr."""
     from r1bench.harness.evaluation.drawing import Drawing
     from r1bench.leaderboards.gate import judging as gating
     from r1bench.leaderboards.gate.references import find_baseline
 
-    rules = rules_of(options)
+    rules, rounds = rules_of(options), {key: options.pop(key) for key in ("is_adaptive", "most_samples")}
     drawing = Drawing(**options)
-    references = find_baseline(baseline, drawing.runs, names(task_names), is_adaptive=is_adaptive)
-    tell = partial(click.echo, err=True)
-    return gating.gate(name, references, rules, drawing, is_adaptive=is_adaptive, most_samples=most_samples, report=tell)
+    references = find_baseline(baseline, drawing.runs, names(task_names), is_adaptive=rounds["is_adaptive"])
+    return gating.gate(name, references, rules, drawing, report=partial(click.echo, err=True), **rounds)
 
 
 def rules_of(options: dict[str, Any]) -> Any:

@@ -56,15 +56,7 @@ def report(out: Path, runs: Path, asked: tuple[tuple[str, str], ...], as_json: b
 
 
 def chosen(
-    runs: Path,
-    asked: tuple[tuple[str, str], ...],
-    *,
-    task_names: tuple[str, ...],
-    names: str,
-    trainings: tuple[Path, ...],
-    samples: int | None,
-    title: str,
-    workers: int,
+    runs: Path, asked: tuple[tuple[str, str], ...], *, task_names: tuple[str, ...], names: str, samples: int | None, **rest: Any
 ) -> Any:
     """The options of a report, every name looked up."""
     from r1bench.backends import journal
@@ -80,12 +72,10 @@ def chosen(
     return compose.Options(
         choice=compose.Choice(task_names, names),
         limits=compose.Limits(samples),
-        trainings=trainings,
         asked=pairs,
-        title=title,
-        workers=workers,
         count=count_reflections,
         reader=journal,
+        **rest,
     )
 
 

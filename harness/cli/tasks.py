@@ -9,11 +9,7 @@ from r1bench.harness.cli.options import JSON, MAP, PATH, example, show
 
 
 def describe_task(name: str) -> dict[str, Any]:
-    """Everything about a task as plain values.
-
-    Raises:
-        UnknownNameError: no such task, with the nearest name.
-    """
+    """Everything about a task as plain values. Raises UnknownNameError: no such task, with the nearest name."""
     from r1bench.tasks import get_task
     from r1bench.tasks.grading import GRADERS
     from r1bench.tasks.templates import TEMPLATES

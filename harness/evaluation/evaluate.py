@@ -29,24 +29,18 @@ MOST_SAMPLES = 100_000
 
 
 def check_sampling(sampling: Sampling) -> None:
-    """Refuse values that no sampler can honour.
-
-    Raises:
-        UsageError: naming the option.
-    """
+    """Refuse values that no sampler can honour. Raises UsageError: naming the option."""
+    temperature = sampling.temperature
     rules = (
         (1 <= sampling.n <= MOST_SAMPLES, f"--samples must lie within 1 ... {MOST_SAMPLES}, and is {sampling.n}"),
         (sampling.max_tokens >= 1, f"--max-tokens must be at least 1, not {sampling.max_tokens}"),
         (
-            sampling.temperature == 0 or 1e-3 <= sampling.temperature <= 100,
-            f"--temperature must be 0 (greedy) or lie within 0.001 ... 100, and is {sampling.temperature}",
+            temperature == 0 or 1e-3 <= temperature <= 100,
+            f"--temperature must be 0 (greedy) or lie within 0.001 ... 100, and is {temperature}",
         ),
         (0 < sampling.top_p <= 1, f"--top-p must lie in (0, 1], and is {sampling.top_p}"),
         (sampling.top_k >= 0, f"--top-k must not be negative, and is {sampling.top_k}"),
-        (
-            sampling.temperature > 0 or sampling.n == 1,
-            f"--temperature 0 is greedy: {sampling.n} samples would all be the same; use --samples 1",
-        ),
+        (temperature > 0 or sampling.n == 1, f"--temperature 0 is greedy: {sampling.n} samples would all be the same; use --samples 1"),
     )
     for is_kept, message in rules:
         if not is_kept:

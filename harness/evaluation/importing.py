@@ -54,11 +54,7 @@ def find_problem(
 
 
 def texts_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[str]:
-    """The completions of a row, at least one.
-
-    Raises:
-        DataError: none, or not text.
-    """
+    """The completions of a row, at least one. Raises DataError: none, or not text."""
     names = [columns["response"]] if "response" in columns else [name for name in RESPONSE_NAMES if name in row]
     value = row.get(names[0]) if names else None
     texts = [value] if isinstance(value, str) else value
@@ -172,15 +168,9 @@ def import_responses(
 
 def differences(run: Run) -> list[dict[str, Any]]:
     """Every sample on which our verdict and the one that came with it disagree, as plain values."""
+    ours, theirs = ("outcome", "extracted", "reason"), ("problem_id", "index", "published")
     return [
-        {
-            "problem_id": sample.problem_id,
-            "index": sample.index,
-            "published": sample.published,
-            "outcome": sample.grade.outcome,
-            "extracted": sample.grade.extracted,
-            "reason": sample.grade.reason,
-        }
+        {**{name: getattr(sample, name) for name in theirs}, **{name: getattr(sample.grade, name) for name in ours}}
         for sample in run.samples
         if sample.published is not None and sample.published != bool(sample.grade.score)
     ]

@@ -80,13 +80,6 @@ def asked(num_problems: int | None, batch_size: int | None, choice: Choice) -> A
     return Again(num_problems or None, batch_size)
 
 
-def rebatched(sampler: Sampler, batch_size: int) -> Sampler:
-    """The same sampler, with what it has loaded, but with another size of batch."""
-    found = copy(sampler)
-    found.options = replace(sampler.options, batch_size=batch_size)
-    return found
-
-
 def repeat_check(
     run: Run,
     folder: Path,
@@ -116,7 +109,8 @@ def repeat_check(
     chosen = [each for batch in chosen_batches(sampler.together(whole), again.num_problems or NUM_PROBLEMS, most) for each in batch]
     requests = Requests(whole, {each.key for each in run.samples} - {each.key for each in chosen})
     if again.batch_size:
-        sampler, requests = rebatched(sampler, again.batch_size), Requests([chosen])
+        sampler, requests = copy(sampler), Requests([chosen])  # with what it has loaded
+        sampler.options = replace(sampler.options, batch_size=again.batch_size)
     by_id, drawn = {problem.id: problem for problem in problems}, []
     with (
         GradingPool(run.manifest.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,

@@ -136,11 +136,7 @@ class Sandbox(Protocol):
     name: str
 
     def run(self, jobs: Sequence[Job]) -> list[Ended]:
-        """How each job ended, in their order.
-
-        Raises:
-            SandboxError: no container could be started, again and again.
-        """
+        """How each job ended, in their order. Raises SandboxError: no container could be started, again and again."""
 
     def close(self) -> None:
         """End every process of it."""

@@ -28,17 +28,12 @@ def play(job: Job, start: Start) -> Play:
     return play_calls(job, start) if isinstance(job, Calls) else play_examined(job, start)
 
 
-def told(kind: str, text: str) -> str:
-    """An exception in words."""
-    return f"{kind}: {text}" if text else kind
-
-
 def status_of_exception(body: bytes) -> tuple[Status, str]:
     """What an exception means that a program raised."""
     try:
         kind, number, text, near, _ = decode(body)
         name = kind if isinstance(kind, str) and kind.isidentifier() else "an exception"  # a name may hold any text, such as our own words
-        reason = told(name[:100], str(text)[:REASON])
+        reason = f"{name[:100]}: {words}" if (words := str(text)[:REASON]) else name[:100]
     except (ValueError, TypeError):  # what says this is not trusted
         return "runtime_error", "raised something that cannot be described"
     if near == "MemoryError" or number == ENOMEM:
@@ -110,7 +105,8 @@ def play_script(job: Script, start: Start) -> Play:
     while run.end is None:
         yield
     status, reason = status_of_end(run, job.limits)
-    return Ended(status, reason, run.text("stdout"), run.text("stderr"), **run.usage())
+    printed = {name: text.decode("utf-8", "replace") for name, text in run.printed.items()}
+    return Ended(status, reason, **printed, **run.usage())
 
 
 def play_calls(job: Calls, start: Start) -> Play:

@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of
@@ -89,11 +89,8 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
         except OSError:
             discard(folder)
             raise
-        writer = RunWriter(folder, manifest)
-        try:
+        with closing(RunWriter(folder, manifest)) as writer:
             yield writer
-        finally:
-            writer.close()
 
 
 def discard(folder: Path) -> None:
@@ -126,11 +123,7 @@ def _content(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a run folder.
-
-    Raises:
-        StorageError: it is missing, unreadable, or of another version of r1bench.
-    """
+    """The manifest of a run folder. Raises StorageError: it is missing, unreadable, or of another version of r1bench."""
     path = folder / MANIFEST
     try:
         value = json.loads(_content(path))

@@ -12,13 +12,11 @@ from r1bench.harness.training.jobs import prepare
 from r1bench.tasks import get_task
 
 
-def train_stage(
-    runs: Path, is_judged: bool, *, backend: str, stage: str, recipe: str, device: str = "auto", **options: Any
-) -> tuple[Path, list[Run]]:
+def train_stage(runs: Path, is_judged: bool, *, device: str = "auto", **options: Any) -> tuple[Path, list[Run]]:
     """Train a stage and evaluate base and result on the tasks that judge it; runs that exist are not repeated."""
     if is_judged:
         check_writable(runs)
-    job, judges = prepare(stage, backend, recipe, device=device, **options)
+    job, judges = prepare(device=device, **options)
     checkpoint = run(job)
     are_generated = all(task.generate is not None for task in map(get_task, judges))
     if not is_judged or not judges or (options.get("data") and not are_generated):  # the others need --data of their own: `r1bench eval`
