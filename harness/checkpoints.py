@@ -34,8 +34,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 def find_checkpoint(name: str, *, allow_pickle: bool = False) -> Checkpoint:
     """The checkpoint that a user named: `tiny-base`, a folder, or a hub id (`org/model`, `org/model@revision`).
 
-    Raises:
-        CheckpointError: nothing there, no configuration or weights, pickled weights without `allow_pickle`, an unfinished folder.
+    Raises CheckpointError: nothing there, no configuration or weights, pickled weights without `allow_pickle`, an unfinished folder.
     """
     if name == EMBEDDED:
         folder = Path(str(files("r1bench.harness") / "tiny_base"))
@@ -80,11 +79,7 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"checkpoint {name!r} has no config.json; give the folder that save_pretrained() wrote")
     for path in (folder / "config.json", folder / "tokenizer.json"):
-        try:
-            is_object = not path.is_file() or isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
-        except (OSError, ValueError):
-            is_object = False
-        if not is_object:
+        if path.is_file() and read_object(path) is None:
             raise CheckpointError(f"checkpoint {name!r} has a {path.name} that is no JSON object; copy it again")
     if (folder / SEAL).is_file() and not (folder / COMPLETE).is_file():
         raise CheckpointError(f"checkpoint {name!r} is unfinished ({COMPLETE} is missing); resume the training that was writing it")
@@ -117,18 +112,22 @@ def folder_digest(folder: Path) -> str:
     return digest_of(file_digests(folder, DIGESTED))
 
 
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where it holds none, or cannot be read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def read_seal(folder: Path) -> dict[str, Any]:
     """The seal of a folder, or nothing where there is none."""
     path = folder / SEAL
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a readable seal; restore it or delete it") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} is not a seal; restore it or delete it")
-    return value
+    found = read_object(path) if path.is_file() else {}
+    if found is None:
+        raise CheckpointError(f"{path} is not a readable seal; restore it or delete it")
+    return found
 
 
 def sync_folder(folder: Path) -> None:

@@ -164,8 +164,7 @@ def compute_gradient(model: Any, minibatch: Sequence[Example], job: TrainJob, mi
 def clip_gradient(model: Any, job: TrainJob) -> float:
     """Scale the gradient down to `max_grad_norm`; returns its norm before.
 
-    Raises:
-        BackendError: the gradient is not finite; the weights are still those of the step before.
+    Raises BackendError: the gradient is not finite; the weights are still those of the step before.
     """
     try:
         return float(torch.nn.utils.clip_grad_norm_(model.parameters(), job.optimizer.max_grad_norm, error_if_nonfinite=True))

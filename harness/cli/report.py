@@ -8,11 +8,6 @@ import click
 from r1bench.harness.cli.options import JSON, PATH, RUNS, example, show
 from r1bench.harness.errors import UsageError
 
-LINES = """
-r1bench report -o site/
-r1bench report -o site/ --runs build/demo/runs --training build/demo/tiny-base-zero --compare tiny-base,tiny-base-zero
-"""
-
 
 def parse_samples(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
     """'all' as None, 'none' as 0, a number as itself."""
@@ -30,7 +25,13 @@ def parse_pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ..
     return tuple((pair[0], pair[1]) for pair in pairs)
 
 
-@click.command(short_help="A page of everything, for a browser.", epilog=example(LINES))
+@click.command(
+    short_help="A page of everything, for a browser.",
+    epilog=example(
+        "r1bench report -o site/\n"
+        "r1bench report -o site/ --runs build/demo/runs --training build/demo/tiny-base-zero --compare tiny-base,tiny-base-zero"
+    ),
+)
 @click.option("-o", "--out", type=PATH, required=True, help="Folder that the page is written into.")
 @RUNS
 @click.option("--task", "task_names", multiple=True, help="Only this task; may be given more than once.")

@@ -1,7 +1,6 @@
 """Evaluation: task x sampler -> completions -> grades -> run folder, each sample stored as soon as it is graded.
 
-A run that was interrupted goes on where it stopped, and one with more samples than before draws only the new ones. Left out: what the
-numbers mean (leaderboards).
+A run that was interrupted goes on where it stopped, and one with more samples than before draws only the new ones.
 """
 
 import platform
@@ -50,8 +49,7 @@ def check_sampling(sampling: Sampling) -> None:
 def check_context(prompts: Sequence[Prompt], sampling: Sampling, sampler: Sampler) -> None:
     """Refuse, before anything is generated, what would run past the model's context; a sampler that does not know it gets a note.
 
-    Raises:
-        ContextError: naming the longest prompt and the budget that fits.
+    Raises ContextError: naming the longest prompt and the budget that fits.
     """
     lengths = {prompt.problem_id: prompt.num_tokens for prompt in prompts if prompt.num_tokens is not None}
     if sampler.context_length is None or not lengths:
@@ -142,8 +140,7 @@ def evaluate(
 
     Everything that can be refused is refused before the first token: sampling values, context, the folder.
 
-    Raises:
-        UsageError, ContextError, StorageError, GraderError, SandboxError.
+    Raises UsageError, ContextError, StorageError, GraderError, SandboxError.
     """
     from r1bench.tasks.grading import GradingPool
 

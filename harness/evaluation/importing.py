@@ -100,8 +100,7 @@ def read_completions(
 def check_counts(found: list[Drawn], problems: list[Problem], source: Path) -> int:
     """The number of completions per problem, which must be the same for all.
 
-    Raises:
-        DataError: some problem has fewer: a mean over what happens to be there would be a number about nothing.
+    Raises DataError: some problem has fewer: a mean over what happens to be there would be a number about nothing.
     """
     if not found:
         raise DataError(str(source), "holds no rows", "name the file with the completions")

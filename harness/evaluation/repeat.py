@@ -11,7 +11,7 @@ independently of each other, k_i / n times that variance. Over the N problems of
     error^2 = 1 / N * 1 / m * sum_i (d_i^2 / 2) * (k_i / n)
 
 It is a floor and not an addition: at temperature > 0 a completion that comes out differently is another sample, which the resampling error
-counts already. Left out: what a gate makes of it (leaderboards).
+counts already.
 """
 
 import json
@@ -66,8 +66,7 @@ def chosen_batches(batches: Sequence[list[Request]], num_problems: int, most_sam
 def asked(num_problems: int | None, batch_size: int | None, choice: Choice) -> Again | None:
     """What `--repeat-check` and `--repeat-batch-size` ask for; None where nothing is repeated.
 
-    Raises:
-        UsageError: a batch size without a repetition, or a sampler that cannot be asked so.
+    Raises UsageError: a batch size without a repetition, or a sampler that cannot be asked so.
     """
     if batch_size is not None and num_problems is None:
         raise UsageError("--repeat-batch-size is about asking again; give --repeat-check too")

@@ -106,8 +106,7 @@ class GradedRows:
 def read_lines(source: str) -> Iterator[tuple[int, str, bytes]]:
     """(line number, place, line) of a file, of a pipe or of standard input ('-'); empty lines are passed over.
 
-    Raises:
-        DataError: there is no such file, or it cannot be read.
+    Raises DataError: there is no such file, or it cannot be read.
     """
     if source == "-" and sys.stdin is None:
         raise DataError("standard input", "is closed", "give a file with one JSON object per line")

@@ -30,7 +30,8 @@ Left out: other languages than Python; programs that need a network, a terminal 
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from contextlib import AbstractContextManager
+from typing import Any, Literal, NamedTuple, Protocol
 
 __all__ = ["CallResult", "Calls", "Ended", "Examined", "Fact", "Job", "Limits", "Sandbox", "Script", "Status", "open_sandbox", "probe"]
 
@@ -130,7 +131,7 @@ class Ended(NamedTuple):
     """The largest resident size of one process."""
 
 
-class Sandbox(Protocol):
+class Sandbox(AbstractContextManager["Sandbox"], Protocol):
     """A place to run programs. One thread at a time."""
 
     name: str
@@ -140,10 +141,6 @@ class Sandbox(Protocol):
 
     def close(self) -> None:
         """End every process of it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *error: object) -> None: ...
 
 
 class Fact(NamedTuple):

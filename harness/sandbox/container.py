@@ -256,8 +256,7 @@ def launch(
 def warmed(container: Container) -> Container:
     """The container once its interpreter says that it is ready.
 
-    Raises:
-        SandboxError: it ended, or said nothing for PATIENCE seconds; with what it wrote and the cure.
+    Raises SandboxError: it ended, or said nothing for PATIENCE seconds; with what it wrote and the cure.
     """
     container.control.settimeout(PATIENCE)
     try:

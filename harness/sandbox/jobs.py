@@ -105,8 +105,8 @@ def play_script(job: Script, start: Start) -> Play:
     while run.end is None:
         yield
     status, reason = status_of_end(run, job.limits)
-    printed = {name: text.decode("utf-8", "replace") for name, text in run.printed.items()}
-    return Ended(status, reason, **printed, **run.usage())
+    stdout, stderr = (run.printed[name].decode("utf-8", "replace") for name in ("stdout", "stderr"))
+    return Ended(status, reason, stdout, stderr, **run.usage())
 
 
 def play_calls(job: Calls, start: Start) -> Play:

@@ -4,7 +4,6 @@
 
 The statistic is a score S with independent normal increments: at information I it has mean drift x I and variance I. It stops upwards
 at S >= w and downwards at S <= -w, with the half-width w of its look (mirrored boundaries: sequential.py puts the origin in the middle).
-Left out: where boundaries come from.
 """
 
 import math

@@ -52,8 +52,7 @@ class RunWriter:
     def append(self, sample: Sample) -> None:
         """Store a sample; one that is there already is left as it is.
 
-        Raises:
-            StorageError: the disk is full; the file then ends with the last whole line.
+        Raises StorageError: the disk is full; the file then ends with the last whole line.
         """
         if sample.key in self.keys:
             return
@@ -79,8 +78,7 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
 
     A larger n than the folder's opens another round; a smaller one leaves it as it is.
 
-    Raises:
-        StorageError: the folder cannot be written, or another process is writing it.
+    Raises StorageError: the folder cannot be written, or another process is writing it.
     """
     folder = root / run_id(manifest)
     with only_writer(folder, f"run {folder.name}"), refusals(folder):

@@ -37,8 +37,7 @@ def prepare(
 ) -> tuple["TrainJob", list[str]]:
     """Resolve and write a job; returns it with the tasks that judge it.
 
-    Raises:
-        UnknownNameError, UsageError, CheckpointError, DataError, StorageError: before anything is trained.
+    Raises UnknownNameError, UsageError, CheckpointError, DataError, StorageError: before anything is trained.
     """
     from r1bench.backends import check_support, get_backend
     from r1bench.backends.job import Grpo, make_job
@@ -92,8 +91,7 @@ def resolve_rewards(job: "TrainJob", grader: str) -> "TrainJob":
 def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> None:
     """Refuse, before anything is trained, prompts and completions that do not fit the model's context.
 
-    Raises:
-        ContextError: naming the longest prompt and the budget that fits.
+    Raises ContextError: naming the longest prompt and the budget that fits.
     """
     from transformers import AutoConfig
 
@@ -155,8 +153,7 @@ def first_difference(stored: "TrainJob", job: "TrainJob") -> str:
 def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
     """Write job.json, unless the folder already holds this very job.
 
-    Raises:
-        UsageError: the folder holds another job; naming what differs.
+    Raises UsageError: the folder holds another job; naming what differs.
     """
     from r1bench.backends.job import read_job
     from r1bench.backends.journal import JOB, PROMPTS

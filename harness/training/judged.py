@@ -21,13 +21,9 @@ def train_stage(runs: Path, is_judged: bool, *, device: str = "auto", **options:
     are_generated = all(task.generate is not None for task in map(get_task, judges))
     if not is_judged or not judges or (options.get("data") and not are_generated):  # the others need --data of their own: `r1bench eval`
         return checkpoint, []
-    judged = []
+    embedded, judged = Path(find_checkpoint(EMBEDDED).path).resolve(), []
     for place in (str(job.model), str(checkpoint)):
         name = job.name if place == str(checkpoint) else ""
-        judged += evaluate_checkpoint(base_name(place), ",".join(judges), runs, name=name, sampler_options={"device": device})
+        word = EMBEDDED if Path(place).resolve() == embedded else place  # its name again, so that its runs are found
+        judged += evaluate_checkpoint(word, ",".join(judges), runs, name=name, sampler_options={"device": device})
     return checkpoint, judged
-
-
-def base_name(place: str) -> str:
-    """The embedded base by its name again, so that its runs are found."""
-    return EMBEDDED if Path(place).resolve() == Path(find_checkpoint(EMBEDDED).path).resolve() else place

@@ -19,8 +19,7 @@ FOLLOWS = ("name", "stage", "backend", "recipe", "model", "model_digest", "out",
 def read_recipe(name: str, stage: str, backend: str) -> dict[str, Any]:
     """A stage's settings for a backend, from a recipe that ships or from a YAML file of the user's.
 
-    Raises:
-        UnknownNameError, UsageError: no such recipe, not YAML, or it does not have the stage.
+    Raises UnknownNameError, UsageError: no such recipe, not YAML, or it does not have the stage.
     """
     import yaml
 
