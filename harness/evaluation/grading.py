@@ -4,10 +4,10 @@ A sample that the sandbox could not judge gets no grade: it stops the work and i
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Queue
 from threading import Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import SandboxError
@@ -24,7 +24,8 @@ CountTokens = Callable[[str], int | None]
 """Tokens of a piece of a completion, None where they are not known."""
 
 
-class Drawn(NamedTuple):
+@dataclass(frozen=True)
+class Drawn:
     """A completion and where it belongs."""
 
     problem_id: str

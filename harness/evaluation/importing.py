@@ -6,6 +6,7 @@ text under `problem`, `question`, `prompt`, or by the row's own `id`/`idx`/`uniq
 Verdicts that came with them (`score`, `is_correct`, ...) are kept beside ours, and every difference is listed.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def read_completions(
     """Every completion of every row, given as (where, row), and the verdicts that came with them."""
     by_id = {problem.id: problem for problem in problems}
     by_text = {normal(problem.prompt): problem for problem in problems}
-    counts: dict[str, int] = {}
+    counts = Counter[str]()
     found: list[Drawn] = []
     published: dict[tuple[str, int], bool] = {}
     for where, row in rows:
@@ -89,8 +90,8 @@ def read_completions(
         prefill = "<think>\n" if row.get("prefilled_think") is True else ""
         texts = texts_of(row, columns, where)
         for text, verdict in zip(texts, verdicts_of(row, len(texts)), strict=True):
-            index = counts.get(problem.id, 0)
-            counts[problem.id] = index + 1
+            index = counts[problem.id]
+            counts[problem.id] += 1
             found.append(Drawn(problem.id, index, Completion(text=text, finish_reason=reason, num_tokens=0, prefill=prefill)))
             if verdict is not None:
                 published[problem.id, index] = verdict
@@ -104,9 +105,8 @@ def check_counts(found: list[Drawn], problems: list[Problem], source: Path) -> i
     """
     if not found:
         raise DataError(str(source), "holds no rows", "name the file with the completions")
-    counts = dict.fromkeys((problem.id for problem in problems), 0)
-    for each in found:
-        counts[each.problem_id] += 1
+    answered = Counter(each.problem_id for each in found)
+    counts = {problem.id: answered[problem.id] for problem in problems}
     most = max(counts.values(), default=0)
     short = [problem_id for problem_id, count in counts.items() if count != most]
     if short or not most:

@@ -15,7 +15,6 @@ from r1bench.harness.statistics.distributions import MANY_DEGREES, beta_probabil
 
 FEW_DEGREES = 3
 """Below this the closed form is not used: at 1 its 97.5 % quantile is 9.0 instead of 12.7."""
-SMALLEST = 1e-300
 
 
 def normal_equivalent(t: Any, degrees: Any) -> Any:
@@ -34,7 +33,7 @@ def _equivalent(t: float, degrees: float) -> float:
     """Of single numbers: exact for few degrees of freedom."""
     if degrees >= FEW_DEGREES:
         return float(_closed_form(t, degrees))
-    return math.copysign(-normal_quantile(max(SMALLEST, _exact_tail(abs(t), degrees))), t)
+    return math.copysign(-normal_quantile(max(1e-300, _exact_tail(abs(t), degrees))), t)
 
 
 def _closed_form(t: Any, degrees: Any) -> Any:
