@@ -13,17 +13,11 @@ if TYPE_CHECKING:
     from r1bench.backends.contract import Backend
     from r1bench.backends.job import Support, TrainJob
 
-BACKENDS: dict[str, str] = {
-    "custom": "r1bench.backends.custom:Custom",
-}
+BACKENDS: dict[str, str] = {"custom": "r1bench.backends.custom:Custom"}
 
 
 def get_backend(name: str) -> "Backend":
-    """The backend of that name.
-
-    Raises:
-        UnknownNameError, UsageError: no such backend, or another package's that cannot be used.
-    """
+    """The backend of that name. Raises UnknownNameError, UsageError: no such backend, or another package's that cannot be used."""
     from r1bench.backends.contract import Backend
 
     kind = plugins.load("backend", name, BACKENDS, "r1bench doctor")
@@ -35,14 +29,9 @@ def get_backend(name: str) -> "Backend":
 
 
 def check_support(job: "TrainJob") -> "Support":
-    """The backend's answer to a job.
-
-    Raises:
-        BackendError: it cannot train here, or refuses the job, with its reason.
-    """
+    """The backend's answer to a job. Raises BackendError: it cannot train here, or refuses the job, with its reason."""
     backend = get_backend(job.backend)
-    missing = backend.probe()
-    if missing:
+    if missing := backend.probe():
         raise BackendError(f"backend {job.backend!r} cannot train here: {missing}")
     support = backend.supports(job)
     if support.kind == "refused":

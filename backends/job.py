@@ -224,30 +224,30 @@ def first_reason(error: ValidationError) -> str:
     return f"{key + ': ' if key else ''}{detail['msg']}{given}"
 
 
-def make_job(values: dict[str, Any]) -> TrainJob:
-    """A validated job.
+Settings = TypeVar("Settings", bound=Part)
 
-    Raises:
-        UsageError: naming the first key that is wrong, and for a key of the first jobs where it stands now.
-    """
+
+def checked(kind: type[Settings], values: dict[str, Any], what: str) -> Settings:
+    """The values as a record. Raises UsageError that names the first key that is wrong."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(f"{what}: {first_reason(error)}; correct the recipe or the --set option") from error
+
+
+def make_job(values: dict[str, Any]) -> TrainJob:
+    """A validated job. Raises UsageError: naming the first key that is wrong, and for a key of the first jobs where it stands now."""
     for old, new in MOVED.items():
         group, _, key = old.rpartition(".")
         home = values.get(group) if group else values
         if isinstance(home, dict) and key in home:
             inner = f".{next(iter(home[key]))}" if isinstance(home[key], dict) and home[key] else ""
             raise UsageError(f"training settings: {old}{inner} is called {new}{inner}; correct the recipe or the --set option")
-    try:
-        return TrainJob.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(f"training settings: {first_reason(error)}; correct the recipe or the --set option") from error
+    return checked(TrainJob, values, "training settings")
 
 
 def read_job(path: Path) -> TrainJob:
-    """The job in a file, which may be one of the first.
-
-    Raises:
-        UsageError: the file is broken.
-    """
+    """The job in a file, which may be one of the first. Raises UsageError: the file is broken."""
     try:
         return TrainJob.model_validate(modern(json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, TypeError, AttributeError) as error:  # pydantic's error is a ValueError
@@ -257,16 +257,6 @@ def read_job(path: Path) -> TrainJob:
         ) from error
 
 
-Options = TypeVar("Options", bound=Part)
-
-
-def engine_of(job: TrainJob, kind: type[Options]) -> Options:
-    """The engine's settings as a backend's own record.
-
-    Raises:
-        UsageError: naming the first key that the backend does not know, or that is wrong.
-    """
-    try:
-        return kind.model_validate(job.engine)
-    except ValidationError as error:
-        raise UsageError(f"engine settings of {job.backend}: {first_reason(error)}; correct the recipe or the --set option") from error
+def engine_of(job: TrainJob, kind: type[Settings]) -> Settings:
+    """The engine's settings as a backend's own record. Raises UsageError that names the first key that is unknown or wrong."""
+    return checked(kind, job.engine, f"engine settings of {job.backend}")

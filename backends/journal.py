@@ -21,25 +21,7 @@ JOB, PROMPTS, EVENTS, ROLLOUTS = "job.json", "prompts.jsonl", "events.jsonl", "r
 CHECKPOINTS, FINAL = "checkpoints", "final"
 """Folders: the one for step-000020, ..., and the result."""
 START, STEP, END = "start", "step", "end"
-"""Kinds of event: a process began at `step`, a step with its figures, the end with the name of the `checkpoint`."""
-FIGURES = {
-    "reward": "mean reward of the step's completions",
-    "reward_std": "its standard deviation",
-    "rewards/NAME": "mean of one reward, null where it applied to nothing",
-    "length": "mean tokens of a completion",
-    "truncated": "share of completions that were cut at the limit",
-    "zero_signal_groups": "share of groups whose advantages are all 0",
-    "target_language_share": "share of the words that are of the problem's language",
-    "loss": "mean over the step's minibatches",
-    "kl": "divergence from the reference, nats per token",
-    "clip_fraction": "share of tokens at which the ratio was clipped",
-    "grad_norm": "mean norm of the gradient before it is clipped",
-    "learning_rate": "of the step's first minibatch",
-    "rollout_seconds": "spent on drawing and rewarding",
-    "update_seconds": "spent on optimiser steps",
-    "tokens_per_second": "completion tokens over the seconds of the step",
-}
-"""Figures of a step that have a meaning for every reader; a backend leaves out what it does not know, and may add its own."""
+"""Kinds of event: a process began at `step`, a step with its figures (docs/backends.md names them), the end with its `checkpoint`."""
 
 LAST_STEP = 1_000_000_000
 LONGEST_LINE = 1_000_000
@@ -65,6 +47,11 @@ class RolloutRow(NamedTuple):
     outcome: str
     """The grade's."""
     advantage: float | None
+
+    def known(self) -> Self:
+        """With None for what is not a number."""
+        rewards = {name: known(value) for name, value in self.rewards.items()}
+        return self._replace(rewards=rewards, reward=known(self.reward), advantage=known(self.advantage))
 
 
 class Journal:
@@ -107,16 +94,7 @@ class Journal:
 
     def rollouts(self, rows: Iterable[RolloutRow]) -> None:
         """Append completions."""
-        numbers = ("reward", "advantage")
-        self._append(
-            ROLLOUTS,
-            (
-                row._asdict()
-                | {"rewards": {name: known(value) for name, value in row.rewards.items()}}
-                | {name: known(getattr(row, name)) for name in numbers}
-                for row in rows
-            ),
-        )
+        self._append(ROLLOUTS, (row.known()._asdict() for row in rows))
 
     def step(self, step: int, figures: Mapping[str, float]) -> None:
         """Record a step's figures everywhere and show them."""

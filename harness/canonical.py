@@ -1,9 +1,9 @@
-"""Records as JSON: one text for one value, a digest of it, and back. Left out: the records themselves (records.py)."""
+"""Records as JSON: one text for one value, a digest of it, and back."""
 
 import dataclasses
 import hashlib
 import json
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 
 def canonical_json(value: Any) -> str:
@@ -19,9 +19,12 @@ def digest_of(value: Any) -> str:
 class Record:
     """Conversion to and from plain JSON values."""
 
+    tuples: ClassVar[tuple[str, ...]] = ()
+    """Fields that are lists in JSON."""
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        return cls(**value)
+        return cls(**{**value, **{name: tuple(value[name]) for name in cls.tuples}})

@@ -1,7 +1,7 @@
 """Checkpoints: Hugging Face folders, found by name, checked before anything is loaded, and sealed when a stage has made them.
 
 A seal is `r1bench.json` (parent, stage, backend, recipe, versions, file digests) and a file COMPLETE beside it, written last. A folder with
-the one and without the other is an unfinished checkpoint. Left out: loading weights (samplers, backends).
+the one and without the other is an unfinished checkpoint.
 """
 
 import hashlib
@@ -34,8 +34,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 def find_checkpoint(name: str, *, allow_pickle: bool = False) -> Checkpoint:
     """The checkpoint that a user named: `tiny-base`, a folder, or a hub id (`org/model`, `org/model@revision`).
 
-    Raises:
-        CheckpointError: nothing there, no configuration or weights, pickled weights without `allow_pickle`, an unfinished folder.
+    Raises CheckpointError: nothing there, no configuration or weights, pickled weights without `allow_pickle`, an unfinished folder.
     """
     if name == EMBEDDED:
         folder = Path(str(files("r1bench.harness") / "tiny_base"))
@@ -47,14 +46,9 @@ def find_checkpoint(name: str, *, allow_pickle: bool = False) -> Checkpoint:
         raise CheckpointError(f"checkpoint {name!r} does not exist; give a folder, a hub id (org/model) or {EMBEDDED}")
     check_folder(folder, name, allow_pickle=allow_pickle)
     seal = read_seal(folder)
-    title = str(seal.get("name") or (folder.resolve().name if Path(name).exists() else name))
-    return Checkpoint(
-        name=EMBEDDED if name == EMBEDDED else safe_name(title),
-        path=str(folder),
-        digest=folder_digest(folder),
-        stage=seal.get("stage", ""),
-        parent=seal.get("parent", ""),
-    )
+    title = safe_name(str(seal.get("name") or (folder.resolve().name if Path(name).exists() else name)))
+    lineage = {key: seal.get(key, "") for key in ("stage", "parent")}
+    return Checkpoint(EMBEDDED if name == EMBEDDED else title, str(folder), folder_digest(folder), **lineage)
 
 
 def safe_name(text: str) -> str:
@@ -68,9 +62,8 @@ def fetch(name: str, *, allow_pickle: bool = False) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repository, _, revision = name.partition("@")
-    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.tiktoken", "vocab.*", "merges.txt", COMPLETE] + (
-        ["*.bin"] if allow_pickle else []
-    )
+    patterns = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.tiktoken", "vocab.*", "merges.txt", COMPLETE]
+    patterns += ["*.bin"] if allow_pickle else []
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
@@ -86,24 +79,20 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"checkpoint {name!r} has no config.json; give the folder that save_pretrained() wrote")
     for path in (folder / "config.json", folder / "tokenizer.json"):
-        try:
-            is_object = not path.is_file() or isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
-        except (OSError, ValueError):
-            is_object = False
-        if not is_object:
+        if path.is_file() and read_object(path) is None:
             raise CheckpointError(f"checkpoint {name!r} has a {path.name} that is no JSON object; copy it again")
     if (folder / SEAL).is_file() and not (folder / COMPLETE).is_file():
         raise CheckpointError(f"checkpoint {name!r} is unfinished ({COMPLETE} is missing); resume the training that was writing it")
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
-    if pickles and not allow_pickle:
+    if not pickles:
+        raise CheckpointError(f"checkpoint {name!r} has no weights (*.safetensors); was it copied whole?")
+    if not allow_pickle:
         raise CheckpointError(
             f"checkpoint {name!r} holds its weights in a pickle ({pickles[0]}), which can run code when loaded; "
             "convert it to safetensors, or trust it with --allow-pickle (r1bench eval)"
         )
-    if not pickles:
-        raise CheckpointError(f"checkpoint {name!r} has no weights (*.safetensors); was it copied whole?")
 
 
 def file_digest(path: Path) -> str:
@@ -123,18 +112,22 @@ def folder_digest(folder: Path) -> str:
     return digest_of(file_digests(folder, DIGESTED))
 
 
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where it holds none, or cannot be read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def read_seal(folder: Path) -> dict[str, Any]:
     """The seal of a folder, or nothing where there is none."""
     path = folder / SEAL
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a readable seal; restore it or delete it") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} is not a seal; restore it or delete it")
-    return value
+    found = read_object(path) if path.is_file() else {}
+    if found is None:
+        raise CheckpointError(f"{path} is not a readable seal; restore it or delete it")
+    return found
 
 
 def sync_folder(folder: Path) -> None:
@@ -165,11 +158,7 @@ def seal(folder: Path, write: Callable[[Path], None], lineage: dict[str, Any]) -
         shutil.rmtree(building, ignore_errors=True)  # a killed writer may have left it
         building.mkdir(parents=True)
         write(building)
-        record = {
-            **lineage,
-            "files": file_digests(building, SEALED),
-            "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        }
+        record = {**lineage, "files": file_digests(building, SEALED), "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         (building / SEAL).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         sync_folder(building)
         (building / COMPLETE).touch()

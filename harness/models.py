@@ -3,21 +3,21 @@
 Evaluation, training and every engine go through here, so that a model reads the same text and stops at the same place everywhere.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from r1bench.harness.errors import CheckpointError, UsageError
-from r1bench.harness.records import Checkpoint, Template
+from r1bench.harness.records import Checkpoint, Completion, FinishReason, Template
+
+if TYPE_CHECKING:
+    from r1bench.harness.samplers.decoding import Drawn
 
 UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, ImportError)
 """What transformers raises for folders that it cannot make sense of."""
 
 
 def check_device(device: str) -> str:
-    """The device itself, 'auto' resolved.
-
-    Raises:
-        UsageError: torch does not know it, or this machine does not have it.
-    """
+    """The device itself, 'auto' resolved. Raises UsageError: torch does not know it, or this machine does not have it."""
     import torch
 
     if device == "auto":
@@ -74,11 +74,7 @@ def one_line(error: Exception) -> str:
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The tokenizer that stands in the folder.
-
-    Raises:
-        CheckpointError: there is none, or it cannot be loaded.
-    """
+    """The tokenizer that stands in the folder. Raises CheckpointError: there is none, or it cannot be loaded."""
     from transformers import AutoTokenizer
 
     quiet_transformers()
@@ -122,6 +118,17 @@ def encode(tokenizer: Any, template: Template, text: str) -> list[int]:
     """Token numbers; a chat template brings its own special tokens, plain text gets the tokenizer's."""
     is_rendered = template.kind == "chat" and bool(tokenizer.chat_template)
     return tokenizer(text, add_special_tokens=not is_rendered)["input_ids"]
+
+
+def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:
+    """The raw text of tokens without special ones; a cut character shows as U+FFFD."""
+    return tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def completion_of(tokenizer: Any, prompt: str, num_prompt_tokens: int, drawn: "Drawn", seconds: float = 0.0) -> Completion:
+    """What was drawn after a prompt, as a completion; a special token counts and does not show."""
+    reason: FinishReason = "stop" if drawn.is_stopped else "length"
+    return Completion(text_of(tokenizer, drawn.tokens), reason, len(drawn.tokens), num_prompt_tokens, seconds, prefill_of(prompt))
 
 
 def prefill_of(text: str) -> str:

@@ -1,6 +1,6 @@
 """The nouns of r1bench. Frozen records; everything else is functions over them.
 
-Left out: storing (store.py) and making them (samplers, graders). Each is one JSON object; `to_json` and `from_json` are inverse.
+Each is one JSON object; `to_json` and `from_json` are inverse.
 """
 
 import hashlib
@@ -48,6 +48,8 @@ THINKING_STATES: tuple[ThinkingState, ...] = ("closed", "prefilled", "unfinished
 class Problem(Record):
     """One question, with what a grader needs to judge an answer."""
 
+    tuples = ("gold",)
+
     id: str
     """Unique within its task."""
     prompt: str
@@ -62,10 +64,6 @@ class Problem(Record):
     """What a program is run on, for graders that run one."""
     options: dict[str, Any] = field(default_factory=dict)
     """The grader's conventions for this problem, such as a tolerance."""
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        return cls(**{**value, "gold": tuple(value["gold"])})
 
     def check(self) -> None:
         """Raise ValueError where a value read from a file cannot be that of a problem."""
@@ -104,6 +102,8 @@ class Template:
 class Sampling(Record):
     """Everything that decides which tokens are drawn. No sampler may add a default of its own."""
 
+    tuples = ("stop",)
+
     n: int = 1
     """Completions per problem."""
     temperature: float = 1.0
@@ -116,10 +116,6 @@ class Sampling(Record):
     stop: tuple[str, ...] = ()
     """Texts that end a completion; they stay in it."""
     seed: int = 0
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        return cls(**{**value, "stop": tuple(value["stop"])})
 
     def check(self) -> None:
         """Raise ValueError where a value read from a file cannot be that of a protocol. Imported runs have max_tokens 0."""
@@ -165,6 +161,8 @@ class Thinking(Record):
 class Grade(Record):
     """A grader's verdict on one completion."""
 
+    tuples = ("flags",)
+
     outcome: Outcome
     score: float
     """0.0 ... 1.0; 1.0 for correct and 0.0 otherwise where a grader knows only right and wrong. Read it with the outcome."""
@@ -184,10 +182,6 @@ class Grade(Record):
     def agrees(self) -> bool:
         """Whether outcome and score go together: correct is never 0, wrong never 1, the others are 0. A share may lie between."""
         return self.score > 0 if self.outcome == "correct" else self.score < 1 if self.outcome == "wrong" else self.score == 0
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        return cls(**{**value, "flags": tuple(value["flags"])})
 
 
 @dataclass(frozen=True)
@@ -241,6 +235,8 @@ def sample_digest(sample: Sample) -> str:
 class Manifest(Record):
     """A run's identity, written before its first token and then only ever extended in `rounds`."""
 
+    tuples = ("rounds",)
+
     task: str
     task_version: str
     problems_digest: str
@@ -275,10 +271,6 @@ class Manifest(Record):
     @property
     def n(self) -> int:
         return self.rounds[-1]
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        return cls(**{**value, "rounds": tuple(value["rounds"])})
 
     def check(self) -> None:
         """Raise ValueError or TypeError where a value read from a file cannot be that of a manifest."""
@@ -371,7 +363,7 @@ class Run:
     @property
     def is_complete(self) -> bool:
         """Whether every problem has exactly the n samples that were asked for."""
-        counts = [len(samples) for samples in self.samples_by_problem().values()]
+        counts = [len(samples) for samples in self.samples_by_problem.values()]
         return len(counts) == self.manifest.num_problems > 0 and set(counts) == {self.manifest.n}
 
     @property
@@ -379,20 +371,17 @@ class Run:
         """'' for a complete run, otherwise 'incomplete 512/1000': samples received and asked for."""
         if self.is_complete:
             return ""
-        n, counts = self.manifest.n, map(len, self.samples_by_problem().values())
+        n, counts = self.manifest.n, map(len, self.samples_by_problem.values())
         return f"incomplete {sum(min(count, n) for count in counts)}/{self.manifest.num_problems * n}"
 
     @cached_property
-    def _grouped(self) -> dict[str, list[Sample]]:
-        found: dict[str, list[Sample]] = {sample.problem_id: [] for sample in self.samples}
-        for sample in self.samples:
-            found[sample.problem_id].append(sample)
-        return found
-
     def samples_by_problem(self) -> dict[str, list[Sample]]:
         """Problem id -> its samples in order of index. Grouped once: not to be changed."""
-        return self._grouped
+        found: dict[str, list[Sample]] = {}
+        for sample in self.samples:
+            found.setdefault(sample.problem_id, []).append(sample)
+        return found
 
     def scores_by_problem(self) -> dict[str, list[float]]:
         """Problem id -> its n scores, each 0.0 or 1.0."""
-        return {problem: [sample.grade.score for sample in samples] for problem, samples in self.samples_by_problem().items()}
+        return {problem: [sample.grade.score for sample in samples] for problem, samples in self.samples_by_problem.items()}

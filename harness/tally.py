@@ -83,8 +83,7 @@ class Tally:
     def rows(self, measure: str) -> Rows:
         """A row for each problem with the values of its samples; NaN where one is not known. Not to be changed.
 
-        Raises:
-            KeyError: the run has no such measure.
+        Raises KeyError: the run has no such measure.
         """
         if measure not in self._rows:
             values, ends = self.values[measure].tolist(), list(accumulate(self.counts))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from r1bench.backends.job import RewardSpec, TrainJob
-from r1bench.harness.models import encode, end_tokens_of, prefill_of, render
+from r1bench.harness.models import completion_of, encode, end_tokens_of, render
 from r1bench.harness.records import Completion, Problem, Sampling
 from r1bench.harness.samplers.decoding import decode, uniforms_for
 from r1bench.tasks.grading import GradingPool
@@ -40,13 +40,7 @@ def draw_rollouts(model: Any, tokenizer: Any, problems: Sequence[Problem], job: 
         part = slice(start, start + at_once)
         for drawn in decode(model, prompts, rows[part], draws[part], sampling, end_tokens=end_tokens_of(model, tokenizer)):
             place = rows[start + drawn.row]
-            completion = Completion(
-                text=tokenizer.decode(drawn.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False),
-                finish_reason="stop" if drawn.is_stopped else "length",
-                num_tokens=len(drawn.tokens),
-                num_prompt_tokens=len(prompts[place]),
-                prefill=prefill_of(texts[place]),
-            )
+            completion = completion_of(tokenizer, texts[place], len(prompts[place]), drawn)
             rollouts[start + drawn.row] = Rollout(problems[place], prompts[place], drawn.tokens, completion)
     return [rollouts[row] for row in range(len(rows))]
 

@@ -51,11 +51,10 @@ def writer(model: Any, tokenizer: Any, optimizer: torch.optim.Optimizer, referen
 
 def unshared(model: Any) -> dict[str, torch.Tensor]:
     """A model's tensors without the second name of tied ones."""
-    found: dict[int, str] = {}
+    found: dict[int, tuple[str, torch.Tensor]] = {}
     for name, value in model.state_dict().items():
-        found.setdefault(value.data_ptr(), name)
-    tensors = model.state_dict()
-    return {name: tensors[name] for name in found.values()}
+        found.setdefault(value.data_ptr(), (name, value))
+    return dict(found.values())
 
 
 def restore(folder: Path, optimizer: torch.optim.Optimizer, reference: Any) -> None:

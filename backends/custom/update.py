@@ -76,11 +76,7 @@ def logprobs_of(model: Any, batch: Batch, temperature: float) -> torch.Tensor:
     num_tokens = batch.tokens_BT.shape[1]
     positions = (batch.attention_BS.cumsum(-1) - 1).clamp(min=0)
     outputs = model(
-        input_ids=batch.ids_BS,
-        attention_mask=batch.attention_BS,
-        position_ids=positions,
-        use_cache=False,
-        logits_to_keep=num_tokens + 1,
+        input_ids=batch.ids_BS, attention_mask=batch.attention_BS, position_ids=positions, use_cache=False, logits_to_keep=num_tokens + 1
     )
     return token_logprobs(outputs.logits[:, :-1], batch.tokens_BT, temperature)
 
@@ -168,8 +164,7 @@ def compute_gradient(model: Any, minibatch: Sequence[Example], job: TrainJob, mi
 def clip_gradient(model: Any, job: TrainJob) -> float:
     """Scale the gradient down to `max_grad_norm`; returns its norm before.
 
-    Raises:
-        BackendError: the gradient is not finite; the weights are still those of the step before.
+    Raises BackendError: the gradient is not finite; the weights are still those of the step before.
     """
     try:
         return float(torch.nn.utils.clip_grad_norm_(model.parameters(), job.optimizer.max_grad_norm, error_if_nonfinite=True))

@@ -17,6 +17,10 @@ def main() -> None:
     """Did this training stage make the model better, by how much, and how sure are we?"""
 
 
-for module in (tasks, evaluate, grading, train, board, compare, gate, metrics, report, doctor):
-    for command in module.COMMANDS:
-        main.add_command(command)
+COMMANDS: tuple[click.Command, ...] = (
+    *(tasks.tasks, evaluate.evaluate_command, evaluate.import_command, train.train, doctor.doctor),
+    *(grading.grade, grading.regrade, grading.audit_rewards, metrics.metrics, compare.compare, compare.power),
+    *(board.leaderboard, board.import_lm_eval, gate.gate, gate.baseline, report.report),
+)
+for command in COMMANDS:
+    main.add_command(command)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from r1bench.harness.cli.options import JSON, RUNS, TASKS, example, runs_option, show
+from r1bench.harness.cli.options import JSON, PATH, RUNS, TASKS, example, runs_option, show
 from r1bench.harness.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def tell(notes: Iterable[str], left_out: Iterable[str]) -> None:
 @click.option("--lineage", "with_lineage", is_flag=True, help="Each checkpoint below its parent, with what it added or lost.")
 @click.option("--published", "with_published", is_flag=True, help="Numbers that papers printed, below; never ranked.")
 @click.option("--cost", "with_cost", is_flag=True, help="Tokens, seconds and the backend's noise of each run.")
-@click.option("--export", "target", type=click.Path(path_type=Path), default=None, help="Write one flat table: .md, .csv, .json, .parquet.")
+@click.option("--export", "target", type=PATH, help="Write one flat table: .md, .csv, .json, .parquet.")
 @click.option("--no-refresh", is_flag=True, help="The index as it is, without looking at the run folders.")
 @READERS
 @RUNS
@@ -97,7 +97,7 @@ def rebuild(ctx: click.Context, runs: Path, workers: int) -> None:
 @click.command(
     "import-lm-eval", short_help="Rows of lm-eval beside ours.", epilog=example("r1bench import-lm-eval results/ --name my-model")
 )
-@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("results", type=PATH)
 @click.option("--name", default="", help="What tables call the model [default: lm-eval's name of it].")
 @RUNS
 @JSON
@@ -122,6 +122,3 @@ def import_lm_eval(ctx: click.Context, results: Path, name: str, runs: Path, as_
         click.echo(f"Error: {printable(fault)}", err=True)
     if faults:
         ctx.exit(2)
-
-
-COMMANDS: tuple[click.Command, ...] = (leaderboard, import_lm_eval)

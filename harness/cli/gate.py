@@ -1,12 +1,13 @@
 """The gate and its baseline files."""
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import DATA, JSON, MAP, RUNS, SANDBOX, WORKERS, example, sampler_options, show
+from r1bench.harness.cli.options import DATA, JSON, MAP, RUNS, SANDBOX, WORKERS, example, questions_option, sampler_options, show
 from r1bench.harness.errors import R1benchError, UsageError
 
 
@@ -22,7 +23,7 @@ def names(text: str) -> list[str]:
 
 def file_option(*flags: str, text: str) -> Any:
     """A file that is written."""
-    return click.option(*flags, type=click.Path(dir_okay=False, path_type=Path), default=None, help=text)
+    return click.option(*flags, type=click.Path(dir_okay=False, path_type=Path), help=text)
 
 
 class Gate(click.Command):
@@ -58,19 +59,13 @@ class Gate(click.Command):
 @click.option("--margin", "margins", multiple=True, help="Points that may be lost [default: 2.0], or TASK=1.5; may be repeated.")
 @click.option("--at-least", "gains", multiple=True, help="Points that must be gained instead: +3, or TASK=+3; may be repeated.")
 @click.option("--alpha", type=float, default=0.05, show_default=True, help="Most chance of a wrong PASS, and of a wrong FAIL.")
-@click.option(
-    "--questions",
-    type=click.Choice(["fixed", "random"]),
-    default="fixed",
-    show_default=True,
-    help="About these very questions, or about questions like these.",
-)
+@questions_option("fixed", "random", text="About these very questions, or about questions like these.")
 @click.option(
     "--guard", "guards", multiple=True, help="NAME=LIMIT: format=2, length=25, loop=1, rule:think_once=1, task:NAME=1; repeatable."
 )
 @click.option("--no-guards", is_flag=True, help="Without the default guards: format, truncated and mixed 2 points, length 25 %.")
 @click.option("--adaptive", "is_adaptive", is_flag=True, help="Draw samples in rounds and stop as soon as the verdict is certain.")
-@click.option("--max-samples", "most_samples", type=click.IntRange(min=1), default=None, help="Most samples per problem of --adaptive.")
+@click.option("--max-samples", "most_samples", type=click.IntRange(min=1), help="Most samples per problem of --adaptive.")
 @file_option("--junit", text="Write the verdict as JUnit XML.")
 @file_option("--markdown", text="Write a summary for a pull request.")
 @file_option("--out", "--report", "out", text="Write everything as JSON.")
@@ -82,19 +77,7 @@ class Gate(click.Command):
 @RUNS
 @JSON
 @click.pass_context
-def gate(
-    ctx: click.Context,
-    checkpoint_or_run: str,
-    baseline: str,
-    task_names: str,
-    is_adaptive: bool,
-    most_samples: int | None,
-    junit: Path | None,
-    markdown: Path | None,
-    out: Path | None,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def gate(ctx: click.Context, checkpoint_or_run: str, baseline: str, task_names: str, as_json: bool, **options: Any) -> None:
     """Has it become worse than the baseline? Exit code 0 PASS, 1 FAIL, 3 INSUFFICIENT EVIDENCE, 2 usage error.
 
     A checkpoint is first evaluated as the baseline was: same problems, template, sampling, sampler. Several tasks: PASS needs every one.
@@ -103,29 +86,25 @@ def gate(
     from r1bench.leaderboards.gate.files import Files
     from r1bench.leaderboards.gate.values import to_json
 
-    files = Files(junit, markdown, out)
+    files = Files(options.pop("junit"), options.pop("markdown"), options.pop("out"))
     files.check({"--baseline": baseline, "--data": options["data"]})
     with files.kept_true():
-        verdict = judged(checkpoint_or_run, baseline, task_names, options, is_adaptive=is_adaptive, most_samples=most_samples)
+        verdict = judged(checkpoint_or_run, baseline, task_names, options)
         files.write(verdict)
     show(as_json, to_json(verdict), gate_text.render(verdict))
     ctx.exit(verdict.exit_code)
 
 
-def judged(name: str, baseline: str, task_names: str, options: dict[str, Any], *, is_adaptive: bool, most_samples: int | None) -> Any:
+def judged(name: str, baseline: str, task_names: str, options: dict[str, Any]) -> Any:
     """The verdict that the options ask for; rounds are told on stderr."""
     from r1bench.harness.evaluation.drawing import Drawing
     from r1bench.leaderboards.gate import judging as gating
     from r1bench.leaderboards.gate.references import find_baseline
 
-    rules = rules_of(options)
+    rules, rounds = rules_of(options), {key: options.pop(key) for key in ("is_adaptive", "most_samples")}
     drawing = Drawing(**options)
-    references = find_baseline(baseline, drawing.runs, names(task_names), is_adaptive=is_adaptive)
-
-    def tell(line: str) -> None:
-        click.echo(line, err=True)
-
-    return gating.gate(name, references, rules, drawing, is_adaptive=is_adaptive, most_samples=most_samples, report=tell)
+    references = find_baseline(baseline, drawing.runs, names(task_names), is_adaptive=rounds["is_adaptive"])
+    return gating.gate(name, references, rules, drawing, report=partial(click.echo, err=True), **rounds)
 
 
 def rules_of(options: dict[str, Any]) -> Any:
@@ -182,6 +161,3 @@ def baseline_show(file: Path, as_json: bool) -> None:
 
     found = summary(file)
     show(as_json, found, render(found))
-
-
-COMMANDS: tuple[click.Command, ...] = (gate, baseline)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from r1bench.harness.cli.options import JSON, RUNS, SANDBOX, WORKERS, example, show
+from r1bench.harness.cli.options import JSON, PATH, RUNS, SANDBOX, WORKERS, example, show
 from r1bench.harness.errors import printable
 
 
@@ -14,7 +14,7 @@ from r1bench.harness.errors import printable
 )
 @click.argument("grader")
 @click.argument("rows")
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=None, help="File for the graded rows, one JSON object per line.")
+@click.option("-o", "--out", type=PATH, help="File for the graded rows, one JSON object per line.")
 @WORKERS
 @SANDBOX
 @JSON
@@ -70,6 +70,3 @@ def audit_rewards(rewards: tuple[str, ...], settings: tuple[str, ...], sandbox: 
 
     report = audit(rewards, apply_settings({}, settings), sandbox=sandbox)
     show(as_json, report.to_json(), report.render())
-
-
-COMMANDS = (grade, regrade, audit_rewards)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from r1bench.harness.cli.options import JSON, LEVEL, RUNS, example, show
+from r1bench.harness.cli.options import JSON, RUNS, example, level_option, show
 
 
 def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
@@ -28,8 +28,8 @@ def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> li
 @click.argument("run")
 @click.option("--k", "ks", callback=numbers, help="Samples that are drawn, such as 1,4,16 [default: powers of two up to n, and n].")
 @click.option("--budget", "budgets", callback=numbers, help="Token budgets, such as 256,512 [default: powers of two up to the run's].")
-@click.option("--task", default=None, help="Only this task [default: every task that the checkpoint has a run of].")
-@click.option("--level", type=LEVEL, default=0.95, show_default=True, help="Of the intervals.")
+@click.option("--task", help="Only this task [default: every task that the checkpoint has a run of].")
+@level_option("Of the intervals.")
 @RUNS
 @JSON
 def metrics(run: str, ks: list[int] | None, budgets: list[int] | None, task: str | None, level: float, runs: Path, as_json: bool) -> None:
@@ -44,6 +44,3 @@ def metrics(run: str, ks: list[int] | None, budgets: list[int] | None, task: str
     tallies = (reading.read(named.folder) for named in runs_of(runs, run, [task] if task else ()))
     found = [page.measure(tally, ks=ks, budgets=budgets, level=level) for tally in tallies]
     show(as_json, found[0] if len(found) == 1 else {"runs": found}, "\n\n\n".join(map(page.render, found)))
-
-
-COMMANDS: tuple[click.Command, ...] = (metrics,)

@@ -68,20 +68,15 @@ def coloured(text: str) -> str:
     return VERDICT.sub(lambda found: click.style(found[0], fg=COLOURS[found[0]], bold=True), text)
 
 
-def escaped(text: str) -> str:
-    """JSON that says the same with an escape for every letter that is not printable: controls, direction marks, half characters."""
-    lines = (line if line.isprintable() else "".join(map(_json_letter, line)) for line in text.split("\n"))
+def escaped(text: str, escape: Callable[[str], str]) -> str:
+    """The same lines with an escape for every letter that is not printable: controls, direction marks, half characters."""
+    lines = (line if line.isprintable() else "".join(x if x.isprintable() else escape(x)[1:-1] for x in line) for line in text.split("\n"))
     return "\n".join(lines)
-
-
-def _json_letter(letter: str) -> str:
-    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
 
 
 def show(as_json: bool, value: Any, text: str) -> None:
     """Print one or the other. What files brought into the text must not steer a terminal."""
-    plain = "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
-    shown = escaped(json.dumps(value, indent=1, ensure_ascii=False)) if as_json else coloured(plain)
+    shown = escaped(json.dumps(value, indent=1, ensure_ascii=False), json.dumps) if as_json else coloured(escaped(text, repr))
     click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))  # half a character is no text, and stays an escape
 
 
@@ -114,28 +109,29 @@ TASKS = click.option("--task", "tasks", multiple=True, callback=parse_names, hel
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
+PATH = click.Path(path_type=Path)
+
+
 def runs_option(*names: str, text: str) -> Callable[[Any], Any]:
     """The folder of runs, under one name or two."""
-    where = click.Path(path_type=Path)
-    return click.option(*names, "runs", type=where, default=Path("runs"), show_default=True, envvar="R1BENCH_RUNS", help=text)
+    return click.option(*names, "runs", type=PATH, default=Path("runs"), show_default=True, envvar="R1BENCH_RUNS", help=text)
 
 
-LEVEL = click.FloatRange(0.5, 1, max_open=True)
-"""Of an interval."""
+def questions_option(*choices: str, text: str) -> Callable[[Any], Any]:
+    """What an interval or a test is about; the first choice is the default."""
+    return click.option("--questions", type=click.Choice(choices), default=choices[0], show_default=True, help=text)
+
+
+def level_option(text: str) -> Callable[[Any], Any]:
+    """Of intervals."""
+    return click.option("--level", type=click.FloatRange(0.5, 1, max_open=True), default=0.95, show_default=True, help=text)
+
+
 RUNS = runs_option("--runs", text="Folder of runs.")
 OUT_RUNS = runs_option("--out", "--runs", text="Folder that the run is written into.")
-DATA = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.",
-)
+DATA = click.option("--data", type=PATH, help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.")
 MAP = click.option(
-    "--map",
-    "columns",
-    multiple=True,
-    callback=parse_map,
-    help="Names of columns that are not recognised: problem=question,gold=answer.",
+    "--map", "columns", multiple=True, callback=parse_map, help="Names of columns that are not recognised: problem=question,gold=answer."
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
 SANDBOX = click.option(

@@ -5,23 +5,16 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import JSON, RUNS, example, show
+from r1bench.harness.cli.options import JSON, PATH, RUNS, example, show
 from r1bench.harness.errors import UsageError
-
-LINES = """
-r1bench report -o site/
-r1bench report -o site/ --runs build/demo/runs --training build/demo/tiny-base-zero --compare tiny-base,tiny-base-zero
-"""
 
 
 def parse_samples(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
     """'all' as None, 'none' as 0, a number as itself."""
     named = {"all": None, "none": 0}
-    if value in named:
-        return named[value]
-    if not value.isascii() or not value.isdecimal() or len(value) > 9:
+    if value not in named and not (value.isascii() and value.isdecimal() and len(value) < 10):
         raise click.BadParameter("give all, none, or the most samples of each run")
-    return int(value)
+    return named[value] if value in named else int(value)
 
 
 def parse_pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -32,12 +25,18 @@ def parse_pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ..
     return tuple((pair[0], pair[1]) for pair in pairs)
 
 
-@click.command(short_help="A page of everything, for a browser.", epilog=example(LINES))
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that the page is written into.")
+@click.command(
+    short_help="A page of everything, for a browser.",
+    epilog=example(
+        "r1bench report -o site/\n"
+        "r1bench report -o site/ --runs build/demo/runs --training build/demo/tiny-base-zero --compare tiny-base,tiny-base-zero"
+    ),
+)
+@click.option("-o", "--out", type=PATH, required=True, help="Folder that the page is written into.")
 @RUNS
 @click.option("--task", "task_names", multiple=True, help="Only this task; may be given more than once.")
 @click.option("--name", "names", default="", metavar="GLOB", help="Only checkpoints or runs of this name, with * and ?.")
-@click.option("--training", "trainings", multiple=True, type=click.Path(path_type=Path), help="Folder of a training to draw too.")
+@click.option("--training", "trainings", multiple=True, type=PATH, help="Folder of a training to draw too.")
 @click.option("--compare", "asked", multiple=True, metavar="A,B", callback=parse_pairs, help="Two runs to compare besides the usual ones.")
 @click.option(
     "--samples", default="all", show_default=True, metavar="all|N|none", callback=parse_samples, help="Samples of each run to show."
@@ -58,15 +57,7 @@ def report(out: Path, runs: Path, asked: tuple[tuple[str, str], ...], as_json: b
 
 
 def chosen(
-    runs: Path,
-    asked: tuple[tuple[str, str], ...],
-    *,
-    task_names: tuple[str, ...],
-    names: str,
-    trainings: tuple[Path, ...],
-    samples: int | None,
-    title: str,
-    workers: int,
+    runs: Path, asked: tuple[tuple[str, str], ...], *, task_names: tuple[str, ...], names: str, samples: int | None, **rest: Any
 ) -> Any:
     """The options of a report, every name looked up."""
     from r1bench.backends import journal
@@ -76,19 +67,16 @@ def chosen(
 
     for name in set(task_names) - {held.task for _, held in readable(runs)}:
         get_task(name)  # tells the nearest name
-    pairs = [tuple(run_of(runs, name).folder.name for name in pair) for pair in asked]
-    for first, second in pairs:
-        if first == second:
-            raise UsageError(f"--compare names one run twice ({first}); give two runs")
+    pairs = tuple((run_of(runs, first).folder.name, run_of(runs, second).folder.name) for first, second in asked)
+    if twice := [first for first, second in pairs if first == second]:
+        raise UsageError(f"--compare names one run twice ({twice[0]}); give two runs")
     return compose.Options(
         choice=compose.Choice(task_names, names),
         limits=compose.Limits(samples),
-        trainings=trainings,
-        asked=tuple((first, second) for first, second in pairs),
-        title=title,
-        workers=workers,
+        asked=pairs,
         count=count_reflections,
         reader=journal,
+        **rest,
     )
 
 
@@ -99,6 +87,3 @@ def count_reflections(text: str) -> int:
     line = text.encode("ascii", "replace").decode("ascii").lower().replace("\n", " ")
     english = sum(behaviour.count_word(line, word) for word in behaviour.R1_WORDS)
     return english + (0 if text.isascii() else sum(map(text.count, behaviour.ZH_WORDS)))
-
-
-COMMANDS: tuple[click.Command, ...] = (report,)

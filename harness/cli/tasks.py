@@ -5,15 +5,11 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import JSON, MAP, example, show
+from r1bench.harness.cli.options import JSON, MAP, PATH, example, show
 
 
 def describe_task(name: str) -> dict[str, Any]:
-    """Everything about a task as plain values.
-
-    Raises:
-        UnknownNameError: no such task, with the nearest name.
-    """
+    """Everything about a task as plain values. Raises UnknownNameError: no such task, with the nearest name."""
     from r1bench.tasks import get_task
     from r1bench.tasks.grading import GRADERS
     from r1bench.tasks.templates import TEMPLATES
@@ -36,31 +32,22 @@ def describe_task(name: str) -> dict[str, Any]:
     }
 
 
-def list_tasks() -> list[dict[str, Any]]:
-    """Every task, by name."""
-    from r1bench.tasks import TASKS
-
-    return [describe_task(name) for name in TASKS]
-
-
 def protocol(sampling: dict[str, Any]) -> str:
     """Sampling in a few words."""
     top = "".join(f" {key} {sampling[key]}" for key in ("top_p", "top_k") if sampling[key] not in (1.0, 0))
     return f"n {sampling['n']} T {sampling['temperature']}{top} max {sampling['max_tokens']}"
 
 
-def tasks_table() -> str:
+def tasks_table(rows: list[dict[str, Any]]) -> str:
     """A line per task, within 80 columns."""
-    rows = list_tasks()
     width = max(len(row["name"]) for row in rows) + 1
     lines = [f"{'task':{width}}{'version':>7}{'problems':>9}  {'grader':9}default protocol"]
     lines += [f"{row['name']:{width}}{row['version']:>7}{row['problems']:>9}  {row['grader']:9}{protocol(row['sampling'])}" for row in rows]
     return "\n".join([*lines, "", "more: r1bench tasks show NAME; data check: r1bench tasks check NAME --data FILE"])
 
 
-def task_page(name: str) -> str:
+def task_page(found: dict[str, Any]) -> str:
     """Everything about a task as text."""
-    found = describe_task(name)
     lines = [
         f"{found['name']} (version {found['version']}): {found['summary']}",
         f"problems   {found['problems']}",
@@ -82,7 +69,10 @@ def task_page(name: str) -> str:
 def tasks(ctx: click.Context, as_json: bool) -> None:
     """List the tasks: name, version, problems, grader, default protocol."""
     if ctx.invoked_subcommand is None:
-        show(as_json, list_tasks(), tasks_table())
+        from r1bench.tasks import TASKS
+
+        rows = [describe_task(name) for name in TASKS]
+        show(as_json, rows, tasks_table(rows))
 
 
 @tasks.command("show", epilog=example("r1bench tasks show math500"))
@@ -90,14 +80,15 @@ def tasks(ctx: click.Context, as_json: bool) -> None:
 @JSON
 def tasks_show(name: str, as_json: bool) -> None:
     """Everything about one task."""
-    show(as_json, describe_task(name), task_page(name))
+    found = describe_task(name)
+    show(as_json, found, task_page(found))
 
 
 @tasks.command(
     "check", epilog=example("r1bench tasks check aime24 --data aime24.jsonl\nr1bench tasks check aime24 --data one.jsonl --data two.json")
 )
 @click.argument("name")
-@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="File or folder; several copies are held against each other.")
+@click.option("--data", multiple=True, type=PATH, help="File or folder; several copies are held against each other.")
 @MAP
 @JSON
 @click.pass_context
@@ -112,6 +103,3 @@ def tasks_check(ctx: click.Context, name: str, data: tuple[Path, ...], columns: 
     report = check_copies(get_task(name), data or (None,), columns)
     show(as_json, report.to_json(), report.render())
     ctx.exit(0 if report.is_ok else 1)
-
-
-COMMANDS: tuple[click.Command, ...] = (tasks,)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import DATA, DEVICE, JSON, MAP, RUNS, example, show
+from r1bench.harness.cli.options import DATA, DEVICE, JSON, MAP, PATH, RUNS, example, show
 
 
 @click.command(
@@ -17,15 +17,15 @@ from r1bench.harness.cli.options import DATA, DEVICE, JSON, MAP, RUNS, example, 
 )
 @click.option("--backend", default="custom", show_default=True, help="Who trains; r1bench doctor lists them.")
 @click.option("--stage", default="zero", show_default=True, help="Stage of the R1 recipe: zero.")
-@click.option("--model", default=None, help="Checkpoint to start from [default: the recipe's].")
+@click.option("--model", help="Checkpoint to start from [default: the recipe's].")
 @click.option("--recipe", default="tiny", show_default=True, help="tiny, single-gpu, paper, or a YAML file.")
 @click.option("--set", "settings", multiple=True, help="Change one setting: KEY=VALUE, for example optimizer.learning_rate=1e-5.")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the training [default: checkpoints/NAME].")
-@click.option("--name", default=None, help="What tables will call the result [default: MODEL-STAGE].")
+@click.option("--out", type=PATH, help="Folder of the training [default: checkpoints/NAME].")
+@click.option("--name", help="What tables will call the result [default: MODEL-STAGE].")
 @DATA
 @MAP
 @DEVICE
-@click.option("--threads", type=click.IntRange(min=1), default=None, help="CPU threads [default: all cores].")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads [default: all cores].")
 @click.option("--eval/--no-eval", "is_judged", default=True, show_default=True, help="Evaluate the result on the recipe's tasks.")
 @RUNS
 @JSON
@@ -43,6 +43,3 @@ def train(runs: Path, is_judged: bool, as_json: bool, **options: Any) -> None:
     unjudged = f"not evaluated yet: r1bench eval {checkpoint} --tasks ..."
     text = f"checkpoint: {checkpoint}\n\n" + (board.render(entries) if entries else unjudged)
     show(as_json, {"checkpoint": str(checkpoint), "entries": board.to_json(entries)}, text)
-
-
-COMMANDS: tuple[click.Command, ...] = (train,)

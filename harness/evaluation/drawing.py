@@ -1,4 +1,4 @@
-"""Samples for a gate, drawn as a manifest says; what cannot be repeated so is refused first. Left out: the gate (leaderboards/gate)."""
+"""Samples for a gate, drawn as a manifest says; what cannot be repeated so is refused first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,8 +61,7 @@ class Drawing:
     def draw(self, place: str, held: Manifest, problems: Sequence[Problem], *, n: int, name: str = "", is_top_up: bool = False) -> Run:
         """Evaluate the checkpoint at `place` as the held run was made, with n samples; those that are stored are not drawn again.
 
-        Raises:
-            UsageError: how the held run was sampled is not known.
+        Raises UsageError: how the held run was sampled is not known.
         """
         from r1bench.harness.evaluation.evaluate import evaluate
         from r1bench.tasks import get_task

@@ -1,7 +1,6 @@
 """Evaluation: task x sampler -> completions -> grades -> run folder, each sample stored as soon as it is graded.
 
-A run that was interrupted goes on where it stopped, and one with more samples than before draws only the new ones. Left out: what the
-numbers mean (leaderboards).
+A run that was interrupted goes on where it stopped, and one with more samples than before draws only the new ones.
 """
 
 import platform
@@ -29,24 +28,18 @@ MOST_SAMPLES = 100_000
 
 
 def check_sampling(sampling: Sampling) -> None:
-    """Refuse values that no sampler can honour.
-
-    Raises:
-        UsageError: naming the option.
-    """
+    """Refuse values that no sampler can honour. Raises UsageError: naming the option."""
+    temperature = sampling.temperature
     rules = (
         (1 <= sampling.n <= MOST_SAMPLES, f"--samples must lie within 1 ... {MOST_SAMPLES}, and is {sampling.n}"),
         (sampling.max_tokens >= 1, f"--max-tokens must be at least 1, not {sampling.max_tokens}"),
         (
-            sampling.temperature == 0 or 1e-3 <= sampling.temperature <= 100,
-            f"--temperature must be 0 (greedy) or lie within 0.001 ... 100, and is {sampling.temperature}",
+            temperature == 0 or 1e-3 <= temperature <= 100,
+            f"--temperature must be 0 (greedy) or lie within 0.001 ... 100, and is {temperature}",
         ),
         (0 < sampling.top_p <= 1, f"--top-p must lie in (0, 1], and is {sampling.top_p}"),
         (sampling.top_k >= 0, f"--top-k must not be negative, and is {sampling.top_k}"),
-        (
-            sampling.temperature > 0 or sampling.n == 1,
-            f"--temperature 0 is greedy: {sampling.n} samples would all be the same; use --samples 1",
-        ),
+        (temperature > 0 or sampling.n == 1, f"--temperature 0 is greedy: {sampling.n} samples would all be the same; use --samples 1"),
     )
     for is_kept, message in rules:
         if not is_kept:
@@ -56,8 +49,7 @@ def check_sampling(sampling: Sampling) -> None:
 def check_context(prompts: Sequence[Prompt], sampling: Sampling, sampler: Sampler) -> None:
     """Refuse, before anything is generated, what would run past the model's context; a sampler that does not know it gets a note.
 
-    Raises:
-        ContextError: naming the longest prompt and the budget that fits.
+    Raises ContextError: naming the longest prompt and the budget that fits.
     """
     lengths = {prompt.problem_id: prompt.num_tokens for prompt in prompts if prompt.num_tokens is not None}
     if sampler.context_length is None or not lengths:
@@ -84,12 +76,7 @@ def all_requests(prompts: Sequence[Prompt], rounds: Sequence[int]) -> list[list[
 
 def environment(sampler: Sampler) -> dict[str, str]:
     """What produced the samples: versions, device, platform."""
-    return {
-        "r1bench": __version__,
-        "python": platform.python_version(),
-        "platform": platform.machine(),
-        **sampler.describe(),
-    }
+    return {"r1bench": __version__, "python": platform.python_version(), "platform": platform.machine(), **sampler.describe()}
 
 
 def what_was_asked(task: "Task", problems: Sequence[Problem]) -> dict[str, Any]:
@@ -153,8 +140,7 @@ def evaluate(
 
     Everything that can be refused is refused before the first token: sampling values, context, the folder.
 
-    Raises:
-        UsageError, ContextError, StorageError, GraderError, SandboxError.
+    Raises UsageError, ContextError, StorageError, GraderError, SandboxError.
     """
     from r1bench.tasks.grading import GradingPool
 

@@ -1,7 +1,7 @@
 """The file that graded rows are written to: whole or not there, and taken over by the same command after an interruption.
 
 Rows are appended to FILE.part as they are graded; when all are, FILE is replaced by them in the order of the input. A target that is no
-regular file (a pipe, /dev/null) is written to directly. Left out: what a graded row is (grade_rows.py).
+regular file (a pipe, /dev/null) is written to directly.
 """
 
 import fcntl
@@ -55,7 +55,11 @@ class Output:
         with refusals(self.out):
             self.file = (self.part or self.out).open("a", encoding="utf-8")
             if self.part is not None:
-                self._hold()
+                try:
+                    fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    self.file.close()
+                    raise StorageError(f"{self.out} is being written by another process; wait for it, or name another file") from error
                 self.kept = {**self._stored(self.out), **self._stored(self.part)}
                 if self.file.tell():
                     self.file.write("\n")  # ends a line that was cut off
@@ -83,13 +87,6 @@ class Output:
                 if kind is None or not os.fstat(self.file.fileno()).st_size:
                     self.part.unlink(missing_ok=True)
             self.file.close()
-
-    def _hold(self) -> None:
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.file.close()
-            raise StorageError(f"{self.out} is being written by another process; wait for it, or name another file") from error
 
     def _refuse_foreign(self, path: Path) -> None:
         """An output file that holds anything but graded rows is somebody's work, or a slip of the hand."""

@@ -1,7 +1,6 @@
 """Completions become graded samples: what evaluating, importing, regrading and repeating have in common.
 
-A sample that the sandbox could not judge gets no grade: it stops the work and is not stored, so that no score counts it. Left out: the
-graders themselves (tasks/grading), rows that are no samples (rows.py).
+A sample that the sandbox could not judge gets no grade: it stops the work and is not stored, so that no score counts it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,8 +40,7 @@ class Drawn:
 def graded(pool: "GradingPool", problems: Mapping[str, Problem], drawn: Sequence[Drawn]) -> Iterator[tuple[Drawn, Grade]]:
     """Each completion with its grade, in order.
 
-    Raises:
-        SandboxError: a program could not be run for reasons of the machine; after the others that were graded together with it.
+    Raises SandboxError: a program could not be run for reasons of the machine; after the others that were graded together with it.
     """
     from r1bench.tasks.grading import request_of
 

@@ -6,6 +6,7 @@ text under `problem`, `question`, `prompt`, or by the row's own `id`/`idx`/`uniq
 Verdicts that came with them (`score`, `is_correct`, ...) are kept beside ours, and every difference is listed.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,7 @@ def find_problem(
 
 
 def texts_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[str]:
-    """The completions of a row, at least one.
-
-    Raises:
-        DataError: none, or not text.
-    """
+    """The completions of a row, at least one. Raises DataError: none, or not text."""
     names = [columns["response"]] if "response" in columns else [name for name in RESPONSE_NAMES if name in row]
     value = row.get(names[0]) if names else None
     texts = [value] if isinstance(value, str) else value
@@ -82,7 +79,7 @@ def read_completions(
     """Every completion of every row, given as (where, row), and the verdicts that came with them."""
     by_id = {problem.id: problem for problem in problems}
     by_text = {normal(problem.prompt): problem for problem in problems}
-    counts: dict[str, int] = {}
+    counts = Counter[str]()
     found: list[Drawn] = []
     published: dict[tuple[str, int], bool] = {}
     for where, row in rows:
@@ -93,8 +90,8 @@ def read_completions(
         prefill = "<think>\n" if row.get("prefilled_think") is True else ""
         texts = texts_of(row, columns, where)
         for text, verdict in zip(texts, verdicts_of(row, len(texts)), strict=True):
-            index = counts.get(problem.id, 0)
-            counts[problem.id] = index + 1
+            index = counts[problem.id]
+            counts[problem.id] += 1
             found.append(Drawn(problem.id, index, Completion(text=text, finish_reason=reason, num_tokens=0, prefill=prefill)))
             if verdict is not None:
                 published[problem.id, index] = verdict
@@ -104,14 +101,12 @@ def read_completions(
 def check_counts(found: list[Drawn], problems: list[Problem], source: Path) -> int:
     """The number of completions per problem, which must be the same for all.
 
-    Raises:
-        DataError: some problem has fewer: a mean over what happens to be there would be a number about nothing.
+    Raises DataError: some problem has fewer: a mean over what happens to be there would be a number about nothing.
     """
     if not found:
         raise DataError(str(source), "holds no rows", "name the file with the completions")
-    counts = dict.fromkeys((problem.id for problem in problems), 0)
-    for each in found:
-        counts[each.problem_id] += 1
+    answered = Counter(each.problem_id for each in found)
+    counts = {problem.id: answered[problem.id] for problem in problems}
     most = max(counts.values(), default=0)
     short = [problem_id for problem_id, count in counts.items() if count != most]
     if short or not most:
@@ -164,10 +159,7 @@ def import_responses(
         rounds=(num_samples,),
     )
     by_id = {problem.id: problem for problem in problems}
-    with (
-        GradingPool(chosen.grader, num_workers=workers, sandbox=sandbox).prepare() as pool,
-        open_run(runs, manifest, problems) as writer,
-    ):
+    with GradingPool(chosen.grader, num_workers=workers, sandbox=sandbox).prepare() as pool, open_run(runs, manifest, problems) as writer:
         missing = [each for each in found if each.key not in writer.keys]
         grade_and_store(pool, writer, by_id, missing, lambda text: None, published)  # whose tokenizer would the tokens be of?
     return read_run(writer.folder)
@@ -175,15 +167,9 @@ def import_responses(
 
 def differences(run: Run) -> list[dict[str, Any]]:
     """Every sample on which our verdict and the one that came with it disagree, as plain values."""
+    ours, theirs = ("outcome", "extracted", "reason"), ("problem_id", "index", "published")
     return [
-        {
-            "problem_id": sample.problem_id,
-            "index": sample.index,
-            "published": sample.published,
-            "outcome": sample.grade.outcome,
-            "extracted": sample.grade.extracted,
-            "reason": sample.grade.reason,
-        }
+        {**{name: getattr(sample, name) for name in theirs}, **{name: getattr(sample.grade, name) for name in ours}}
         for sample in run.samples
         if sample.published is not None and sample.published != bool(sample.grade.score)
     ]

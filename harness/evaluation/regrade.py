@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from r1bench.harness import tables
 from r1bench.harness.errors import printable
 from r1bench.harness.evaluation.grading import Drawn, graded, judge, summary
 from r1bench.harness.progress import Progress
@@ -26,8 +27,7 @@ class Flip:
     after: Grade
 
     def to_json(self) -> dict[str, Any]:
-        named = {"problem_id": self.problem_id, "index": self.index}
-        return {**named, **{name: _verdict(grade) for name, grade in (("before", self.before), ("after", self.after))}}
+        return {**vars(self), "before": _verdict(self.before), "after": _verdict(self.after)}
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Regraded:
         count = f"{len(self.flips)} of {self.num_samples} verdicts flip ({versions})"
         shares = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
         size = f"95 %, n = {self.num_samples} samples of {self.num_problems} problems"
-        means = f"score {_points(self.before)} -> {_points(self.after)} ({size})"
+        before, after = (tables.interval("points", *map(found.get, ("score", "low", "high"))) for found in (self.before, self.after))
+        means = f"score {before} -> {after} ({size})"
         closing = [text for text in (f"written: {self.written}" if self.written else "", self.remark) if text]
         return "\n".join([count + (f": {shares}" if shares else ""), *lines, means, *closing])
 
@@ -136,7 +137,3 @@ def write_run(root: Path, run: Run, problems: list[Problem], samples: list[Sampl
 
 def _verdict(grade: Grade) -> dict[str, Any]:
     return {"outcome": grade.outcome, "score": grade.score, "extracted": grade.extracted, "reason": grade.reason, "version": grade.version}
-
-
-def _points(summary: dict[str, Any]) -> str:
-    return f"{100 * summary['score']:.1f} [{100 * summary['low']:.1f}, {100 * summary['high']:.1f}]" if summary else "-"

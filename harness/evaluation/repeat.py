@@ -11,7 +11,7 @@ independently of each other, k_i / n times that variance. Over the N problems of
     error^2 = 1 / N * 1 / m * sum_i (d_i^2 / 2) * (k_i / n)
 
 It is a floor and not an addition: at temperature > 0 a completion that comes out differently is another sample, which the resampling error
-counts already. Left out: what a gate makes of it (leaderboards).
+counts already.
 """
 
 import json
@@ -66,8 +66,7 @@ def chosen_batches(batches: Sequence[list[Request]], num_problems: int, most_sam
 def asked(num_problems: int | None, batch_size: int | None, choice: Choice) -> Again | None:
     """What `--repeat-check` and `--repeat-batch-size` ask for; None where nothing is repeated.
 
-    Raises:
-        UsageError: a batch size without a repetition, or a sampler that cannot be asked so.
+    Raises UsageError: a batch size without a repetition, or a sampler that cannot be asked so.
     """
     if batch_size is not None and num_problems is None:
         raise UsageError("--repeat-batch-size is about asking again; give --repeat-check too")
@@ -78,13 +77,6 @@ def asked(num_problems: int | None, batch_size: int | None, choice: Choice) -> A
     if batch_size is not None and not hasattr(choice.options, "batch_size"):
         raise UsageError(f"sampler {choice.name!r} has no option batch_size; leave --repeat-batch-size out")
     return Again(num_problems or None, batch_size)
-
-
-def rebatched(sampler: Sampler, batch_size: int) -> Sampler:
-    """The same sampler, with what it has loaded, but with another size of batch."""
-    found = copy(sampler)
-    found.options = replace(sampler.options, batch_size=batch_size)
-    return found
 
 
 def repeat_check(
@@ -116,7 +108,8 @@ def repeat_check(
     chosen = [each for batch in chosen_batches(sampler.together(whole), again.num_problems or NUM_PROBLEMS, most) for each in batch]
     requests = Requests(whole, {each.key for each in run.samples} - {each.key for each in chosen})
     if again.batch_size:
-        sampler, requests = rebatched(sampler, again.batch_size), Requests([chosen])
+        sampler, requests = copy(sampler), Requests([chosen])  # with what it has loaded
+        sampler.options = replace(sampler.options, batch_size=again.batch_size)
     by_id, drawn = {problem.id: problem for problem in problems}, []
     with (
         GradingPool(run.manifest.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,

@@ -2,7 +2,7 @@
 
 A row that cannot be graded is an error with its line number; the others are graded all the same. With an output file the work can be
 interrupted: rows are written beside it as they are done and taken over by the same command, if they, the grader and its version are
-unchanged. Left out: what a row must hold (tasks/grading/rows.py), evaluation runs (evaluate.py).
+unchanged.
 """
 
 import sys
@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from r1bench.harness import __version__
+from r1bench.harness import __version__, tables
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, GraderError, printable
 from r1bench.harness.evaluation.graded_file import Output
@@ -25,10 +25,8 @@ from r1bench.harness.records import OUTCOMES, Grade
 if TYPE_CHECKING:
     from r1bench.tasks.grading import GradeRequest, GradingPool
 
-SHOWN_ROWS = 20
-"""Rows of the table on a terminal,"""
-SHOWN_ERRORS = 20
-"""and errors."""
+SHOWN = 20
+"""Rows of the table on a terminal, and errors, at most."""
 
 
 class BadRow(NamedTuple):
@@ -75,15 +73,14 @@ class GradedRows:
 
     def render(self) -> str:
         """A table of the first rows and a summary."""
-        from r1bench.harness.tables import left, shortened
-
         shown = [f"{'id':16} {'outcome':10}{'score':>5}  extracted / reason"] if self.rows else []
-        for row in self.rows[:SHOWN_ROWS]:
+        for row in self.rows[:SHOWN]:
             said = printable(row["reason"]) if row["extracted"] is None else f"{_start(row['extracted'], 28)} / {printable(row['reason'])}"
             score = "    -" if row["score"] is None else f"{row['score']:5.2f}"
-            shown.append(f"{left(_start(str(row['id']), 16), 16)} {row['outcome']:10}{score}  {shortened(said, 46)}")
-        if len(self.rows) > SHOWN_ROWS:
-            shown.append(f"... and {len(self.rows) - SHOWN_ROWS} more; all of them with -o FILE or --json")
+            name = tables.left(_start(str(row["id"]), 16), 16)
+            shown.append(f"{name} {row['outcome']:10}{score}  {tables.shortened(said, 46)}")
+        if len(self.rows) > SHOWN:
+            shown.append(f"... and {len(self.rows) - SHOWN} more; all of them with -o FILE or --json")
         return "\n".join([*shown, *([""] if shown else []), *self.summary_lines()])
 
     def summary_lines(self) -> list[str]:
@@ -92,25 +89,24 @@ class GradedRows:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in found["outcomes"].items() if count) or "none graded"
         lines = [f"{found['n']} rows: {outcomes}"]
         if "score" in found:
-            low, high, failed = 100 * found["low"], 100 * found["high"], found["outcomes"]["failed"]
+            score, failed = tables.interval("points", found["score"], found["low"], found["high"]), found["outcomes"]["failed"]
             size = f"n = {found['n'] - failed}" + (f"; {failed} that failed have no score" if failed else "")
-            lines.append(f"mean score {100 * found['score']:.1f} [{low:.1f}, {high:.1f}] (95 %, {found['interval']}, {size})")
+            lines.append(f"mean score {score} (95 %, {found['interval']}, {size})")
         kept = f", {self.num_kept} of them taken over" if self.num_kept else ""
         lines.append(f"grader {self.grader} version {self.version}, r1bench {__version__}, {self.seconds:.1f} s{kept}")
         return lines
 
     def error_lines(self) -> list[str]:
         """The rows that were not graded, the first of them."""
-        lines = [f"{error.where}: {error.problem}" for error in self.errors[:SHOWN_ERRORS]]
-        more = len(self.errors) - SHOWN_ERRORS
+        lines = [f"{error.where}: {error.problem}" for error in self.errors[:SHOWN]]
+        more = len(self.errors) - SHOWN
         return lines + ([f"... and {more} more rows that could not be graded; all of them with --json"] if more > 0 else [])
 
 
 def read_lines(source: str) -> Iterator[tuple[int, str, bytes]]:
     """(line number, place, line) of a file, of a pipe or of standard input ('-'); empty lines are passed over.
 
-    Raises:
-        DataError: there is no such file, or it cannot be read.
+    Raises DataError: there is no such file, or it cannot be read.
     """
     if source == "-" and sys.stdin is None:
         raise DataError("standard input", "is closed", "give a file with one JSON object per line")
@@ -147,14 +143,7 @@ def parse_row(grader: str, sandbox: str, number: int, where: str, line: bytes) -
         return BadRow(number, where, f"holds a value that JSON has not ({error})")
 
 
-def grade_rows(
-    grader: str,
-    source: str,
-    out: Path | None = None,
-    *,
-    num_workers: int = 1,
-    sandbox: str = "auto",
-) -> GradedRows:
+def grade_rows(grader: str, source: str, out: Path | None = None, *, num_workers: int = 1, sandbox: str = "auto") -> GradedRows:
     """Grade every row of a file, or of standard input ('-').
 
     Args:
@@ -171,11 +160,7 @@ def grade_rows(
     lines = read_lines(source)
     first = next(lines, None)  # a missing file is told before anything is started
     started = time.monotonic()
-    with (
-        GradingPool(grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool,
-        output,
-        Progress("graded", 0) as progress,
-    ):
+    with GradingPool(grader, num_workers=num_workers, sandbox=sandbox).prepare() as pool, output, Progress("graded", 0) as progress:
         rest = chain([first] if first else [], lines)
         while batch := list(islice(rest, pool.grader.at_once)):
             parsed = [parse_row(grader, sandbox, *line) for line in batch]
@@ -233,6 +218,4 @@ def _graded(row: GoodRow, grade: Grade) -> dict[str, Any]:
 
 def _start(text: str, width: int) -> str:
     """The beginning of a text that a file brought along, in columns of a terminal."""
-    from r1bench.harness.tables import shortened
-
-    return shortened(printable(text), width)
+    return tables.shortened(printable(text), width)

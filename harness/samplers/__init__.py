@@ -103,9 +103,7 @@ class Sampler(ABC):
         return [[request] for round_ in whole for request in round_]
 
 
-SAMPLERS: dict[str, str] = {
-    "transformers": "r1bench.harness.samplers.hf:TransformersSampler",
-}
+SAMPLERS: dict[str, str] = {"transformers": "r1bench.harness.samplers.hf:TransformersSampler"}
 
 
 class Choice(NamedTuple):
@@ -129,8 +127,7 @@ class Choice(NamedTuple):
 def choose(name: str, given: Mapping[str, Any]) -> Choice:
     """The sampler of that name, ours or a stranger's, with the options that were given.
 
-    Raises:
-        UnknownNameError, UsageError: there is none, it cannot be used, or it does not have such options.
+    Raises UnknownNameError, UsageError: there is none, it cannot be used, or it does not have such options.
     """
     kind = plugins.load("sampler", name, SAMPLERS, "r1bench doctor")
     if not (isinstance(kind, type) and issubclass(kind, Sampler)):

@@ -88,8 +88,7 @@ def draw_tokens(logits_BV: torch.Tensor, uniforms_B: torch.Tensor, sampling: Sam
 
     Temperature first, then top-k, then top-p (the smallest set of most likely tokens that reaches it), as vLLM and transformers do.
 
-    Raises:
-        CheckpointError: logits that are not finite, which would otherwise be drawn from as if they meant something.
+    Raises CheckpointError: logits that are not finite, which would otherwise be drawn from as if they meant something.
     """
     if not bool(torch.isfinite(logits_BV.amax(dim=-1)).all()):
         raise CheckpointError("the model gives logits that are not finite numbers; try --dtype float32 or bfloat16, or another checkpoint")

@@ -11,17 +11,8 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
+from r1bench.harness import models
 from r1bench.harness.checkpoints import find_checkpoint
-from r1bench.harness.models import (
-    check_device,
-    context_length_of,
-    encode,
-    end_tokens_of,
-    load_model,
-    load_tokenizer,
-    prefill_of,
-    render,
-)
 from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
 from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 
@@ -60,11 +51,11 @@ class TransformersSampler(Sampler):
 
     def __init__(self, checkpoint: Checkpoint, options: TransformersOptions) -> None:
         super().__init__(checkpoint, options)
-        self.device = check_device(options.device)
-        self.tokenizer = load_tokenizer(checkpoint)
-        self.model = load_model(checkpoint, self.device, options.dtype, allow_pickle=options.allow_pickle)
-        self.context_length = context_length_of(self.model.config)
-        self.end_tokens = end_tokens_of(self.model, self.tokenizer)
+        self.device = models.check_device(options.device)
+        self.tokenizer = models.load_tokenizer(checkpoint)
+        self.model = models.load_model(checkpoint, self.device, options.dtype, allow_pickle=options.allow_pickle)
+        self.context_length = models.context_length_of(self.model.config)
+        self.end_tokens = models.end_tokens_of(self.model, self.tokenizer)
         self.encoded: dict[str, list[int]] = {}
 
     @classmethod
@@ -82,9 +73,9 @@ class TransformersSampler(Sampler):
     def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
         found = []
         for problem_id, question in problems:
-            text = render(self.tokenizer, template, question)
-            self.encoded[problem_id] = encode(self.tokenizer, template, text)
-            found.append(Prompt(problem_id, text, prefill_of(text), len(self.encoded[problem_id])))
+            text = models.render(self.tokenizer, template, question)
+            self.encoded[problem_id] = models.encode(self.tokenizer, template, text)
+            found.append(Prompt(problem_id, text, models.prefill_of(text), len(self.encoded[problem_id])))
         return found
 
     def together(self, whole: Sequence[Sequence[Request]]) -> list[list[Request]]:
@@ -112,22 +103,8 @@ class TransformersSampler(Sampler):
             end_tokens=self.end_tokens,
             is_stop=self._stop_test(sampling.stop),
         ):
-            request = batch[drawn.row]
-            yield (
-                request,
-                Completion(
-                    text=self.text_of(drawn.tokens),
-                    finish_reason="stop" if drawn.is_stopped else "length",
-                    num_tokens=len(drawn.tokens),
-                    num_prompt_tokens=len(self.encoded[request.prompt.problem_id]),
-                    seconds=round(time.perf_counter() - started, 4),
-                    prefill=request.prompt.prefill,
-                ),
-            )
-
-    def text_of(self, tokens: Sequence[int]) -> str:
-        """The raw text without special tokens; a cut character shows as U+FFFD."""
-        return self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            prompt, seconds = batch[drawn.row].prompt, round(time.perf_counter() - started, 4)
+            yield batch[drawn.row], models.completion_of(self.tokenizer, prompt.text, len(self.encoded[prompt.problem_id]), drawn, seconds)
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a piece of text, without special ones."""
@@ -137,4 +114,4 @@ class TransformersSampler(Sampler):
         if not stop:
             return None
         reach = 4 * max(map(len, stop)) + 8
-        return lambda tokens: any(text in self.text_of(tokens[-reach:]) for text in stop)
+        return lambda tokens: any(text in models.text_of(self.tokenizer, tokens[-reach:]) for text in stop)

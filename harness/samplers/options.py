@@ -26,8 +26,7 @@ from r1bench.harness.records import is_option
 def make_options(kind: type, given: Mapping[str, Any], sampler: str) -> Any:
     """The options from texts of a command line or values of a manifest; what is not given has its default.
 
-    Raises:
-        UsageError: naming a key that the sampler does not have, a value that it cannot have, or a key that it needs.
+    Raises UsageError: naming a key that the sampler does not have, a value that it cannot have, or a key that it needs.
     """
     from pydantic import TypeAdapter, ValidationError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from r1bench.harness.records import Completion, Sampling, Template
+from r1bench.harness.records import Completion, FinishReason, Sampling, Template
 from r1bench.harness.samplers import NoOptions, Prompt, Request, Requests, Sampler
 
 
@@ -29,14 +29,7 @@ class ScriptedSampler(Sampler):
     def generate(self, requests: Requests, sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         for request in requests:
             words = self.script(*request.key).split(" ")
-            is_cut = len(words) > sampling.max_tokens
+            kept = words[: sampling.max_tokens]
             self.num_generated += 1
-            yield (
-                request,
-                Completion(
-                    text=" ".join(words[: sampling.max_tokens]),
-                    finish_reason="length" if is_cut else "stop",
-                    num_tokens=min(len(words), sampling.max_tokens),
-                    num_prompt_tokens=request.prompt.num_tokens or 0,
-                ),
-            )
+            reason: FinishReason = "length" if len(words) > len(kept) else "stop"
+            yield request, Completion(" ".join(kept), reason, len(kept), request.prompt.num_tokens or 0)

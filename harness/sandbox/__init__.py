@@ -30,8 +30,8 @@ Left out: other languages than Python; programs that need a network, a terminal 
 """
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from contextlib import AbstractContextManager
+from typing import Any, Literal, NamedTuple, Protocol
 
 __all__ = ["CallResult", "Calls", "Ended", "Examined", "Fact", "Job", "Limits", "Sandbox", "Script", "Status", "open_sandbox", "probe"]
 
@@ -131,24 +131,16 @@ class Ended(NamedTuple):
     """The largest resident size of one process."""
 
 
-class Sandbox(Protocol):
+class Sandbox(AbstractContextManager["Sandbox"], Protocol):
     """A place to run programs. One thread at a time."""
 
     name: str
 
     def run(self, jobs: Sequence[Job]) -> list[Ended]:
-        """How each job ended, in their order.
-
-        Raises:
-            SandboxError: no container could be started, again and again.
-        """
+        """How each job ended, in their order. Raises SandboxError: no container could be started, again and again."""
 
     def close(self) -> None:
         """End every process of it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
 class Fact(NamedTuple):

@@ -189,15 +189,14 @@ def start_isolated(index: int, packages: Sequence[str], with_users: bool = True)
     """A container with a warm interpreter in it."""
     users = owners_of_nothing(index) if with_users else None
     command = bubblewrap(packages)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    passed = [theirs.fileno()]
+    passed: list[int] = []
     info = block = (-1, -1)
     if users is not None:
         info, block = os.pipe(), os.pipe()
-        passed += [*info, block[0]]  # both ends: bubblewrap must be able to write even where this process is no more
+        passed = [*info, block[0]]  # both ends: bubblewrap must be able to write even where this process is no more
         command += ["--info-fd", str(info[1]), "--userns-block-fd", str(block[0])]
     options = {"is_isolated": True, "spare": info[0], "users": [1, 2] if users else [], "own_processes": 0 if users else 2}
-    container = launch([*command, "/python/bin/python3"], options | {"paths": ["/packages"]}, "/runner", ours, theirs, passed, None)
+    container = launch([*command, "/python/bin/python3"], options | {"paths": ["/packages"]}, "/runner", passed)
     if users is not None:
         os.close(info[1])
         os.close(block[0])
@@ -216,7 +215,6 @@ def start_plain(index: int, packages: Sequence[str]) -> Container:
     """A plain process: limits, and nothing between a program and the harness's user."""
     if platform.system() != "Linux":
         raise SandboxError(f"programs cannot be watched on {platform.system()}; {CURES['system']}")
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     folder = tempfile.TemporaryDirectory(prefix="r1bench-")
     (Path(folder.name) / "runner/r1bench/harness").mkdir(parents=True)
     (Path(folder.name) / "runner/r1bench/harness/sandbox").symlink_to(HERE)
@@ -225,19 +223,14 @@ def start_plain(index: int, packages: Sequence[str]) -> Container:
         (Path(folder.name) / "packages" / Path(target).name).symlink_to(source)
     options = {"is_isolated": False, "users": [], "own_processes": 0, "spare": -1, "paths": [f"{folder.name}/packages"]}
     executable = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
-    return warmed(launch([executable], options, f"{folder.name}/runner", ours, theirs, [theirs.fileno()], folder))
+    return warmed(launch([executable], options, f"{folder.name}/runner", [], folder))
 
 
 def launch(
-    command: list[str],
-    options: dict[str, Any],
-    runner: str,
-    ours: socket.socket,
-    theirs: socket.socket,
-    passed: list[int],
-    folder: tempfile.TemporaryDirectory[str] | None,
+    command: list[str], options: dict[str, Any], runner: str, passed: list[int], folder: tempfile.TemporaryDirectory[str] | None = None
 ) -> Container:
-    """Start the interpreter with its options."""
+    """Start the interpreter with its options and the open files that it is passed."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     harness = os.pidfd_open(os.getpid())
     options |= {"control": theirs.fileno(), "harness": harness, "runner": runner, "warm": WARM}
     folder = folder or tempfile.TemporaryDirectory(prefix="r1bench-")
@@ -250,7 +243,7 @@ def launch(
         stdin=subprocess.DEVNULL,
         stdout=errors,
         stderr=errors,
-        pass_fds=[*passed, harness],
+        pass_fds=[theirs.fileno(), *passed, harness],
         env=environment,
         cwd=folder.name,
         start_new_session=True,  # an interrupt at the terminal is for the harness
@@ -263,8 +256,7 @@ def launch(
 def warmed(container: Container) -> Container:
     """The container once its interpreter says that it is ready.
 
-    Raises:
-        SandboxError: it ended, or said nothing for PATIENCE seconds; with what it wrote and the cure.
+    Raises SandboxError: it ended, or said nothing for PATIENCE seconds; with what it wrote and the cure.
     """
     container.control.settimeout(PATIENCE)
     try:

@@ -28,17 +28,12 @@ def play(job: Job, start: Start) -> Play:
     return play_calls(job, start) if isinstance(job, Calls) else play_examined(job, start)
 
 
-def told(kind: str, text: str) -> str:
-    """An exception in words."""
-    return f"{kind}: {text}" if text else kind
-
-
 def status_of_exception(body: bytes) -> tuple[Status, str]:
     """What an exception means that a program raised."""
     try:
         kind, number, text, near, _ = decode(body)
         name = kind if isinstance(kind, str) and kind.isidentifier() else "an exception"  # a name may hold any text, such as our own words
-        reason = told(name[:100], str(text)[:REASON])
+        reason = f"{name[:100]}: {words}" if (words := str(text)[:REASON]) else name[:100]
     except (ValueError, TypeError):  # what says this is not trusted
         return "runtime_error", "raised something that cannot be described"
     if near == "MemoryError" or number == ENOMEM:
@@ -70,7 +65,7 @@ def status_of_end(run: Run, limits: Limits) -> tuple[Status, str]:
         return "runtime_error", "stopped answering"
     if end["last_seconds"] > limits.cpu_seconds:
         return "time_limit", f"used more than {limits.cpu_seconds:g} s of CPU time"
-    if not run.has("ready"):
+    if "ready" not in run.said:
         return "sandbox_error", f"could not be confined: {run.said.get('refused', b'').decode('utf-8', 'replace')[:300]}"
     return status_of_exit(run, end["status"])
 
@@ -78,10 +73,10 @@ def status_of_end(run: Run, limits: Limits) -> tuple[Status, str]:
 def status_of_exit(run: Run, status: int) -> tuple[Status, str]:
     """How a run ended that stayed within its limits."""
     if "refused" in run.said:
-        if not run.has("defined"):
+        if "defined" not in run.said:
             return "compile_error", status_of_exception(run.said["refused"])[1]
         return status_of_exception(run.said["refused"])
-    if not run.has("defined"):
+    if "defined" not in run.said:
         return "compile_error", "the compiler gave up" if status >= 0 else f"the compiler was ended by {signal_named(-status)}"
     if status == 0:
         return "finished", ""
@@ -110,7 +105,8 @@ def play_script(job: Script, start: Start) -> Play:
     while run.end is None:
         yield
     status, reason = status_of_end(run, job.limits)
-    return Ended(status, reason, run.text("stdout"), run.text("stderr"), **run.usage())
+    stdout, stderr = (run.printed[name].decode("utf-8", "replace") for name in ("stdout", "stderr"))
+    return Ended(status, reason, stdout, stderr, **run.usage())
 
 
 def play_calls(job: Calls, start: Start) -> Play:
@@ -130,7 +126,7 @@ def play_calls(job: Calls, start: Start) -> Play:
                 results.append(result_of(*answer) if weight <= room else CallResult("output_limit", "gave too much in all calls together"))
                 room -= weight if results[-1].status == "finished" else 0
                 run.is_busy = False
-            if run.has("served") and not run.is_busy:
+            if "served" in run.said and not run.is_busy:
                 if len(results) == len(packed):
                     run.kill("done")
                 else:
@@ -139,7 +135,7 @@ def play_calls(job: Calls, start: Start) -> Play:
         if len(results) < len(packed):
             status, reason = ended_early(run, job.limits)
             results.append(CallResult(status, reason))
-            if not run.has("served") and status != "sandbox_error":
+            if "served" not in run.said and status != "sandbox_error":
                 break  # the definitions will not do better in another process
     return ended_calls(job, results, runs)
 
@@ -192,7 +188,7 @@ def play_examined(job: Examined, start: Start) -> Play:
     with theirs, ours:
         program = start("examined", job.limits, line=theirs)
         program.send("source", source_of(job.source))
-        while program.end is None and not program.has("served"):
+        while program.end is None and "served" not in program.said:
             yield
         if program.end is not None:
             return Ended(*ended_early(program, job.limits), **program.usage())
@@ -216,7 +212,7 @@ def verdict(job: Examined, program: Run, tests: Run) -> Ended:
         values = asserts(tests, CallResult("runtime_error", f"not run: {reason}"))
         return Ended("finished", reason, values=values, passed="passed" in tests.said, **program.usage())
     if "refused" in tests.said:
-        return Ended("sandbox_error", decode(tests.said["refused"]) if tests.has("ready") else "could not be confined")
+        return Ended("sandbox_error", decode(tests.said["refused"]) if "ready" in tests.said else "could not be confined")
     if "lost" in tests.said or (program.end or {}).get("cause") not in ("", "done"):
         status, reason = ended_early(program, job.limits)
     else:

@@ -14,7 +14,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any, Self
 
 from r1bench.harness.errors import SandboxError
@@ -24,11 +23,7 @@ from r1bench.harness.sandbox.jobs import Play, play
 from r1bench.harness.sandbox.runs import Run, is_ready
 from r1bench.harness.sandbox.watch import FLOOR, LAST_RESORT
 
-STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {
-    "auto": start_isolated,
-    "bubblewrap": start_isolated,
-    "none": start_plain,
-}
+STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {"auto": start_isolated, "bubblewrap": start_isolated, "none": start_plain}
 PATIENCE = 60.0
 """Seconds beyond the last resort of its own watch after which a silent worker counts as dead."""
 SEALED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -77,13 +72,7 @@ class Worker:
         return None
 
     def start(
-        self,
-        role: str,
-        limits: Limits,
-        stdin: str | None = None,
-        rounds: int = 1,
-        user: int = 0,
-        line: socket.socket | None = None,
+        self, role: str, limits: Limits, stdin: str | None = None, rounds: int = 1, user: int = 0, line: socket.socket | None = None
     ) -> Run:
         """Start a process in the container: with standard files where it gets input, with a line to another process or without."""
         self.counter += 1
@@ -185,7 +174,7 @@ class Pool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

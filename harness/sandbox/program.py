@@ -145,16 +145,6 @@ def leave(status: int) -> None:
     os._exit(flushed(status))
 
 
-def serve_calls(channel: Channel) -> None:
-    """Define the program, then answer the calls of the harness."""
-    serve(define(channel), channel)
-
-
-def serve_tests(channel: Channel) -> None:
-    """Define the program, then answer the calls of its tests."""
-    serve(define(channel), Channel(LINE))
-
-
 def define(channel: Channel) -> ModuleType:
     """A module with what the program defines. Ends the process where its definitions raise."""
     code = compiled(channel.receive()[1].decode("utf-8", "surrogatepass"), channel)
@@ -169,9 +159,9 @@ def define(channel: Channel) -> ModuleType:
     return module
 
 
-def serve(module: ModuleType, channel: Channel) -> None:
-    """Answer calls until the other side closes the channel."""
-    server = Server(module)
+def serve(channel: Channel, line: Channel | None = None) -> None:
+    """Define the program, then answer calls until the other side closes the channel: the harness, or its tests on a line of their own."""
+    server, channel = Server(define(channel)), line or channel
     while True:
         request = channel.receive()[1]
         try:

@@ -55,14 +55,6 @@ class Run:
             os.set_blocking(file, False)
             self.selector.register(file, selectors.EVENT_READ, self)
 
-    def has(self, kind: str) -> bool:
-        """Whether it said that."""
-        return kind in self.said
-
-    def text(self, name: str) -> str:
-        """What it printed, as text."""
-        return self.printed[name].decode("utf-8", "replace")
-
     def usage(self) -> dict[str, Any]:
         """What it used, by the names of `Ended`."""
         return {name: (self.end or {}).get(name, 0) for name in ("cpu_seconds", "wall_seconds", "memory_bytes")}

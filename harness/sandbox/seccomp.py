@@ -1,13 +1,15 @@
 """The system calls that a program in the sandbox may not make, as a filter for the kernel. Runs inside of the sandbox.
 
-What is listed fails with EPERM, which Python shows as PermissionError; calls of another architecture (32-bit entry points, x32) end
-the process. The list takes away what reaches other processes, changes or makes namespaces and mounts, opens the network, holds
+What is listed (syscalls.json) fails with EPERM, which Python shows as PermissionError; calls of another architecture (32-bit entry points,
+x32) end the process. The list takes away what reaches other processes, changes or makes namespaces and mounts, opens the network, holds
 memory that no limit counts, loses the CPU time of children, or is a wide door into the kernel that no program of a benchmark needs.
 New calls that are not listed stay allowed: they meet a process without capabilities in namespaces of its own.
 
 The filter is classic BPF, a list of (code, jump if true, jump if false, number); Linux, Documentation/userspace-api/seccomp_filter.rst.
 """
 
+import json
+import os
 import platform
 import struct
 from typing import NamedTuple
@@ -26,50 +28,16 @@ TERMINAL_INPUT = (0x5412, 0x541C)
 MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
 SIGCHLD = 17
 
-DENIED = (
-    "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "pidfd_getfd", "kcmp", "mount",
-    "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "open_tree_attr", "fsopen", "fsconfig", "fsmount", "fspick",
-    "mount_setattr", "setns", "unshare", "open_by_handle_at", "name_to_handle_at", "quotactl", "quotactl_fd", "fanotify_init",
-    "fanotify_mark", "inotify_init", "inotify_init1", "lookup_dcookie", "acct", "swapon", "swapoff", "keyctl", "add_key",
-    "request_key", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "vmsplice",
-    "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot", "syslog", "vhangup", "personality",
-    "iopl", "ioperm", "modify_ldt", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname",
-    "migrate_pages", "move_pages", "mbind", "memfd_create", "memfd_secret", "shmget", "semget", "msgget", "mq_open",
-)  # fmt: skip
-
-X86_64 = {
-    "mmap": 9, "rt_sigaction": 13,
-    "ioctl": 16, "shmget": 29, "socket": 41, "socketpair": 53, "clone": 56, "semget": 64, "msgget": 68, "ptrace": 101, "syslog": 103,
-    "personality": 135, "vhangup": 153, "modify_ldt": 154, "pivot_root": 155, "adjtimex": 159, "chroot": 161, "acct": 163,
-    "settimeofday": 164, "mount": 165, "umount2": 166, "swapon": 167, "swapoff": 168, "reboot": 169, "sethostname": 170,
-    "setdomainname": 171, "iopl": 172, "ioperm": 173, "init_module": 175, "delete_module": 176, "quotactl": 179, "lookup_dcookie":
-    212, "clock_settime": 227, "mbind": 237, "mq_open": 240, "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250,
-    "inotify_init": 253, "migrate_pages": 256, "unshare": 272, "vmsplice": 278, "move_pages": 279, "inotify_init1": 294,
-    "perf_event_open": 298, "fanotify_init": 300, "fanotify_mark": 301, "prlimit64": 302, "name_to_handle_at": 303,
-    "open_by_handle_at": 304, "clock_adjtime": 305, "setns": 308, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312,
-    "finit_module": 313, "memfd_create": 319, "kexec_file_load": 320, "bpf": 321, "userfaultfd": 323,
-}  # fmt: skip
-AARCH64 = {
-    "lookup_dcookie": 18, "inotify_init1": 26, "ioctl": 29, "umount2": 39, "mount": 40, "pivot_root": 41, "chroot": 51, "vhangup": 58,
-    "quotactl": 60, "vmsplice": 75, "acct": 89, "personality": 92, "unshare": 97, "kexec_load": 104, "init_module": 105,
-    "delete_module": 106, "clock_settime": 112, "syslog": 116, "ptrace": 117, "reboot": 142, "sethostname": 161, "setdomainname": 162,
-    "settimeofday": 170, "adjtimex": 171, "mq_open": 180, "msgget": 186, "semget": 190, "shmget": 194, "socket": 198, "socketpair":
-    199, "add_key": 217, "request_key": 218, "keyctl": 219, "clone": 220, "swapon": 224, "swapoff": 225, "mbind": 235,
-    "migrate_pages": 238, "move_pages": 239, "perf_event_open": 241, "prlimit64": 261, "fanotify_init": 262, "fanotify_mark": 263,
-    "name_to_handle_at": 264, "open_by_handle_at": 265, "clock_adjtime": 266, "setns": 268, "process_vm_readv": 270,
-    "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "memfd_create": 279, "bpf": 280, "userfaultfd": 282,
-    "kexec_file_load": 294, "rt_sigaction": 134, "mmap": 222,
-}  # fmt: skip
-EVERYWHERE = {
-    "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429, "fsopen": 430,
-    "fsconfig": 431, "fsmount": 432, "fspick": 433, "clone3": 435, "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442,
-    "quotactl_fd": 443, "memfd_secret": 447, "process_mrelease": 448, "open_tree_attr": 467,
-}  # fmt: skip
-
+with open(os.path.join(os.path.dirname(__file__), "syscalls.json"), encoding="ascii") as file:
+    TABLES = json.load(file)
+DENIED: list[str] = TABLES["denied"]
+"""Names of system calls."""
+X86_64, AARCH64 = (TABLES[machine] | TABLES["everywhere"] for machine in ("x86_64", "aarch64"))
+"""Name -> number, for each kind of processor."""
 
 FIRST_FOREIGN = 0x40000000
 """Numbers from here on belong to another binary interface (x32)."""
-ARCHITECTURES = {"x86_64": (0xC000003E, X86_64 | EVERYWHERE), "aarch64": (0xC00000B7, AARCH64 | EVERYWHERE)}
+ARCHITECTURES: dict[str, tuple[int, dict[str, int]]] = {"x86_64": (0xC000003E, X86_64), "aarch64": (0xC00000B7, AARCH64)}
 """Kind of processor -> how the kernel names it to filters, and its numbers."""
 
 

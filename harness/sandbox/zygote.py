@@ -31,7 +31,12 @@ from r1bench.harness.sandbox.examiner import serve_examination
 from r1bench.harness.sandbox.frames import Channel, ChannelClosed
 from r1bench.harness.sandbox.watch import Watched, look, sweep
 
-ROLES = {"script": program.run_script, "calls": program.serve_calls, "examined": program.serve_tests, "examination": serve_examination}
+ROLES = {
+    "script": program.run_script,
+    "calls": program.serve,
+    "examined": lambda channel: program.serve(channel, Channel(program.LINE)),
+    "examination": serve_examination,
+}
 INTERVAL = 0.02
 """Seconds between two looks at what runs: bounds how far memory can overshoot before a run is ended."""
 
@@ -179,7 +184,7 @@ def warm_up(modules: list[str]) -> None:
     gc.disable()
 
 
-def enlarge_stack(arguments: list[str]) -> None:
+def enlarge_stack() -> None:
     """Start again with room for deep recursion: the kernel lays out memory by the limit that holds at the start."""
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     wanted = confine.MAIN_STACK if hard == resource.RLIM_INFINITY else min(confine.MAIN_STACK, hard)
@@ -190,7 +195,7 @@ def enlarge_stack(arguments: list[str]) -> None:
 
 def main() -> None:
     """Start a worker; its options are the one argument, as JSON."""
-    enlarge_stack(sys.argv)
+    enlarge_stack()
     options = json.loads(sys.argv[1])
     if options["spare"] >= 0:
         os.close(options["spare"])

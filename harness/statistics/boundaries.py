@@ -24,17 +24,20 @@ def half_widths(information: Any, intercept: float, slope: float) -> Any:
     return intercept - slope * information - OVERSHOOT * np.sqrt(np.maximum(steps, 0.0))
 
 
-def _chance(information: Sequence[float], intercept: float, drift: float) -> Crossing:
+def chances(
+    information: Sequence[float], intercept: float, slope: float, drift: float, *, least: float = 0.0, last: float | None = None
+) -> Crossing:
+    """Chances of stopping at each look within these boundaries; half-widths are `least` or more. `last` as of `crossing`."""
     import numpy as np
 
-    widths = np.maximum(half_widths(np.asarray(information), intercept, SLOPE), 0.0)
-    return crossing(information, widths.tolist(), drift=drift)
+    widths = np.maximum(half_widths(np.asarray(information), intercept, slope), least)
+    return crossing(information, widths.tolist(), drift=drift, last=last)
 
 
 @lru_cache(maxsize=64)
 def intercept_for(information: tuple[float, ...], alpha: float) -> float:
     """The intercept for which threshold -1/2 against alternative +1/2 has both error rates alpha at these looks."""
-    return halve(0.2, 20.0, lambda value: sum(_chance(information, value, -0.5).up) > alpha)
+    return halve(0.2, 20.0, lambda value: sum(chances(information, value, SLOPE, -0.5).up) > alpha)
 
 
 @lru_cache(maxsize=64)
@@ -43,11 +46,11 @@ def unit_test(alpha_above: float, alpha_below: float, num_looks: int) -> tuple[f
 
     ratio: the true difference over threshold, in those units, at which 'below' has chance alpha_below; 1 for equal rates.
     """
-    intercept = halve(0.5, 20.0, lambda value: sum(_chance(even(value / SLOPE, num_looks), value, -0.5).up) > alpha_above)
+    intercept = halve(0.5, 20.0, lambda value: sum(chances(even(value / SLOPE, num_looks), value, SLOPE, -0.5).up) > alpha_above)
     end = intercept / SLOPE
     if alpha_below == alpha_above:
         return end, 1.0
-    return end, halve(0.0, 5.0, lambda value: sum(_chance(even(end, num_looks), intercept, value - 0.5).down) > alpha_below)
+    return end, halve(0.0, 5.0, lambda value: sum(chances(even(end, num_looks), intercept, SLOPE, value - 0.5).down) > alpha_below)
 
 
 def even(end: float, num_looks: int) -> tuple[float, ...]:

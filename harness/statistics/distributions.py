@@ -1,12 +1,10 @@
-"""Probabilities and quantiles of the normal, Student's and the beta distribution, without a heavy import.
-
-Left out: everything about scores.
-"""
+"""Probabilities and quantiles of the normal, Student's and the beta distribution, without a heavy import."""
 
 import math
 from collections.abc import Callable
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 MANY_DEGREES = 2000
 """From here on Student's t is taken for normal: its 97.5 % quantile is 0.1 % larger at most."""
@@ -24,6 +22,13 @@ def normal_quantile(probability: float) -> float:
 def normal_probability(z: float) -> float:
     """P(Z < z)."""
     return NormalDist().cdf(z)
+
+
+def upper_tails(z: Any) -> Any:
+    """P(Z > z) of an array, with all its digits far out."""
+    import numpy as np
+
+    return np.array([0.5 * math.erfc(value) for value in (z / math.sqrt(2)).ravel().tolist()]).reshape(z.shape)
 
 
 def _beta_fraction(x: float, a: float, b: float) -> float:

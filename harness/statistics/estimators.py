@@ -15,8 +15,6 @@ from operator import mul
 
 from r1bench.harness.errors import UsageError
 
-HALF = 0.5
-"""Where mG-Pass@k begins to average (Liu et al. 2024)."""
 ROUNDING = 1e-9
 """0.28 * 25 is 7.000000000000001 to a computer and 7 to the reader."""
 
@@ -70,7 +68,7 @@ def mean_g_pass_at_k(num_samples: int, num_correct: int, k: int) -> float:
     """
     _check(f"mg-pass@{k}", num_samples, num_correct, k)
     steps = range(k // 2 + 1, k + 1)
-    return 2 * math.fsum((step / k - max(HALF, (step - 1) / k)) * g_pass_at_k(num_samples, num_correct, k, step / k) for step in steps)
+    return 2 * math.fsum((step / k - max(0.5, (step - 1) / k)) * g_pass_at_k(num_samples, num_correct, k, step / k) for step in steps)
 
 
 def majority_at_k(num_correct: int, wrong_classes: Sequence[int], num_unparsed: int, k: int) -> float:

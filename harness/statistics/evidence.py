@@ -4,8 +4,7 @@
     found = evidence(a, b, questions="fixed")
     tail_p(found, -0.02, side="above"), bound(found, 0.05, side="above")
 
-Arrays end in the axis of the problems; axes before it are independent comparisons (simulations judge through this code). Left out:
-intervals and tests for people (paired.py).
+Arrays end in the axis of the problems; axes before it are independent comparisons (simulations judge through this code).
 
 Two imaginary samples, one won by each run, stand beside the T_a and T_b that were drawn: 1 / T_a^2 + 1 / T_b^2 is added to the squared
 error (with one sample per problem it is the interval of Bonett and Price 2012 without its shift). They keep the error above 0 where

@@ -10,7 +10,7 @@ and Stegun 26.7.10.
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.distributions import halve, normal_probability, normal_quantile
@@ -173,27 +173,14 @@ def least(low: int, high: int, rising: Callable[[int], float], goal: float) -> i
     return high
 
 
-def samples_needed(
-    variance: float,
-    num_problems: int,
-    margin: float,
-    *,
-    samples_a: int | None = None,
-    question_variance: float = 0.0,
-    noise_variance: float = 0.0,
-    alpha: float = 0.05,
-    power: float = 0.8,
-    score: float | None = None,
-) -> int | None:
+def samples_needed(variance: float, num_problems: int, margin: float, *, samples_a: int | None = None, **how: Any) -> int | None:
     """Samples per problem (of both runs, or of the candidate where the baseline's are given) that detect `margin`; None if none do.
 
-    None too where it would take more than 1,000,000. Arguments as of `plan`.
+    None too where it would take more than 1,000,000. Other arguments as of `plan`.
     """
 
     def is_enough(samples: int) -> bool:
-        first = samples if samples_a is None else samples_a
-        sizes = {"question_variance": question_variance, "noise_variance": noise_variance, "alpha": alpha, "power": power}
-        return plan(variance, num_problems, first, samples, score=score, **sizes).detectable <= margin
+        return plan(variance, num_problems, samples if samples_a is None else samples_a, samples, **how).detectable <= margin
 
     if not is_enough(MOST_SAMPLES):
         return None

@@ -1,7 +1,4 @@
-"""A share whose denominator is drawn too: right ones of the completed, Chinese words of all words; and two of them, paired by problem.
-
-Left out: means over problems (intervals.py).
-"""
+"""A share whose denominator is drawn too: right ones of the completed, Chinese words of all words; and two of them, paired by problem."""
 
 import math
 from collections.abc import Sequence
@@ -50,8 +47,7 @@ def ratio_interval(sums: Sequence[float], counts: Sequence[float], level: float 
     right or wrong. Where all or none are right the trials are the problems, fewer where some have a larger count than others (Kish 1965).
     Problems without a count do not count.
 
-    Raises:
-        UsageError: no problem has a count, or a sum is not 0 ... its count.
+    Raises UsageError: no problem has a count, or a sum is not 0 ... its count.
     """
     known = [(one, count) for one, count in zip(sums, counts, strict=True) if count > 0]
     total, size = math.fsum(count for _, count in known), len(known)

@@ -4,15 +4,13 @@
 
 The statistic is a score S with independent normal increments: at information I it has mean drift x I and variance I. It stops upwards
 at S >= w and downwards at S <= -w, with the half-width w of its look (mirrored boundaries: sequential.py puts the origin in the middle).
-Left out: where boundaries come from.
 """
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    import numpy
+from r1bench.harness.statistics.distributions import upper_tails
 
 NUM_NODES = 64
 """Gauss-Legendre nodes between the boundaries at each look; 128 change the chances by less than 0.00001 for up to 100 looks."""
@@ -24,13 +22,6 @@ class Crossing(NamedTuple):
     up: list[float]
     """Chance of stopping upwards at just this look."""
     down: list[float]
-
-
-def _tail(z: "numpy.ndarray") -> "numpy.ndarray":
-    """P(Z > z), for arrays."""
-    import numpy as np
-
-    return np.array([0.5 * math.erfc(value) for value in (z / math.sqrt(2)).tolist()])
 
 
 def crossing(information: Sequence[float], half_widths: Sequence[float], *, drift: float, last: float | None = None) -> Crossing:
@@ -49,8 +40,8 @@ def crossing(information: Sequence[float], half_widths: Sequence[float], *, drif
         upper, lower = (width, -width) if split is None else (split, split)
         step = math.sqrt(now - before)
         means = places + drift * (now - before)
-        found.up.append(float(masses @ _tail((upper - means) / step)))
-        found.down.append(float(masses @ _tail((means - lower) / step)))
+        found.up.append(float(masses @ upper_tails((upper - means) / step)))
+        found.down.append(float(masses @ upper_tails((means - lower) / step)))
         if split is not None or width <= 0:
             break
         after = width * nodes

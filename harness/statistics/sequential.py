@@ -27,10 +27,9 @@ from typing import Any, Literal, NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import power
-from r1bench.harness.statistics.boundaries import SLOPE, even, half_widths, intercept_for, unit_test
+from r1bench.harness.statistics.boundaries import SLOPE, chances, even, half_widths, intercept_for, unit_test
 from r1bench.harness.statistics.distributions import halve
 from r1bench.harness.statistics.evidence import Evidence, error_if
-from r1bench.harness.statistics.recursion import crossing
 from r1bench.harness.statistics.student import normal_equivalent
 
 Stop = Literal["above", "below", "go on"]
@@ -209,10 +208,8 @@ def _seen(design: Design, looks: Sequence[Look]) -> tuple[int, list[float], floa
 
 
 def _ranked(design: Design, information: Sequence[float], last: float, difference: float) -> float:
-    import numpy as np
-
-    widths = np.maximum(half_widths(np.asarray(information), design.intercept, design.slope), 1e-9 * design.intercept)
-    return sum(crossing(information, widths.tolist(), drift=difference - design.middle, last=last).up)
+    drift, least = difference - design.middle, 1e-9 * design.intercept
+    return sum(chances(information, design.intercept, design.slope, drift, least=least, last=last).up)
 
 
 def stagewise_p(design: Design, looks: Sequence[Look], difference: float) -> float:
@@ -256,10 +253,7 @@ def standing(design: Design, looks: Sequence[Look]) -> Standing:
 
 def foresee(design: Design, difference: float) -> Foreseen:
     """How the test ends, and after how many samples, where `difference` is the truth and samples vary as was planned."""
-    import numpy as np
-
-    widths = np.maximum(half_widths(np.asarray(design.information), design.intercept, design.slope), 0.0)
-    found = crossing(design.information, widths.tolist(), drift=difference - design.middle)
+    found = chances(design.information, design.intercept, design.slope, difference - design.middle)
     ended = [up + down for up, down in zip(found.up, found.down, strict=True)]
     mean = math.fsum(chance * samples for chance, samples in zip(ended, design.rounds, strict=False))
     mean += (1 - sum(ended)) * design.rounds[-1]

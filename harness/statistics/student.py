@@ -11,11 +11,10 @@ and are exact below 3 degrees of freedom, where it is worse.
 import math
 from typing import Any
 
-from r1bench.harness.statistics.distributions import MANY_DEGREES, beta_probability, normal_quantile, student_t
+from r1bench.harness.statistics.distributions import MANY_DEGREES, beta_probability, normal_quantile, student_t, upper_tails
 
 FEW_DEGREES = 3
 """Below this the closed form is not used: at 1 its 97.5 % quantile is 9.0 instead of 12.7."""
-SMALLEST = 1e-300
 
 
 def normal_equivalent(t: Any, degrees: Any) -> Any:
@@ -34,7 +33,7 @@ def _equivalent(t: float, degrees: float) -> float:
     """Of single numbers: exact for few degrees of freedom."""
     if degrees >= FEW_DEGREES:
         return float(_closed_form(t, degrees))
-    return math.copysign(-normal_quantile(max(SMALLEST, _exact_tail(abs(t), degrees))), t)
+    return math.copysign(-normal_quantile(max(1e-300, _exact_tail(abs(t), degrees))), t)
 
 
 def _closed_form(t: Any, degrees: Any) -> Any:
@@ -83,7 +82,5 @@ def upper_tail(t: Any, degrees: Any) -> Any:
     if np.ndim(t) == np.ndim(degrees) == 0 and degrees <= MANY_DEGREES:
         tail = _exact_tail(abs(float(t)), float(degrees))
         return tail if t >= 0 else 1 - tail
-    z = np.asarray(normal_equivalent(t, degrees) / math.sqrt(2))
-    if z.ndim == 0:
-        return 0.5 * math.erfc(float(z))
-    return np.array([0.5 * math.erfc(value) for value in z.ravel().tolist()]).reshape(z.shape)
+    found = upper_tails(np.asarray(normal_equivalent(t, degrees)))
+    return float(found) if found.ndim == 0 else found

@@ -1,4 +1,4 @@
-"""What a disk refuses, in one line; files replaced whole; folders held by one process. Left out: what the files say (store.py)."""
+"""What a disk refuses, in one line; files replaced whole; folders held by one process."""
 
 import errno
 import fcntl
@@ -55,8 +55,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     What is there and is no file, such as a device or a pipe that another process reads, cannot be replaced: the content is written into it.
 
-    Raises:
-        OSError: the path is a folder, a pipe that nobody reads, or cannot be written.
+    Raises OSError: the path is a folder, a pipe that nobody reads, or cannot be written.
     """
     if is_special(path):
         with tempfile.TemporaryDirectory() as folder:
@@ -98,8 +97,7 @@ def _pour(source: Path, path: Path) -> None:
 def only_writer(folder: Path, what: str) -> Iterator[None]:
     """Hold a folder for this process alone; it is made where it is missing.
 
-    Raises:
-        StorageError: it cannot be written, or another process holds it.
+    Raises StorageError: it cannot be written, or another process holds it.
     """
     with refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,8 +114,7 @@ def only_writer(folder: Path, what: str) -> Iterator[None]:
 def check_writable(root: Path) -> None:
     """Refuse, before anything is computed, a folder that could not be written; nothing is left behind.
 
-    Raises:
-        StorageError: naming the folder.
+    Raises StorageError: naming the folder.
     """
     there = next(place for place in (root.absolute(), *root.absolute().parents) if place.exists())
     with refusals(root):

@@ -1,4 +1,4 @@
-"""Which run folders there are below a root, and what looks like one and is none. Left out: what is in them (store.py)."""
+"""Which run folders there are below a root, and what looks like one and is none."""
 
 import os
 from pathlib import Path

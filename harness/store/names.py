@@ -5,8 +5,7 @@
     run_of(Path("runs"), "gsm8k--tiny-base--1a2b")    # the one run that it stands for
 
 A word is the first of these that fits: a run's folder; a run's id; the name of a checkpoint, or the checkpoint as it was typed when it was
-evaluated, which stands for all of its runs; the beginning or the end of the id of one run. Left out: which of several runs a command
-takes, checkpoints that have no run yet.
+evaluated, which stands for all of its runs; the beginning or the end of the id of one run.
 """
 
 import re
@@ -33,8 +32,7 @@ class Named(NamedTuple):
 def readable(root: Path, called: str = "") -> list[tuple[Path, Manifest]]:
     """Every run with a manifest that can be read, oldest first. A broken one is no business of the others.
 
-    Raises:
-        StorageError: it is that of a folder that is `called` so, a regular expression.
+    Raises StorageError: it is that of a folder that is `called` so, a regular expression.
     """
     found = []
     for folder in run_folders(root):
@@ -56,8 +54,7 @@ def _of_checkpoint(root: Path, name: str, tasks: Sequence[str]) -> list[Named]:
 def runs_of_checkpoint(root: Path, name: str, tasks: Sequence[str] = ()) -> list[Named]:
     """The runs of a checkpoint, of these tasks or of all, oldest first; never none.
 
-    Raises:
-        UsageError: nothing was evaluated under that name, or not these tasks. StorageError: a run of that name cannot be read.
+    Raises UsageError: nothing was evaluated under that name, or not these tasks. StorageError: a run of that name cannot be read.
     """
     return _of_tasks(_of_checkpoint(root, name, tasks), name, tasks, root=root, kind="checkpoint on the board")
 

@@ -6,8 +6,7 @@
         samples.jsonl     one line per sample, append-only
 
 `kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
-copied between machines. Left out: which folders there are (listed.py), which of them a word stands for (names.py), turning a line into a
-sample (sample_lines.py), numbers about samples (statistics, leaderboards).
+copied between machines.
 """
 
 import errno
@@ -15,31 +14,20 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.errors import StorageError
 from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample
-from r1bench.harness.store.disk import LOCK, check_writable, is_regular, only_writer, open_regular, refusals, write_whole
-from r1bench.harness.store.listed import BLOCK, MANIFEST, SAMPLES, half_line, not_runs, run_folders
+from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, refusals, write_whole
+from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
 from r1bench.harness.store.sample_lines import parse_samples
 
 PROBLEMS, NOISE = "problems.jsonl", "noise.json"
 FAULTS = (OSError, *LINE_FAULTS)
 """What reading a broken file can raise."""
-__all__ = [  # imported from here by the rest
-    "BLOCK",
-    "LOCK",
-    "check_writable",
-    "half_line",
-    "not_runs",
-    "only_writer",
-    "refusals",
-    "run_folders",
-    "write_whole",
-]
 
 
 def folder_title(name: str) -> str:
@@ -64,8 +52,7 @@ class RunWriter:
     def append(self, sample: Sample) -> None:
         """Store a sample; one that is there already is left as it is.
 
-        Raises:
-            StorageError: the disk is full; the file then ends with the last whole line.
+        Raises StorageError: the disk is full; the file then ends with the last whole line.
         """
         if sample.key in self.keys:
             return
@@ -91,8 +78,7 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
 
     A larger n than the folder's opens another round; a smaller one leaves it as it is.
 
-    Raises:
-        StorageError: the folder cannot be written, or another process is writing it.
+    Raises StorageError: the folder cannot be written, or another process is writing it.
     """
     folder = root / run_id(manifest)
     with only_writer(folder, f"run {folder.name}"), refusals(folder):
@@ -101,11 +87,8 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
         except OSError:
             discard(folder)
             raise
-        writer = RunWriter(folder, manifest)
-        try:
+        with closing(RunWriter(folder, manifest)) as writer:
             yield writer
-        finally:
-            writer.close()
 
 
 def discard(folder: Path) -> None:
@@ -138,11 +121,7 @@ def _content(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a run folder.
-
-    Raises:
-        StorageError: it is missing, unreadable, or of another version of r1bench.
-    """
+    """The manifest of a run folder. Raises StorageError: it is missing, unreadable, or of another version of r1bench."""
     path = folder / MANIFEST
     try:
         value = json.loads(_content(path))

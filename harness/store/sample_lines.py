@@ -3,7 +3,7 @@
     for sample, offset in parse_samples(folder / "samples.jsonl"): ...
 
 A million lines are read in a minute, so what r1bench writes today (every field there, none else) goes a short way past the constructors;
-whatever else a line may be goes through `Sample.from_json`. Both ways end in the same checks. Left out: folders (store.py).
+whatever else a line may be goes through `Sample.from_json`. Both ways end in the same checks.
 """
 
 import json
@@ -34,8 +34,7 @@ def parse_samples(path: Path, *, keep_texts: bool = True) -> Iterator[tuple[Samp
 
     No file has no sample: a run begins so.
 
-    Raises:
-        StorageError: naming file and line.
+    Raises StorageError: naming file and line.
     """
     offset = number = 0
     try:
@@ -91,9 +90,8 @@ def check_measures(sample: Sample) -> None:
     is_counted = is_counted and all(type(count) is int and 0 <= count <= MOST for count in sample.languages.values())
     measured = sample.behaviour.values()
     is_measured = NUMBERS.issuperset(map(type, measured)) and type(grade.score) in NUMBERS and type(done.seconds) in NUMBERS
-    is_measured = (
-        is_measured and (not measured or (max(measured) <= LARGEST and min(measured) >= -LARGEST)) and 0 <= done.seconds <= LONGEST
-    )
+    is_measured = is_measured and (not measured or (max(measured) <= LARGEST and min(measured) >= -LARGEST))
+    is_measured = is_measured and 0 <= done.seconds <= LONGEST
     is_judged = type(sample.format_ok) is bool and (sample.published is None or type(sample.published) is bool)
     is_text = (grade.extracted is None or type(grade.extracted) is str) and type(done.prefill) is str
     if not (is_counted and is_measured and is_judged and is_text and type(grade.details) is dict):

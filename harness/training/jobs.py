@@ -37,8 +37,7 @@ def prepare(
 ) -> tuple["TrainJob", list[str]]:
     """Resolve and write a job; returns it with the tasks that judge it.
 
-    Raises:
-        UnknownNameError, UsageError, CheckpointError, DataError, StorageError: before anything is trained.
+    Raises UnknownNameError, UsageError, CheckpointError, DataError, StorageError: before anything is trained.
     """
     from r1bench.backends import check_support, get_backend
     from r1bench.backends.job import Grpo, make_job
@@ -92,8 +91,7 @@ def resolve_rewards(job: "TrainJob", grader: str) -> "TrainJob":
 def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> None:
     """Refuse, before anything is trained, prompts and completions that do not fit the model's context.
 
-    Raises:
-        ContextError: naming the longest prompt and the budget that fits.
+    Raises ContextError: naming the longest prompt and the budget that fits.
     """
     from transformers import AutoConfig
 
@@ -155,24 +153,19 @@ def first_difference(stored: "TrainJob", job: "TrainJob") -> str:
 def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
     """Write job.json, unless the folder already holds this very job.
 
-    Raises:
-        UsageError: the folder holds another job; naming what differs.
+    Raises UsageError: the folder holds another job; naming what differs.
     """
     from r1bench.backends.job import read_job
     from r1bench.backends.journal import JOB, PROMPTS
 
     path = out / JOB
-    if path.is_file():
-        difference = first_difference(read_job(path), job)
-        if difference:
+    if is_held := path.is_file():
+        if difference := first_difference(read_job(path), job):
             raise UsageError(f"{out} holds another training ({difference}); choose another --out, or the same settings to go on")
-        with refusals(out):
-            write_whole(path, job.model_dump_json(indent=1) + "\n")
-        return
-    if out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
+    elif out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
         raise StorageError(f"{out} exists and is not a training folder; choose another --out")
     with refusals(out):
         out.mkdir(parents=True, exist_ok=True)
-        if problems is not None:
+        if problems is not None and not is_held:
             write_whole(out / PROMPTS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
         write_whole(path, job.model_dump_json(indent=1) + "\n")

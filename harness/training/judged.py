@@ -5,34 +5,25 @@ from typing import Any
 
 from r1bench.backends.contract import run
 from r1bench.harness.checkpoints import EMBEDDED, find_checkpoint
-from r1bench.harness.evaluation.checkpoint import chosen_tasks, evaluate_checkpoint
+from r1bench.harness.evaluation.checkpoint import evaluate_checkpoint
 from r1bench.harness.records import Run
 from r1bench.harness.store.disk import check_writable
 from r1bench.harness.training.jobs import prepare
+from r1bench.tasks import get_task
 
 
-def train_stage(
-    runs: Path, is_judged: bool, *, backend: str, stage: str, recipe: str, device: str = "auto", **options: Any
-) -> tuple[Path, list[Run]]:
+def train_stage(runs: Path, is_judged: bool, *, device: str = "auto", **options: Any) -> tuple[Path, list[Run]]:
     """Train a stage and evaluate base and result on the tasks that judge it; runs that exist are not repeated."""
     if is_judged:
         check_writable(runs)
-    job, judges = prepare(stage, backend, recipe, device=device, **options)
+    job, judges = prepare(device=device, **options)
     checkpoint = run(job)
-    if not is_judged or not judges or (options.get("data") and not all_generated(judges)):
+    are_generated = all(task.generate is not None for task in map(get_task, judges))
+    if not is_judged or not judges or (options.get("data") and not are_generated):  # the others need --data of their own: `r1bench eval`
         return checkpoint, []
-    judged = []
+    embedded, judged = Path(find_checkpoint(EMBEDDED).path).resolve(), []
     for place in (str(job.model), str(checkpoint)):
         name = job.name if place == str(checkpoint) else ""
-        judged += evaluate_checkpoint(base_name(place), ",".join(judges), runs, name=name, sampler_options={"device": device})
+        word = EMBEDDED if Path(place).resolve() == embedded else place  # its name again, so that its runs are found
+        judged += evaluate_checkpoint(word, ",".join(judges), runs, name=name, sampler_options={"device": device})
     return checkpoint, judged
-
-
-def all_generated(judges: list[str]) -> bool:
-    """Whether every judging task makes its own problems (the others need --data of their own, with `r1bench eval`)."""
-    return all(task.generate is not None for task in chosen_tasks(",".join(judges)))
-
-
-def base_name(place: str) -> str:
-    """The embedded base by its name again, so that its runs are found."""
-    return EMBEDDED if Path(place).resolve() == Path(find_checkpoint(EMBEDDED).path).resolve() else place

@@ -19,22 +19,17 @@ FOLLOWS = ("name", "stage", "backend", "recipe", "model", "model_digest", "out",
 def read_recipe(name: str, stage: str, backend: str) -> dict[str, Any]:
     """A stage's settings for a backend, from a recipe that ships or from a YAML file of the user's.
 
-    Raises:
-        UnknownNameError, UsageError: no such recipe, not YAML, or it does not have the stage.
+    Raises UnknownNameError, UsageError: no such recipe, not YAML, or it does not have the stage.
     """
     import yaml
 
-    if name in RECIPES:
-        text = (files("r1bench.harness") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
-    elif Path(name).is_file():
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"recipe {name} cannot be read as text: {error}") from error
-    else:
+    place = files("r1bench.harness") / "recipes" / f"{name}.yaml" if name in RECIPES else Path(name)
+    if not place.is_file():
         raise UnknownNameError("recipe", name, RECIPES, "r1bench train --help (a YAML file will do as well)")
     try:
-        recipe = yaml.safe_load(text)
+        recipe = yaml.safe_load(place.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"recipe {name} cannot be read as text: {error}") from error
     except yaml.YAMLError as error:
         raise UsageError(f"recipe {name} is not YAML: {str(error).splitlines()[0]}") from error
     settings = recipe.get(stage) if isinstance(recipe, dict) else None

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 class Stage:
     """One step of the R1 recipe."""
 
-    name: str
     algorithm: str
     """Of the job: grpo, sft or reward_model."""
     summary: str
@@ -18,10 +17,5 @@ class Stage:
 
 
 STAGES: dict[str, Stage] = {
-    "zero": Stage(
-        "zero",
-        "grpo",
-        "reinforcement learning straight from a base model, with rewards from rules only",
-        "arXiv 2501.12948, 2.2",
-    ),
+    "zero": Stage("grpo", "reinforcement learning straight from a base model, with rewards from rules only", "arXiv 2501.12948, 2.2")
 }

@@ -4,7 +4,7 @@
     print(power_text.render(found))
 
 The variance within problems comes from a baseline run where there is one, otherwise from a table of planning values. Left out: the
-formulas (r1bench.harness.statistics.power), and looking up tasks and runs (harness/cli/planning.py).
+formulas (r1bench.harness.statistics.power), and looking up tasks and runs (harness/cli/compare.py).
 """
 
 from dataclasses import dataclass

@@ -117,7 +117,7 @@ def _write(files: Files, run: Run, problems: Sequence[Problem], limits: Limits) 
     """All data files of a run; returns the facts about them."""
     order = {problem.id: number for number, problem in enumerate(problems)}
     means = {problem: math.fsum(scores) / len(scores) for problem, scores in run.scores_by_problem().items()}
-    counts = {problem: len(samples) for problem, samples in run.samples_by_problem().items()}
+    counts = {problem: len(samples) for problem, samples in run.samples_by_problem.items()}
     num_shards = 0
     for first in range(0, len(problems), PROBLEM_SHARD):
         rows = [problem_row(each, counts.get(each.id, 0), means.get(each.id)) for each in problems[first : first + PROBLEM_SHARD]]

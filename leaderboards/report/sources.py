@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness.store import runs as store
+from r1bench.harness.store.listed import run_folders
 from r1bench.leaderboards.board import external, index, lineage, papers
 from r1bench.leaderboards.board.entry import Entry
 from r1bench.leaderboards.measures import MEASURES, PER_1000, RULE, measure_of
@@ -63,7 +64,7 @@ def collect(runs: Path, choice: Choice, *, num_workers: int = 1) -> Sources:
     found = index.refresh(runs, num_workers=num_workers)
     entries = [entry for entry in found.entries() if choice.takes(entry)]
     left_out = [*found.notes(), *found.left_out()]
-    ages = {folder.name: age for age, folder in enumerate(store.run_folders(runs))}
+    ages = {folder.name: age for age, folder in enumerate(run_folders(runs))}
     entries = [entry for entry in entries if entry.run in ages]
     directories = safe_names(entry.run for entry in entries)
     rows = [Row(entry, runs / entry.run, directories[entry.run], ages[entry.run]) for entry in entries]

@@ -18,6 +18,7 @@ from r1bench.harness.records import Run
 from r1bench.leaderboards.board import ranking as board
 from r1bench.leaderboards.measures import page as metrics_page
 from r1bench.leaderboards.measures import sampled
+from r1bench.leaderboards.measures.reading import of_run
 
 pytestmark = pytest.mark.shared_data
 
@@ -53,7 +54,7 @@ def nemo(shared_data, tmp_path_factory):
 
 def agreed(run: Run) -> Run:
     """The problems of a run on which our verdicts are those that came with it."""
-    problems = run.samples_by_problem().values()
+    problems = run.samples_by_problem.values()
     kept = [samples for samples in problems if all(sample.published == (sample.grade.outcome == "correct") for sample in samples)]
     samples = tuple(sample for each in kept for sample in each)
     return replace(run, samples=samples, manifest=replace(run.manifest, num_problems=len(kept)))
@@ -80,22 +81,22 @@ def test_two_files_have_several_samples_per_problem_and_are_graded_as_published_
 def test_pass_at_k_of_qwen_is_that_of_its_published_verdicts(qwen):
     run, rows = agreed(qwen[0]), [row["score"] for row in qwen[1] if row["idx"] != 3]  # 3: '4:30 p.m.', which Qwen's grader cannot read
     for k in (1, 2, 4, 8):
-        assert sampled.pass_at_k(run, k).value == pytest.approx(by_subsets(rows, k, any))
-        assert sampled.pass_hat_k(run, k).value == pytest.approx(by_subsets(rows, k, all))
+        assert sampled.pass_at_k(of_run(run), k).value == pytest.approx(by_subsets(rows, k, any))
+        assert sampled.pass_hat_k(of_run(run), k).value == pytest.approx(by_subsets(rows, k, all))
 
 
 def test_cons_at_k_of_qwen_is_the_vote_of_its_published_answers(qwen):
     rows = [list(zip(row["score"], row["pred"], strict=True)) for row in qwen[1] if row["idx"] != 3]
     for k in (1, 2, 4, 8):
-        assert sampled.majority_at_k(agreed(qwen[0]), k).value == pytest.approx(by_subsets(rows, k, vote))
+        assert sampled.majority_at_k(of_run(agreed(qwen[0])), k).value == pytest.approx(by_subsets(rows, k, vote))
 
 
 def test_pass_at_k_of_nemo_is_that_of_its_published_verdicts(nemo):
     run = agreed(nemo)
-    rows = [[sample.published for sample in samples] for samples in run.samples_by_problem().values()]
+    rows = [[sample.published for sample in samples] for samples in run.samples_by_problem.values()]
     for k in (1, 2, 3):
-        assert sampled.pass_at_k(run, k).value == pytest.approx(by_subsets(rows, k, any))
-        assert sampled.pass_hat_k(run, k).value == pytest.approx(by_subsets(rows, k, all))
+        assert sampled.pass_at_k(of_run(run), k).value == pytest.approx(by_subsets(rows, k, any))
+        assert sampled.pass_hat_k(of_run(run), k).value == pytest.approx(by_subsets(rows, k, all))
 
 
 def chosen(drawn):
@@ -105,12 +106,12 @@ def chosen(drawn):
 
 
 def test_a_reward_models_choice_among_qwens_samples_is_that_of_all_subsets(qwen):
-    opinions = {(str(row["idx"]), index): score for row in qwen[1] for index, (score,) in enumerate(row["pred_score"])}
+    tally, opinions = of_run(agreed(qwen[0])), {str(row["idx"]): [score for (score,) in row["pred_score"]] for row in qwen[1]}
     pairs = [
         [(score, right) for (score,), right in zip(row["pred_score"], row["score"], strict=True)] for row in qwen[1] if row["idx"] != 3
     ]
     for k in (1, 4, 8):
-        found = sampled.best_of(agreed(qwen[0]), k, chosen_by=lambda sample: opinions[sample.key])
+        found = sampled.best_of(tally, k, chosen_by=[opinions[problem] for problem in tally.problems])
         assert found.value == pytest.approx(by_subsets(pairs, k, chosen))
 
 
@@ -123,13 +124,13 @@ def test_a_reward_models_choice_among_qwens_samples_is_that_of_all_subsets(qwen)
 )
 def test_the_figures_of_the_recorded_runs(name, expected, request):
     run = request.getfixturevalue(name)
-    found = sampled.summary(run[0] if name == "qwen" else run)
+    found = sampled.summary(of_run(run[0] if name == "qwen" else run))
     assert {metric: round(100 * found[metric]["value"], 1) for metric in expected} == expected
     assert all(found[metric]["low"] < found[metric]["value"] <= found[metric]["high"] for metric in expected)
 
 
 def test_pass_at_1_is_the_score_of_the_board(nemo):
-    row, found = board.entries([nemo])[0], sampled.summary(nemo)["pass@1"]
+    row, found = board.entries([of_run(nemo)])[0], sampled.summary(of_run(nemo))["pass@1"]
     assert (row.score, row.low, row.high) == pytest.approx((found["value"], found["low"], found["high"]))
 
 
@@ -138,22 +139,22 @@ def test_the_interval_of_a_recorded_run_is_about_that_of_drawing_its_problems_ag
 
     values = np.array([max(scores) for scores in nemo.scores_by_problem().values()])
     means = values[np.random.default_rng(0).integers(0, 50, (20_000, 50))].mean(axis=1)
-    found, (low, high) = sampled.pass_at_k(nemo, 3), np.quantile(means, [0.025, 0.975])
+    found, (low, high) = sampled.pass_at_k(of_run(nemo), 3), np.quantile(means, [0.025, 0.975])
     assert found.high - found.low == pytest.approx(high - low, rel=0.25)
 
 
 def test_the_page_of_a_recorded_run_fits_80_columns_and_has_no_budget_curve(qwen):
-    text = metrics_page.render(metrics_page.measure(qwen[0]))
+    text = metrics_page.render(metrics_page.measure(of_run(qwen[0])))
     assert max(map(len, text.splitlines())) <= 80
     assert "budget in tokens" not in text
     with pytest.raises(UsageError, match="needs the tokens of every completion"):
-        metrics_page.measure(qwen[0], budgets=[1024])
+        metrics_page.measure(of_run(qwen[0]), budgets=[1024])
 
 
 def test_the_column_of_golds_decides_the_one_problem_on_which_verdicts_differ(shared_data, tmp_path):
     rows = rows_of(shared_data / "model_outputs/qwen_math_cot_30x8.jsonl")
     run = imported(tmp_path, rows, rows, gold="gt")
-    assert round(100 * sampled.pass_at_k(run, 1).value, 1) == 90.4
+    assert round(100 * sampled.pass_at_k(of_run(run), 1).value, 1) == 90.4
     assert agreed(run).manifest.num_problems == 30
     assert [row["idx"] for row in rows if row["gt"] == "4:30p.." and row["answer"] == "\\text{4:30 p.m.}"] == [3]
 
@@ -164,6 +165,6 @@ def test_r1_traces_have_one_sample_per_problem_and_so_no_pass_at_2(shared_data, 
     problems = [{"id": str(row["problem_id"]), "problem": row["problem"], "answer": row["gt_answer"]} for row in rows]
     texts = [{"problem_id": str(row["problem_id"]), "response": row["solution"]} for row in rows]
     run = imported(tmp_path, texts, problems)
-    assert round(100 * sampled.pass_at_k(run, 1).value, 1) == 89.2
+    assert round(100 * sampled.pass_at_k(of_run(run), 1).value, 1) == 89.2
     with pytest.raises(UsageError, match=r"from 1 sample per problem .* import a file with at least 2 completions"):
-        sampled.pass_at_k(run, 2)
+        sampled.pass_at_k(of_run(run), 2)

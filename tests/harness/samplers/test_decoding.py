@@ -8,6 +8,7 @@ import torch
 
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.errors import CheckpointError
+from r1bench.harness.models import text_of
 from r1bench.harness.records import Completion, Sampling
 from r1bench.harness.samplers import Request, Requests
 from r1bench.harness.samplers.decoding import decode, draw_tokens, new_cache, uniforms_for
@@ -51,7 +52,7 @@ def test_greedy_decoding_equals_that_of_transformers(sampler: TransformersSample
     for request in requests:
         ids = torch.tensor([sampler.encoded[request.prompt.problem_id]])
         out = sampler.model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=60)
-        assert sampler.text_of(out[0, ids.shape[1] :].tolist()) == ours[request.prompt.problem_id, 0].text
+        assert text_of(sampler.tokenizer, out[0, ids.shape[1] :].tolist()) == ours[request.prompt.problem_id, 0].text
 
 
 def test_token_counts_and_finish_reasons_are_real(sampler: TransformersSampler) -> None:

@@ -13,7 +13,6 @@ from processes import kill_once_there
 
 from r1bench.backends.contract import resume, run
 from r1bench.backends.job import make_job, read_job
-from r1bench.backends.journal import FIGURES
 from r1bench.harness.checkpoints import file_digest, find_checkpoint, is_sealed, read_seal
 from r1bench.harness.errors import R1benchError, UnknownNameError, UsageError
 from r1bench.harness.training.jobs import prepare
@@ -23,6 +22,7 @@ SMALL = ("steps=6", "save_every=2", "batch_size=4", "algorithm.samples=4", "algo
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 FLAT_JOB = Path(__file__).parents[2] / "cases" / "flat_job.json"
 """A job as the first version of r1bench wrote it, with the settings of SMALL."""
+DOCS = Path(__file__).parents[3] / "docs" / "backends.md"
 SMALL_OPTIONS = [word for setting in SMALL for word in ("--set", setting)]
 
 
@@ -58,7 +58,8 @@ def test_every_step_stands_once_in_the_events_with_its_figures(whole: Path) -> N
     assert [event["step"] for event in steps] == list(range(1, 7))
     assert {"reward", "rewards/accuracy", "rewards/format", "length", "kl", "tokens_per_second"} <= set(steps[0])
     assert len((whole / "rollouts.jsonl").read_text().splitlines()) == 6 * 4 * 4
-    assert {re.sub("rewards/.*", "rewards/NAME", name) for name in steps[0]} - {"event", "step"} == set(FIGURES)
+    named = re.findall(r"^\| `(\S+)` \|", DOCS.read_text(encoding="utf-8").partition("## The journal")[2], re.MULTILINE)
+    assert sorted({re.sub("rewards/.*", "rewards/NAME", name) for name in steps[0]} - {"event", "step"}) == sorted(named)
     assert list((whole / "tensorboard").iterdir())
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from fakes_runs import make_sample, make_tally
 
 from r1bench.harness.cli import main
-from r1bench.harness.cli.planning import plan_comparison
+from r1bench.harness.cli.compare import plan_comparison
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.tables import display_width
 from r1bench.leaderboards.compare import power, power_text
