@@ -10,13 +10,12 @@ Left out: prompts in two languages, prompts that ask for another language than t
     r1bench eval ckpt/ --tasks language_mixing
 """
 
-import json
-from importlib.resources import files
 from random import Random
 from typing import NamedTuple
 
 from r1bench.harness.records import Problem, Sampling
 from r1bench.tasks import arithmetic
+from r1bench.tasks.tables import read_table
 from r1bench.tasks.task import Task
 
 NUM_PROBLEMS = 140
@@ -35,8 +34,7 @@ class Story(NamedTuple):
 
 
 STORIES: dict[str, tuple[Story, ...]] = {
-    language: tuple(Story(**story) for story in stories)
-    for language, stories in json.loads((files("r1bench.tasks") / "language_mixing.json").read_text(encoding="utf-8")).items()
+    language: tuple(Story(**story) for story in stories) for language, stories in read_table(__package__, "language_mixing.json").items()
 }
 LANGUAGES = tuple(STORIES)
 

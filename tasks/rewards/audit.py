@@ -6,11 +6,9 @@ one. Which rewards a hack is aimed at stands with it: a reward is not blamed for
 kind can still fall for a hack by its nature. Left out: hacks that only show over a whole training (a rising reward on a flat evaluation).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
 from textwrap import fill
 from typing import Any, Literal
 
@@ -19,6 +17,7 @@ from r1bench.harness.records import Completion, Grade, Problem
 from r1bench.tasks.grading import GradingPool, request_of
 from r1bench.tasks.rewards import REWARDS, Judged, Reward, get_reward
 from r1bench.tasks.rewards.wording import pieces_of
+from r1bench.tasks.tables import read_table
 
 WIDTH = 80
 
@@ -98,8 +97,7 @@ class AuditReport:
 @cache
 def load_hacks() -> tuple[Hack, ...]:
     """The corpus that ships."""
-    rows = json.loads((files("r1bench.tasks.rewards") / "hacks.json").read_text(encoding="utf-8"))
-    return tuple(read_hack(row) for row in rows)
+    return tuple(read_hack(row) for row in read_table(__package__, "hacks.json"))
 
 
 def read_hack(row: Mapping[str, Any]) -> Hack:

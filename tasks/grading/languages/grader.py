@@ -19,27 +19,9 @@ from r1bench.harness.records import Outcome
 from r1bench.tasks.grading.languages.labelling import label
 from r1bench.tasks.grading.languages.masking import words_of
 from r1bench.tasks.grading.request import GradeRequest, Judgement
+from r1bench.tasks.tables import read_table
 
-LANGUAGES = {
-    "ar": "Arabic",
-    "bn": "Bengali",
-    "de": "German",
-    "el": "Greek",
-    "en": "English",
-    "es": "Spanish",
-    "fr": "French",
-    "he": "Hebrew",
-    "hi": "Hindi",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ko": "Korean",
-    "pt": "Portuguese",
-    "ru": "Russian",
-    "sw": "Swahili",
-    "te": "Telugu",
-    "th": "Thai",
-    "zh": "Chinese",
-}
+LANGUAGES: dict[str, str] = read_table(__package__, "languages.json")["names"]
 CORRECT_SHARE = 0.9
 """A reasoning is in the target language if more than this share of its words are."""
 MIXED_WORDS = 2

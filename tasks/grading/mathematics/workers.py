@@ -50,12 +50,7 @@ class Worker:
         command = [sys.executable, "-P", "-m", "r1bench.tasks.grading.mathematics.math_worker", str(os.getpid())]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
         )
         self.unread = b""
         self.index = -1
