@@ -11,11 +11,11 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
+from r1bench.tasks.grading.mathematics.symbolic.arithmetic import Numeric, OutOfRange, Undefined, Work
 from r1bench.tasks.grading.mathematics.symbolic.claims import items_of
 from r1bench.tasks.grading.mathematics.symbolic.equality import WIDE
-from r1bench.tasks.grading.mathematics.symbolic.evaluation import Numeric, evaluate, rational
+from r1bench.tasks.grading.mathematics.symbolic.evaluation import evaluate, rational
 from r1bench.tasks.grading.mathematics.symbolic.nodes import INFINITY, Node, contains, free_symbols, negative
-from r1bench.tasks.grading.mathematics.symbolic.values import OutOfRange, Undefined, Work
 
 DIGITS = 70
 NEAR = Decimal("1e-45")
