@@ -173,13 +173,9 @@ def _tag_rules(whole: str) -> dict[str, bool]:
         "in_order": in_order == sorted(in_order),
         "answer_closed": answers[-1:] != [ANSWER],
         "answer_once": kinds.count(ANSWER) <= 1 and kinds.count(END_ANSWER) <= 1,
-        "nothing_after_answer": END_ANSWER not in kinds or not whole[_last(pieces, END_ANSWER).end :].strip(),
+        "nothing_after_answer": not whole[max([piece.end for piece in pieces if piece.kind == END_ANSWER], default=len(whole)) :].strip(),
         **_answer_rules(whole, pieces),
     }
-
-
-def _last(pieces: list[Piece], kind: int) -> Piece:
-    return next(piece for piece in reversed(pieces) if piece.kind == kind)
 
 
 def _is_filled(whole: str, pieces: list[Piece], kinds: list[int]) -> bool:

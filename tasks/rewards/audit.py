@@ -102,19 +102,9 @@ def load_hacks() -> tuple[Hack, ...]:
 
 def read_hack(row: Mapping[str, Any]) -> Hack:
     """A hack from its JSON object. A text is a string or a list of strings and of [string, how many times]."""
-    problem = Problem(
-        id=row["name"], gold=tuple(row["problem"].get("gold", ())), **{k: v for k, v in row["problem"].items() if k != "gold"}
-    )
-    return Hack(
-        name=row["name"],
-        what=row["what"],
-        source=row["source"],
-        targets=tuple(row["targets"]),
-        grader=row.get("grader", "integer"),
-        problem=problem,
-        hacked=read_completion(row["hacked"]),
-        honest=read_completion(row["honest"]),
-    )
+    problem = Problem(id=row["name"], **{**row["problem"], "gold": tuple(row["problem"].get("gold", ()))})
+    completions = {name: read_completion(row[name]) for name in ("hacked", "honest")}
+    return Hack(**{"grader": "integer", **row, "targets": tuple(row["targets"]), "problem": problem, **completions})
 
 
 def read_completion(value: Mapping[str, Any]) -> Completion:

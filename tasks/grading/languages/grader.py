@@ -80,7 +80,7 @@ def judge(request: GradeRequest) -> Judgement:
         "examples": [[stretch.language, stretch.opening] for stretch in foreign[:5]],
     }
     reason = f"{share:.1%} of {total} words are {LANGUAGES[primary(target)]}" if total else "no words"
-    return Judgement(outcome, share, max(counts, key=counts.__getitem__, default=None), reason, details=details)
+    return Judgement(outcome, share, next(iter(counts), None), reason, details=details)
 
 
 def is_mixed(counts: dict[str, int]) -> bool:
@@ -91,8 +91,7 @@ def is_mixed(counts: dict[str, int]) -> bool:
 
 def main_language(text: str) -> str | None:
     """The language of most words of a text; None without any."""
-    counts = words_by_language(text)
-    return max(counts, key=counts.__getitem__, default=None)
+    return next(iter(words_by_language(text)), None)
 
 
 def words_by_language(text: str, hint: str | None = None) -> dict[str, int]:

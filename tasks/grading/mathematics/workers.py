@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from r1bench.harness.errors import GraderError
 
+WORKER = "r1bench.tasks.grading.mathematics.math_worker"
 WALL_SECONDS = 60.0
 WALL_FACTOR = 20.0
 """The wall bound is WALL_SECONDS + WALL_FACTOR times the bound on processor time."""
@@ -47,7 +48,7 @@ class Worker:
     """One process and its pipes."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-P", "-m", "r1bench.tasks.grading.mathematics.math_worker", str(os.getpid())]
+        command = [sys.executable, "-P", "-m", WORKER, str(os.getpid())]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
@@ -161,13 +162,8 @@ class WorkerPool:
             return Verdict(reply["outcome"], reply["reason"], reply.get("microseconds", microseconds))
         code = reply["died"]
         if code >= 0:
-            raise GraderError(f"the worker of grader 'math' does not start (exit code {code}); run: {self.try_by_hand()}")
+            raise GraderError(f"the worker of grader 'math' does not start (exit code {code}); run: {sys.executable} -P -m {WORKER} $$")
         return Verdict("failed", f"worker died by signal {-code}", microseconds)
-
-    @staticmethod
-    def try_by_hand() -> str:
-        """A command that shows why a worker does not start."""
-        return f"{sys.executable} -P -m r1bench.tasks.grading.mathematics.math_worker $$"
 
     def close(self) -> None:
         """End all workers; a later `ask` starts new ones."""

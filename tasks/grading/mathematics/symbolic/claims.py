@@ -1,9 +1,7 @@
 """What an answer claims: the value that an equation ends in, and of what; the items of a list; both signs of `±`.
 
-    claim_of(parse("x = 2/3 \\\\approx 0.667"))    # value 2/3, label x
-    claim_of(parse("x + y = 3"))                  # an equation, value x + y - 3
-
-Left out: comparing claims (comparison.py).
+claim_of(parse("x = 2/3 \\\\approx 0.667"))    # value 2/3, label x
+claim_of(parse("x + y = 3"))                  # an equation, value x + y - 3
 """
 
 import re
