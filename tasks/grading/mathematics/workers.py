@@ -92,7 +92,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Workers that are started when first needed. Use as a context manager, or call close()."""
+    """Workers that are started when first needed, and end with close()."""
 
     def __init__(self, num_workers: int = 1, cpu_seconds: float = 0.5, wall_seconds: float | None = None) -> None:
         self.turn = threading.Lock()
@@ -174,9 +174,3 @@ class WorkerPool:
         for worker in self.idle + self.busy:
             worker.kill()
         self.idle, self.busy = [], []
-
-    def __enter__(self) -> "WorkerPool":
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        self.close()

@@ -38,6 +38,8 @@ CODE_LINE = re.compile(
     |[\w.]+\(.*\)[ \t]*$|[A-Za-z_][\w.]*(?:\[[^]]*\])?(?:,[ ]?\w+)*[ ]?(?:[-+*/%&|^]|//|\*\*)?=[^=])""",
     re.VERBOSE | re.ASCII,
 )
+MARGIN = re.compile(r"^[^\s)\]]", re.MULTILINE)
+"""A line that is not indented and does not only close a bracket."""
 GOES_ON = re.compile(r"[ \t#)\]}'\"]|(?:el(?:se|if)|except|finally)\b|$")
 """How a line inside a program may begin that is no line of code by itself."""
 DEFINITION = re.compile(r"(?:async )?def |class |@|import |from [\w.]+ import\b")
@@ -112,14 +114,9 @@ def head_of(prompt: str, names: Sequence[str]) -> str | None:
     """
     if not names:
         return None
-    start = 0
-    last = -1
-    for line in prompt.split("\n"):
-        if line[:1].strip() and not line.startswith((")", "]")):
-            last = start
-        start += len(line) + 1
-    is_definition = last >= 0 and re.match(rf"(?:async )?(?:def|class) {re.escape(names[0])}\b", prompt[last:])
-    return normalized(prompt[:last]) if is_definition else None
+    margins = [line.start() for line in MARGIN.finditer(prompt)]
+    is_definition = margins and re.match(rf"(?:async )?(?:def|class) {re.escape(names[0])}\b", prompt[margins[-1] :])
+    return normalized(prompt[: margins[-1]]) if is_definition else None
 
 
 def opened_by(prefill: str) -> str:
