@@ -19,13 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from r1bench.tasks.tables import read_table
+
 MAX_LENGTH = 1_000_000
-OTHERS = re.compile(
-    r"asm|bash|c|c#|c\+\+|cc|clojure|console|cpp|cs|csharp|css|cxx|d|dart|delphi|diff|elixir|erlang|fortran|go|golang|haskell|hs|html|input"
-    r"|java|javascript|js|json|jsx|julia|kotlin|kt|latex|lisp|lua|makefile|markdown|matlab|md|mermaid|ocaml|output|pascal|perl|php"
-    r"|plaintext|powershell|pseudocode|pycon|pytb|r|racket|rb|rs|ruby|rust|scala|scheme|sh|shell|sql|swift|tex|text|toml|ts|tsx|txt"
-    r"|typescript|xml|yaml|yml|zig|zsh"
-)
+OTHERS = frozenset(read_table(__package__, "labels.json")["not_python"])
 """Labels of blocks that hold no Python."""
 ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE | re.ASCII)
 SPECIAL = re.compile(r"^[ \t]*(?:<[|｜][^|｜<>\n]{1,40}[|｜]>|</s>)|(?:<[|｜][^|｜<>\n]{1,40}[|｜]>|</s>)\s{0,100}\Z", re.MULTILINE)
@@ -151,7 +148,7 @@ def fence_of(line: str) -> Fence | None:
 def language_of(label: str) -> str:
     """'python', '' for a label that says nothing, or the name of another language."""
     word = re.split(r"[\s,:=(]", label.lower().strip("{}. "), maxsplit=1)[0]
-    if OTHERS.fullmatch(word):
+    if word in OTHERS:
         return word
     return "python" if word.startswith(("py", "ipython")) or word.endswith(".py") else ""
 
