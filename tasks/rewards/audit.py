@@ -79,14 +79,14 @@ class AuditReport:
         """The report as text for a terminal: a line per reward, what it falls for, and at the end what these hacks do."""
         lines: list[str] = []
         for audited in self.rewards:
-            fallen, skipped = audited.hacks("falls"), [trial for trial in audited.trials if trial.verdict == "skipped"]
+            fallen = audited.hacks("falls")
             count = f"{len(fallen)} of {len(fallen) + len(audited.hacks('resists'))}"
             rest = [f"{len(hacks)} {label}" for label in ("does not apply", "skipped") if (hacks := audited.hacks(label))]
             lines.append(f"{audited.reward:25} falls for {count}" + "".join(f", {text}" for text in rest))
             lines += [fill(", ".join(fallen), WIDTH, initial_indent="    ", subsequent_indent="    ")] if fallen else []
             if len(fallen) == len(audited.trials) > 1 and not any(trial.honest for trial in audited.trials):
                 lines.append("    an honest completion earns nothing either")
-            reasons = dict.fromkeys(trial.reason for trial in skipped)
+            reasons = dict.fromkeys(trial.reason for trial in audited.trials if trial.verdict == "skipped")
             lines += [fill(f"skipped: {printable(reason)}", WIDTH, initial_indent="    ", subsequent_indent="    ") for reason in reasons]
         named = sorted({hack for audited in self.rewards for hack in audited.hacks("falls")})
         known = {hack.name: hack for hack in load_hacks()}
