@@ -14,7 +14,7 @@ from random import Random
 from typing import Literal, NamedTuple, get_args
 
 from r1bench.harness.records import Problem, Sampling
-from r1bench.tasks.tables import read_table
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.task import Task
 
 Split = Literal["train", "test"]
@@ -23,7 +23,7 @@ LARGEST_VALUE = 199
 TEST_SHARE = 8
 """One expression in eight belongs to the test split."""
 
-TEXTS = read_table(__package__, "arithmetic.json")
+TEXTS = read_table("r1bench.tasks.data", "arithmetic.json")
 """Language -> questions in symbols; and stories, each with its start, its start as a product, a gain, a loss and its question."""
 
 

@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 from r1bench.harness import thinking
 from r1bench.harness.errors import GraderError
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.grading.finding import extraction
 from r1bench.tasks.grading.request import GradeRequest, Judgement
-from r1bench.tasks.tables import read_table
 
 DEFAULT_STYLE = "think-answer"
 TABLES = read_table(__package__, "format.json")

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from r1bench.harness.errors import SandboxError, UsageError, printable
 from r1bench.harness.records import Completion, Grade, Problem
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.grading import GradingPool, request_of
 from r1bench.tasks.rewards import REWARDS, Judged, Reward, get_reward
 from r1bench.tasks.rewards.wording import pieces_of
-from r1bench.tasks.tables import read_table
 
 WIDTH = 80
 

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from r1bench.harness import thinking
 from r1bench.harness.records import Outcome
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.grading.languages.labelling import label
 from r1bench.tasks.grading.languages.masking import words_of
 from r1bench.tasks.grading.request import GradeRequest, Judgement
-from r1bench.tasks.tables import read_table
 
 LANGUAGES: dict[str, str] = read_table(__package__, "languages.json")["names"]
 CORRECT_SHARE = 0.9

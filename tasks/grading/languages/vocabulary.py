@@ -10,7 +10,7 @@ import math
 import re
 from functools import cache, lru_cache
 
-from r1bench.tasks.tables import read_table
+from r1bench.tasks.data.tables import read_table
 
 LATIN = ("en", "es", "de", "fr", "it", "pt", "sw")
 FLOOR = 1e-6

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from r1bench.tasks.tables import read_table
+from r1bench.tasks.data.tables import read_table
 
 MAX_LENGTH = 1_000_000
 OTHERS = frozenset(read_table(__package__, "labels.json")["not_python"])

@@ -3,7 +3,7 @@ r"""The words and signs of written mathematics that the parser knows (vocabulary
 Left out: grammar (parser.py). Words that are not here make a text "not understood", never a product of letters.
 """
 
-from r1bench.tasks.tables import read_table
+from r1bench.tasks.data.tables import read_table
 
 TABLES = read_table(__package__, "vocabulary.json")
 GREEK: dict[str, str] = {name: name for name in TABLES["greek"]}
