@@ -14,6 +14,7 @@ from random import Random
 from typing import Literal, NamedTuple, get_args
 
 from r1bench.harness.records import Problem, Sampling
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.task import Task
 
 Split = Literal["train", "test"]
@@ -22,40 +23,8 @@ LARGEST_VALUE = 199
 TEST_SHARE = 8
 """One expression in eight belongs to the test split."""
 
-SYMBOL_QUESTIONS = {
-    "en": ("What is {}?", "Compute {}.", "Work out {}."),
-    "zh": ("计算 {}。", "{} 等于多少？", "求 {} 的值。"),
-}
-STORIES = {
-    "en": (
-        (
-            "Tom has {} apples.",
-            "{} boxes hold {} apples each.",
-            " He buys {} more.",
-            " He gives away {}.",
-            " How many apples are there now?",
-        ),
-        (
-            "A bus carries {} people.",
-            "{} buses carry {} people each.",
-            " {} people get on.",
-            " {} people get off.",
-            " How many people are there now?",
-        ),
-        (
-            "Anna saves {} coins.",
-            "{} bags hold {} coins each.",
-            " She finds {} coins.",
-            " She spends {} coins.",
-            " How many coins are there now?",
-        ),
-    ),
-    "zh": (
-        ("小明有 {} 个苹果。", "{} 个盒子各装 {} 个苹果。", "又买了 {} 个。", "送出 {} 个。", "现在有多少个苹果？"),
-        ("车上有 {} 人。", "{} 辆车各坐 {} 人。", "上来 {} 人。", "下去 {} 人。", "现在有多少人？"),
-        ("小红有 {} 元。", "{} 个袋子各装 {} 元。", "得到 {} 元。", "花掉 {} 元。", "现在有多少元？"),
-    ),
-}
+TEXTS = read_table("r1bench.tasks.data", "arithmetic.json")
+"""Language -> questions in symbols; and stories, each with its start, its start as a product, a gain, a loss and its question."""
 
 
 class Expression(NamedTuple):
@@ -114,8 +83,8 @@ def draw_expression(random: Random, level: int) -> Expression:
 def ask(random: Random, expression: Expression, level: int, language: str) -> str:
     """The question in words."""
     if level <= 3:
-        return random.choice(SYMBOL_QUESTIONS[language]).format(expression.symbols())
-    single, product, more, less, question = random.choice(STORIES[language])
+        return random.choice(TEXTS["symbols"][language]).format(expression.symbols())
+    single, product, more, less, question = random.choice(TEXTS["stories"][language])
     story = (product if len(expression.start) == 2 else single).format(*expression.start)
     return story + "".join((more if sign == "+" else less).format(amount) for sign, amount in expression.changes) + question
 

@@ -4,19 +4,18 @@ The same kinds of sums in English, Chinese, Spanish, German, French, Japanese an
 language and holding no word of another; what is graded is the language of the reasoning alone (grading/languages), whatever the
 answer. The golds are kept, so `r1bench grade integer` can judge the answers too. The score is the mean share of words in the language
 of the prompt: R1's language consistency (arXiv 2501.12948, Eq. 7). Numbers and splits are those of `arithmetic`, the stories are not
-(language_mixing.json).
+(data/language_mixing.json).
 Left out: prompts in two languages, prompts that ask for another language than their own.
 
     r1bench eval ckpt/ --tasks language_mixing
 """
 
-import json
-from importlib.resources import files
 from random import Random
 from typing import NamedTuple
 
 from r1bench.harness.records import Problem, Sampling
 from r1bench.tasks import arithmetic
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.task import Task
 
 NUM_PROBLEMS = 140
@@ -36,7 +35,7 @@ class Story(NamedTuple):
 
 STORIES: dict[str, tuple[Story, ...]] = {
     language: tuple(Story(**story) for story in stories)
-    for language, stories in json.loads((files("r1bench.tasks") / "language_mixing.json").read_text(encoding="utf-8")).items()
+    for language, stories in read_table("r1bench.tasks.data", "language_mixing.json").items()
 }
 LANGUAGES = tuple(STORIES)
 

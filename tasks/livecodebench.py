@@ -29,6 +29,7 @@ IMPORTS = "".join(f"from {module} import *\n" for module in MODULES) + f"import 
 METHOD = re.compile(r"^[ \t]+def (\w+)\(self\b", re.MULTILINE)
 STARTER = "{question}\n\nComplete this class:\n\n```python\n{starter}\n```"
 MAX_BYTES = 512 * 2**20
+ONE_TEXT = "only a pickle of one text is read; remove the row"
 TEXT_OPCODES = ("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE")
 OTHER_OPCODES = ("PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP")
 
@@ -105,13 +106,11 @@ def text_in_pickle(content: bytes) -> str:
             if opcode.name in TEXT_OPCODES:
                 texts.append(str(argument))
             elif opcode.name not in OTHER_OPCODES:
-                raise BadRow(
-                    f"the private tests are a pickle with {opcode.name} in it", "only a pickle of one text is read; remove the row"
-                )
+                raise BadRow(f"the private tests are a pickle with {opcode.name} in it", ONE_TEXT)
     except (ValueError, UnicodeError, IndexError) as error:
         raise BadRow(f"the private tests are no pickle ({error})", "fetch the file again") from error
     if len(texts) != 1:
-        raise BadRow(f"the private tests are a pickle of {len(texts)} texts", "only a pickle of one text is read; remove the row")
+        raise BadRow(f"the private tests are a pickle of {len(texts)} texts", ONE_TEXT)
     return texts[0]
 
 

@@ -115,27 +115,22 @@ def deep_tuples(value: Any) -> Any:
     return tuple(map(deep_tuples, value)) if isinstance(value, list) else value
 
 
-def in_groups(groups: Mapping[Callable[[list[Any]], list[Any]], tuple[int, ...]]) -> dict[int, Callable[[list[Any]], list[Any]]]:
-    """Task id -> how its arguments are restored."""
-    return {number: restore for restore, numbers in groups.items() for number in numbers}
-
-
-KINDS_OF_ARGUMENTS = in_groups(
-    {
-        tuples: (2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, 429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809),
-        lists_of_tuples: (63, 64, 70, 94, 120, 237, 272, 299, 400, 409, 417, 438, 473, 614, 780),
-        first(lists_of_tuples): (75, 413, 444, 753),
-        first(tuples): (250, 307, 405, 446, 617, 720, 763, 808),
-        lambda arguments: [arguments[0], *tuples(arguments[1:])]: (106, 750),
-        lambda arguments: [tuple(map(tuple, argument)) for argument in arguments]: (259, 401, 445),
-        lambda arguments: [tuple(tuple(part) if isinstance(part, list) else part for part in arguments[0])]: (278,),
-        lambda arguments: [deep_tuples(argument) for argument in arguments]: (580, 615, 791),
-        lambda arguments: [{key: tuple(part) for key, part in arguments[0].items()}, *arguments[1:]]: (722,),
-        lambda arguments: [[set(part) if isinstance(part, list) and part else {} for part in arguments[0]]]: (115,),
-        lambda arguments: [float(arguments[0]), complex(arguments[1])]: (124,),
-        lambda arguments: [complex(arguments[0])]: (252,),
-    }
-)
+RESTORED: dict[Callable[[list[Any]], list[Any]], tuple[int, ...]] = {
+    tuples: (2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, 429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809),
+    lists_of_tuples: (63, 64, 70, 94, 120, 237, 272, 299, 400, 409, 417, 438, 473, 614, 780),
+    first(lists_of_tuples): (75, 413, 444, 753),
+    first(tuples): (250, 307, 405, 446, 617, 720, 763, 808),
+    lambda arguments: [arguments[0], *tuples(arguments[1:])]: (106, 750),
+    lambda arguments: [tuple(map(tuple, argument)) for argument in arguments]: (259, 401, 445),
+    lambda arguments: [tuple(tuple(part) if isinstance(part, list) else part for part in arguments[0])]: (278,),
+    lambda arguments: [deep_tuples(argument) for argument in arguments]: (580, 615, 791),
+    lambda arguments: [{key: tuple(part) for key, part in arguments[0].items()}, *arguments[1:]]: (722,),
+    lambda arguments: [[set(part) if isinstance(part, list) and part else {} for part in arguments[0]]]: (115,),
+    lambda arguments: [float(arguments[0]), complex(arguments[1])]: (124,),
+    lambda arguments: [complex(arguments[0])]: (252,),
+}
+"""How arguments are restored -> in which tasks."""
+KINDS_OF_ARGUMENTS = {number: restore for restore, numbers in RESTORED.items() for number in numbers}
 SETS = ("Diff", "common_in_nested_lists", "extract_singly", "find_char_long", "find_dissimilar", "intersection_array", "larg_nnum")
 TRUTHS = ("check_str", "text_match_three", "text_starta_endb")
 COMPARISONS = dict.fromkeys((*SETS, "similar_elements"), "set") | dict.fromkeys(TRUTHS, "truth")

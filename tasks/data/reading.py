@@ -85,9 +85,8 @@ def _read_bytes(path: Path) -> bytes:
 
 def _read_lines(path: Path, content: bytes) -> Iterator[Row | Finding]:
     for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        yield parse_line(f"{path}:{number}", line)
+        if line.strip():
+            yield parse_line(f"{path}:{number}", line)
 
 
 def parse_line(where: str, line: bytes) -> Row | Finding:

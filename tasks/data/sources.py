@@ -37,13 +37,6 @@ class Text(NamedTuple):
     signs: str
 
 
-class Pair(NamedTuple):
-    """The same problem in two sources."""
-
-    first: Problem
-    second: Problem
-
-
 class Overlap(NamedTuple):
     """What two sources have in common."""
 
@@ -68,7 +61,7 @@ def likeness(one: Text, other: Text) -> float:
     return ratio if ratio >= enough else 0.0
 
 
-def match(first: Sequence[Problem], second: Sequence[Problem]) -> list[Pair]:
+def match(first: Sequence[Problem], second: Sequence[Problem]) -> list[tuple[Problem, Problem]]:
     """Each problem of the first source with the one like it in the second."""
     texts = [prepare(problem) for problem in second]
     by_signs = {text.signs: text for text in texts}
@@ -77,7 +70,7 @@ def match(first: Sequence[Problem], second: Sequence[Problem]) -> list[Pair]:
         own = prepare(problem)
         best = by_signs.get(own.signs) or max(texts, key=lambda text: likeness(own, text), default=None)
         if best is not None and likeness(own, best):
-            found.append(Pair(problem, best.problem))
+            found.append((problem, best.problem))
     return found
 
 
@@ -87,12 +80,12 @@ def overlaps(task: Task, sources: Sequence[Findings]) -> tuple[Overlap, ...]:
     with GradingPool(task.grader) as pool:
         for one, other in combinations(sources, 2):
             pairs = match(one.problems, other.problems)
-            requests = [GradeRequest(f"\\boxed{{{pair.second.gold[0]}}}", pair.first.gold, "stop") for pair in pairs]
+            requests = [GradeRequest(f"\\boxed{{{second.gold[0]}}}", first.gold, "stop") for first, second in pairs]
             differing = [pair for pair, grade in zip(pairs, pool.grade(requests), strict=True) if grade.outcome != "correct"]
             sentences = tuple(
-                f"{pair.first.id} has the gold {' | '.join(pair.first.gold):.60} in {one.source}, and as {pair.second.id} "
-                f"{' | '.join(pair.second.gold):.60} in {other.source}: one is wrong, or the texts only look alike"
-                for pair in differing
+                f"{first.id} has the gold {' | '.join(first.gold):.60} in {one.source}, and as {second.id} "
+                f"{' | '.join(second.gold):.60} in {other.source}: one is wrong, or the texts only look alike"
+                for first, second in differing
             )
             found.append(Overlap((one.source, other.source), len(pairs), sentences))
     return tuple(found)

@@ -1,8 +1,7 @@
 """The graders 'integer' and 'math': finds the answer of a completion and compares it with the golds.
 
 What no layer in this process can read goes to worker processes (workers.py), started only then. One grader may be used by several
-threads. Left out: where an answer stands in a text (finding/), when two answers are equal (integers.py, mathematics/), what the
-options of a request mean (conventions.py).
+threads. Where an answer stands in a text is told by finding/, when two are equal by integers.py and mathematics/.
 """
 
 import time

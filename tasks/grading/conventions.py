@@ -11,7 +11,6 @@
 | inequality_as_interval | `accept` (default), `reject` | whether `m >= 2` equals `[2, oo)` |
 
 The defaults are what MATH-style golds need: units and percent signs are decoration there, and lists are sets of solutions.
-Left out: what each means for a pair of answers (mathematics/).
 """
 
 from collections.abc import Mapping

@@ -22,54 +22,19 @@ from typing import NamedTuple
 
 from r1bench.harness import thinking
 from r1bench.harness.errors import GraderError
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.grading.finding import extraction
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
 DEFAULT_STYLE = "think-answer"
-RULES: dict[str, str] = {
-    "think_exact": "a thinking tag is misspelt",
-    "think_open": "there is no <think>",
-    "think_first": "the completion does not begin with <think>",
-    "think_closed": "the reasoning does not end",
-    "think_once": "<think> or </think> occurs twice",
-    "reasoning_filled": "the reasoning is empty",
-    "text_outside": "nothing stands outside the reasoning",
-    "answer_exact": "an answer tag is misspelt",
-    "not_nested": "a tag opens within another pair",
-    "in_order": "the tags are out of order",
-    "answer_outside": "there is no <answer> outside the reasoning",
-    "answer_closed": "<answer> is not closed",
-    "answer_once": "<answer> or </answer> occurs twice",
-    "answer_filled": "the answer is empty",
-    "nothing_between": "text stands between the reasoning and the answer",
-    "nothing_after_answer": "text stands after the answer",
-    "box_closed": "a box is not terminated",
-    "box_outside": "there is no filled box outside the reasoning",
-    "box_once": "there are several boxes outside the reasoning",
-    "nothing_after_box": "text stands after the box",
-}
+TABLES = read_table(__package__, "format.json")
+RULES: dict[str, str] = TABLES["rules"]
 """Every rule, in the order in which they are looked at, and what is said of a completion that breaks it."""
-_THINK = ("think_exact", "think_open", "think_first", "think_closed", "think_once", "reasoning_filled")
-STYLES: dict[str, tuple[str, ...]] = {
-    "think-answer": (
-        *_THINK, "answer_exact", "not_nested", "in_order", "answer_outside", "answer_closed", "answer_once", "answer_filled",
-        "nothing_between", "nothing_after_answer",
-    ),
-    "think-only": (*_THINK, "text_outside"),
-    "boxed": ("think_exact", "think_closed", "think_once", "box_closed", "box_outside", "box_once", "nothing_after_box"),
-}  # fmt: skip
+STYLES: dict[str, list[str]] = TABLES["styles"]
 """Style -> the rules that it requires."""
-ENDINGS: dict[str, tuple[str, ...]] = {
-    "think-answer": (
-        "<think>x</think><answer>x</answer>", "x</think><answer>x</answer>", "<answer>x</answer>", "x</answer>",
-    ),
-    "think-only": ("<think>x</think>x", "x</think>x", "x"),
-}  # fmt: skip
+ENDINGS: dict[str, list[str]] = TABLES["endings"]
 """Style -> what a completion that was cut could have gone on with (for boxed see `could_be_kept`)."""
-BEYOND_REPAIR = (
-    "think_exact", "think_once", "answer_exact", "answer_once", "not_nested", "in_order", "nothing_between", "nothing_after_answer",
-    "box_once",
-)  # fmt: skip
+BEYOND_REPAIR: list[str] = TABLES["beyond_repair"]
 """Rules that stay broken whatever follows: looked at first, so that the endings need not be tried."""
 
 TAG = re.compile(r"</?(?:think(?:ing)?|answer)>", re.IGNORECASE | re.ASCII)
@@ -182,9 +147,9 @@ def could_be_kept(text: str, prefill: str, style: str) -> bool:
     kept = rules(text, prefill, style)
     if not all(kept.get(rule, True) for rule in BEYOND_REPAIR):
         return False
-    endings = ENDINGS.get(style, ())
+    endings = ENDINGS.get(style, [])
     if style == "boxed":
-        endings = ("x</think>\\boxed{x}",) if part.state == "unfinished" else ("", "\\boxed{x}", "x" + "}" * num_open)
+        endings = ["x</think>\\boxed{x}"] if part.state == "unfinished" else ["", "\\boxed{x}", "x" + "}" * num_open]
     return any(all(rules(text + ending, prefill, style).values()) for ending in endings)
 
 
@@ -208,13 +173,9 @@ def _tag_rules(whole: str) -> dict[str, bool]:
         "in_order": in_order == sorted(in_order),
         "answer_closed": answers[-1:] != [ANSWER],
         "answer_once": kinds.count(ANSWER) <= 1 and kinds.count(END_ANSWER) <= 1,
-        "nothing_after_answer": END_ANSWER not in kinds or not whole[_last(pieces, END_ANSWER).end :].strip(),
+        "nothing_after_answer": not whole[max([piece.end for piece in pieces if piece.kind == END_ANSWER], default=len(whole)) :].strip(),
         **_answer_rules(whole, pieces),
     }
-
-
-def _last(pieces: list[Piece], kind: int) -> Piece:
-    return next(piece for piece in reversed(pieces) if piece.kind == kind)
 
 
 def _is_filled(whole: str, pieces: list[Piece], kinds: list[int]) -> bool:

@@ -1,4 +1,4 @@
-"""A row of completions to grade -> a GradeRequest: what `r1bench grade` reads. Left out: files (harness/evaluation/rows.py), verdicts.
+"""A row of completions to grade -> a GradeRequest: what `r1bench grade` reads.
 
     {"response": "... \\\\boxed{25}", "gold": "025"}                                       math, integer, choice
     {"response": "...", "tests": {"kind": "stdin", "cases": [{"input": "1", "output": "2"}]}}    code

@@ -125,11 +125,8 @@ def combine(judged: Sequence[Judged], choices: Sequence[RewardChoice]) -> list[S
     """Reward completions that are graded; summed in float64 without loss, so that no order of rewards matters."""
     columns = {choice.name: get_reward(choice.name)(judged, **choice.parameters) for choice in choices}
     weights = {choice.name: choice.weight for choice in choices}
-    found = []
-    for row, each in enumerate(judged):
-        parts = {name: values[row] for name, values in columns.items()}
-        found.append(Scored(_total(parts, weights, each.grade), parts, each.grade))
-    return found
+    rows = [{name: values[row] for name, values in columns.items()} for row in range(len(judged))]
+    return [Scored(_total(parts, weights, each.grade), parts, each.grade) for parts, each in zip(rows, judged, strict=True)]
 
 
 def _total(parts: Mapping[str, float | None], weights: Mapping[str, float], grade: Grade) -> float:

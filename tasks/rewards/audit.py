@@ -6,16 +6,15 @@ one. Which rewards a hack is aimed at stands with it: a reward is not blamed for
 kind can still fall for a hack by its nature. Left out: hacks that only show over a whole training (a rising reward on a flat evaluation).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
 from textwrap import fill
 from typing import Any, Literal
 
 from r1bench.harness.errors import SandboxError, UsageError, printable
 from r1bench.harness.records import Completion, Grade, Problem
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.grading import GradingPool, request_of
 from r1bench.tasks.rewards import REWARDS, Judged, Reward, get_reward
 from r1bench.tasks.rewards.wording import pieces_of
@@ -80,14 +79,14 @@ class AuditReport:
         """The report as text for a terminal: a line per reward, what it falls for, and at the end what these hacks do."""
         lines: list[str] = []
         for audited in self.rewards:
-            fallen, skipped = audited.hacks("falls"), [trial for trial in audited.trials if trial.verdict == "skipped"]
+            fallen = audited.hacks("falls")
             count = f"{len(fallen)} of {len(fallen) + len(audited.hacks('resists'))}"
             rest = [f"{len(hacks)} {label}" for label in ("does not apply", "skipped") if (hacks := audited.hacks(label))]
             lines.append(f"{audited.reward:25} falls for {count}" + "".join(f", {text}" for text in rest))
             lines += [fill(", ".join(fallen), WIDTH, initial_indent="    ", subsequent_indent="    ")] if fallen else []
             if len(fallen) == len(audited.trials) > 1 and not any(trial.honest for trial in audited.trials):
                 lines.append("    an honest completion earns nothing either")
-            reasons = dict.fromkeys(trial.reason for trial in skipped)
+            reasons = dict.fromkeys(trial.reason for trial in audited.trials if trial.verdict == "skipped")
             lines += [fill(f"skipped: {printable(reason)}", WIDTH, initial_indent="    ", subsequent_indent="    ") for reason in reasons]
         named = sorted({hack for audited in self.rewards for hack in audited.hacks("falls")})
         known = {hack.name: hack for hack in load_hacks()}
@@ -98,25 +97,14 @@ class AuditReport:
 @cache
 def load_hacks() -> tuple[Hack, ...]:
     """The corpus that ships."""
-    rows = json.loads((files("r1bench.tasks.rewards") / "hacks.json").read_text(encoding="utf-8"))
-    return tuple(read_hack(row) for row in rows)
+    return tuple(read_hack(row) for row in read_table(__package__, "hacks.json"))
 
 
 def read_hack(row: Mapping[str, Any]) -> Hack:
     """A hack from its JSON object. A text is a string or a list of strings and of [string, how many times]."""
-    problem = Problem(
-        id=row["name"], gold=tuple(row["problem"].get("gold", ())), **{k: v for k, v in row["problem"].items() if k != "gold"}
-    )
-    return Hack(
-        name=row["name"],
-        what=row["what"],
-        source=row["source"],
-        targets=tuple(row["targets"]),
-        grader=row.get("grader", "integer"),
-        problem=problem,
-        hacked=read_completion(row["hacked"]),
-        honest=read_completion(row["honest"]),
-    )
+    problem = Problem(id=row["name"], **{**row["problem"], "gold": tuple(row["problem"].get("gold", ()))})
+    completions = {name: read_completion(row[name]) for name in ("hacked", "honest")}
+    return Hack(**{"grader": "integer", **row, "targets": tuple(row["targets"]), "problem": problem, **completions})
 
 
 def read_completion(value: Mapping[str, Any]) -> Completion:

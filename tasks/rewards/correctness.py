@@ -1,7 +1,6 @@
 """Rewards for being right, by the verdict of the task's own grader: accuracy, code, binary_code.
 
 Source: DeepSeek-R1, arXiv 2501.12948 v2, Eq. 4 and B.3.1 (a final answer that matches, a program that passes its tests; no neural judge).
-Left out: how a verdict comes about (`r1bench.tasks.grading`).
 """
 
 from collections.abc import Sequence

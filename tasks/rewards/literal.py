@@ -129,10 +129,9 @@ def cosine_open_r1(
 ) -> Values:
     """As S001's, but 1 where the gold does not parse. Defaults of open-r1's function; its script has 0.0 and -0.5 for wrong ones."""
     values = (min_value_wrong, max_value_wrong, min_value_correct, max_value_correct)
-    found = verdicts(judged, "s001")  # gold and answer stand swapped in this one, unlike in its accuracy
-    pairs = zip(judged, found, strict=True)
-    progress = [(len(each.completion.text) / max_len, verdict) for each, verdict in pairs]
-    return [1.0 if verdict is None else cosine_value(share, verdict == 1, *values) for share, verdict in progress]
+    pairs = zip(judged, verdicts(judged, "s001"), strict=True)  # gold and answer stand swapped in this one, unlike in its accuracy
+    found = [(verdict, cosine_value(len(each.completion.text) / max_len, verdict == 1, *values)) for each, verdict in pairs]
+    return [1.0 if verdict is None else value for verdict, value in found]
 
 
 def repetition_penalty_s001(judged: Sequence[Judged], *, ngram_size: Count = 3, max_penalty: Penalty = -0.1) -> Values:

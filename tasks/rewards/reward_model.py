@@ -20,12 +20,7 @@ OPENING, CLOSING = "<answer>", "</answer>"
 
 
 def reward_model(
-    judged: Sequence[Judged],
-    *,
-    model: str,
-    scope: Literal["summary", "whole"] = "summary",
-    device: str = "auto",
-    batch_size: Count = 8,
+    judged: Sequence[Judged], *, model: str, scope: Literal["summary", "whole"] = "summary", device: str = "auto", batch_size: Count = 8
 ) -> Values:
     """The model's value for prompt and response, as a float64; any real number.
 

@@ -1,7 +1,5 @@
 """From a request to the answer that its completion ends with: reasoning is set aside first, then the answer part is searched.
 
-Left out: what counts as reasoning (thinking.py), where an answer stands in an answer part (extraction.py, letters.py).
-
 Outcomes that are settled here: 'failed' where generation broke off in an error; 'truncated' where the budget ended a completion before
 an answer was there, 'unparsed' where the model ended it without one. The reasons: 'the reasoning does not end', 'unterminated_box' (a box
 was begun and not finished), 'no answer found', 'the answer is too long'.

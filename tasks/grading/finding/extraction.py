@@ -9,8 +9,7 @@ The rules, in order; the first that finds something decides:
 3. A box that is begun after the last complete one and not finished: no answer, status 'unterminated_box'. Who opens a box again has
    taken back what stood before, and what stands in a broken box is never an answer.
 4. What is said in words (statements.py): the later of a line `#### x`, x a number or formula, and an announcement ("the answer is x").
-5. Only if the text ended by itself (else its end is an accident): a value in bold in its last line, the whole text if it is one short
-   line of at most one word and no Chinese sentence, the formula, value or number that its last line states (closings.py, sentences.py).
+5. Only if the text ended by itself: the answer that it closes with (statements.py).
 A list in any of these (`\boxed{41, 42}`) is one answer of two numbers, equal to neither.
 
 Only the last 100,000 characters are looked at, and nothing after a line `Question:` or `Problem:` that follows a box, an `</answer>` or a
@@ -26,10 +25,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from r1bench.tasks.grading import integers
-from r1bench.tasks.grading.finding import closings, statements
+from r1bench.tasks.grading.finding import statements
 
 WINDOW = 100_000
-LONGEST_TEXT = 60
 MOST_HASH_LINES = 100
 """So many are looked at, from the last."""
 BOX_COMMAND = re.compile(r"\\(?:boxed|fbox)\s*\{")
@@ -37,7 +35,6 @@ BRACES = re.compile(r"(\\{1,4}(?:boxed|fbox)\s*\{)|\\.|[{}]", re.DOTALL)
 ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE | re.ASCII)
 HASH_LINE = re.compile(r"^####[ \t]{0,8}(\S[^\n]{0,200})$", re.MULTILINE)
 NEXT_QUESTION = re.compile(r"^[ \t>*#]{0,8}(?:Question|Problem)[ \t]?\d{0,3}[*]{0,2}[:：]", re.MULTILINE)
-CONNECTIVE = re.compile(r"^(?:so|thus|hence|therefore|then)\b,?\s{0,3}", re.IGNORECASE)
 SENTENCE_OF_WORDS = 2
 """Words in an answer tag that make it a sentence to be searched."""
 
@@ -125,7 +122,7 @@ def _extract(text: str, numeric: bool, complete: bool) -> Extraction:
         return Extraction(boxes.contents[-1], boxes.flags)
     rule, found = _in_words(text, numeric, complete)
     if found is None and complete:
-        rule, found = _at_the_end(text, numeric)
+        rule, found = statements.closing(text, numeric)
     return Extraction(found, ("unboxed", rule, *boxes.flags) if found else boxes.flags)
 
 
@@ -140,7 +137,7 @@ def _in_tag(tagged: Tagged, numeric: bool) -> Extraction:
     if is_sentence and not (numeric and integers.parse(content) is not None):
         rule, found = _in_words(content, numeric, complete=True)
         if found is None and numeric:
-            rule, found = _at_the_end(content, numeric)
+            rule, found = statements.closing(content, numeric)
     return Extraction(found or content, ("unboxed", *tagged.flags, *([rule] if found else []), *boxes.flags))
 
 
@@ -191,20 +188,3 @@ def _in_words(text: str, numeric: bool, complete: bool) -> tuple[str, str | None
 def _is_marked(content: str) -> bool:
     """Whether what follows `####` is an answer and not a heading: a number, or one formula."""
     return integers.parse(content) is not None or bool(statements.FORMULA.fullmatch(content.strip()))
-
-
-def _at_the_end(text: str, numeric: bool) -> tuple[str, str | None]:
-    """The answer that a text which ended by itself closes with, and the name of its rule."""
-    if found := closings.closing_bold(text, numeric):
-        return "bold", found
-    line = CONNECTIVE.sub("", text.strip(), count=1)
-    is_short = 0 < len(line) <= LONGEST_TEXT and "\n" not in line and not line.startswith("#")
-    if not numeric and is_short and len(statements.WORD.findall(line)) <= 1 and not closings.CHINESE_SENTENCE.search(line):
-        return "whole_text", line.strip("*").strip() or None
-    if found := closings.closing_formulas(text) or closings.closing_formula(text, numeric):
-        return "last_formula", found
-    if not numeric and (found := closings.concluded_equation(text)):
-        return "last_formula", found
-    if not numeric and (found := closings.closing_value(text)):
-        return "last_value", found
-    return "last_number", closings.closing_number(text, only_clear=not numeric)

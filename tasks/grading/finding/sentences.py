@@ -171,9 +171,6 @@ def plain(sentence: str) -> str:
 
 
 def _numbers(sentence: str) -> list[re.Match[str]]:
-    found = [number for number in NUMBER.finditer(sentence) if not _is_label(sentence, number.start())]
+    numbers = [(number, sentence[max(number.start() - LONGEST_LABEL, 0) : number.start()]) for number in NUMBER.finditer(sentence)]
+    found = [number for number, before in numbers if not LABEL.search(before)]
     return [number for number in found if not ORDINAL.match(sentence, number.end())] or found
-
-
-def _is_label(sentence: str, start: int) -> bool:
-    return bool(LABEL.search(sentence[max(start - LONGEST_LABEL, 0) : start]))

@@ -1,19 +1,29 @@
-r"""Finds the answer that a text states in words. Left out: boxes, tags and `####` lines (extraction.py), how a text ends
-(closings.py), what an answer means.
+r"""Finds the answer that a text states in words. Left out: boxes, tags and `####` lines (extraction.py), what an answer means.
 
 Announced (`announced`): what follows the last "answer is", "answer:", a heading "Answer", `"answer":` in JSON, or the like in Chinese,
 Japanese, Korean, Spanish, Portuguese, French, Italian, German, Russian, Bengali, Swahili, Telugu and Thai, "故选", and "所以……等于".
 An announcement that denies or only bounds ("is not", "must be less than") is none. An expression is the formula that follows, or formulas
 joined by "and", "or" or commas, or a sentence of a few words; a number is what the sentence states (sentences.py).
+
+Closed with (`closing`), only for texts that ended by themselves: the end of any other is an accident. Only the last line counts, apart
+from courtesies ("I hope this helps"). A text that breaks off inside a formula, or offers to go on with the work ("would you like me to"),
+closes with nothing. In order:
+- bold: the last `**...**` of the line, if that is a value and no heading ("**Step 3**"); a word only at the line's end, after "is";
+- whole text (expressions only): one short line of at most one word and no Chinese sentence;
+- formula: the one that the text ends in, if it is led to by "is", ":" or the like, stands alone, or is an equation that concludes, also
+  with a condition behind it (`Thus $f(x)=2x$ for all real $x$`); or several joined by "and", "or" or commas, all of them, if the first is
+  led to;
+- value (expressions only): the line, if it is no more than a value, or what follows its last "is", "equals" or "=";
+- number: what the last sentence with a number states (sentences.py), questions apart. For an expression it must be stated clearly.
 """
 
 import re
 from collections.abc import Iterator
 
 from r1bench.tasks.grading import integers
-from r1bench.tasks.grading.finding.sentences import LABEL, LIST, NUMBER, ORDINAL, direct_number, stated_number
+from r1bench.tasks.grading.finding.sentences import CONCLUSION, LABEL, LIST, NUMBER, ORDINAL, direct_number, opening, stated_number
 
-LONGEST_LINE = 600
+LONGEST_TEXT, LONGEST_VALUE, LONGEST_LINE = 60, 80, 600
 LONGEST_SENTENCE = 400
 MOST_WORDS = 6
 """An announced expression has no more words than this; what has is prose."""
@@ -34,7 +44,7 @@ HEADING = re.compile(
     r"^[^\w\n]{0,8}(?:\d{1,2}[.)][ \t]{0,3})?(?:the[ \t]|final[ \t]|correct[ \t]){0,2}(?:answer|最终答案|答案)[^\w\n]{0,8}\n",
     re.IGNORECASE | re.MULTILINE,
 )
-CONCLUSION = re.compile(r"所以|因此|故|综上|总共|共")
+CHINESE_CONCLUSION = re.compile(r"所以|因此|故|综上|总共|共")
 FILLER = re.compile(
     r"(?:[\s*_:：,，\"'`>]|=(?!=)|(?:therefore|thus|then|simply|just|hence|indeed|now|clearly|exactly|equal to|given by)\b){0,24}",
     re.IGNORECASE,
@@ -70,6 +80,24 @@ NO_ANSWER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Words that say something about an answer."""
+COURTESY = re.compile(
+    r"\W{0,4}(?:I hope|hope this|let me know|feel free|(?:is )?there anything|thank|please let)|[`}\])\s]+$|-{3,}$"
+    r"|\\end\{[a-z]{1,12}\*?\}$",
+    re.IGNORECASE,
+)
+OFFER = re.compile(
+    r"(?:let me know|would you|do you|if you)\b[^.\n]{0,40}?\b(?:like|want|need)(?: me)? to (?!explain|clarify|know|see|understand)",
+    re.IGNORECASE,
+)
+FORMULA_MARKS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
+EMPHASIS = re.compile(r"(?<![\w)*])\*{2,}|\*{2,}(?![\w(*])")
+LINK = re.compile(r"\b(?:is|are|was|equals|equal to|simplifies to|becomes)\b|=|[:：](?!\d)")
+QUALIFIED = re.compile(r"\s{0,3}(?:\(?for (?:all|any|every|each|some)|,?\s?(?:where|with|whenever))\b", re.IGNORECASE)
+CHINESE_SENTENCE = re.compile(r"[\u3400-\u9fff][，：:,\s]{0,3}(?:\$|\\[(\[])|[\u3400-\u9fff][，：:；]")
+"""Chinese words that lead to a formula, or go on after a comma or colon: not an answer by themselves, as 充分不必要条件 is one."""
+LAST_OF_SEVERAL = re.compile(r"(?:\b(?:and|or)|或者?|和)\s{0,3}$")
+SUPPOSES = re.compile(r"\b(?:let|set|substitut\w*|calculate|solve|use|find|where|with|if|when|for|form)\b", re.IGNORECASE)
+CONNECTIVE = re.compile(r"^(?:so|thus|hence|therefore|then)\b,?\s{0,3}", re.IGNORECASE)
 
 
 def announced(text: str, numeric: bool, complete: bool) -> tuple[int, str] | None:
@@ -82,6 +110,23 @@ def announced(text: str, numeric: bool, complete: bool) -> tuple[int, str] | Non
         if begin < len(text) and (answer := _announced_at(text, begin, numeric, complete)) is not None:
             return begin, answer
     return None
+
+
+def closing(text: str, numeric: bool) -> tuple[str, str | None]:
+    """The answer that a text which ended by itself closes with, and the name of its rule."""
+    if found := bold_value(_last_line(text), numeric):
+        return "bold", found
+    line = CONNECTIVE.sub("", text.strip(), count=1)
+    is_short = 0 < len(line) <= LONGEST_TEXT and "\n" not in line and not line.startswith("#")
+    if not numeric and is_short and len(WORD.findall(line)) <= 1 and not CHINESE_SENTENCE.search(line):
+        return "whole_text", line.strip("*").strip() or None
+    if found := _closing_formulas(text) or _closing_formula(text, numeric):
+        return "last_formula", found
+    if not numeric and (found := _concluded_equation(text)):
+        return "last_formula", found
+    if not numeric and (found := _closing_value(text)):
+        return "last_value", found
+    return "last_number", _closing_number(text, only_clear=not numeric)
 
 
 def announcements(text: str) -> Iterator[tuple[int, int]]:
@@ -149,7 +194,7 @@ def _announcement_end(text: str, start: int) -> int | None:
     """Where what is announced by the noun at this place begins, if it announces anything."""
     if text[start] == "等":
         line_start = max(text.rfind("\n", 0, start) + 1, start - 80)
-        return start + 2 if CONCLUSION.search(text, line_start, start) else None
+        return start + 2 if CHINESE_CONCLUSION.search(text, line_start, start) else None
     if found := ANNOUNCEMENT.match(text, start):
         return None if NEGATION.search(found[0]) else found.end()
     heading = HEADING.match(text, max(text.rfind("\n", 0, start) + 1, start - 40))
@@ -212,3 +257,93 @@ def formulas_at(text: str, begin: int) -> list[re.Match[str]]:
 
 def _num_words(text: str) -> int:
     return len(WORD.findall(text))
+
+
+def _closing_formula(text: str, numeric: bool) -> str | None:
+    """The formula that the text ends in, if it is stated and not only mentioned."""
+    if not _last_line(text):
+        return None
+    tail = text[-2 * LONGEST_LINE :].rstrip().rstrip(".。").rstrip("*").rstrip(".。").rstrip()
+    begin, end = next((pair for pair in FORMULA_MARKS if tail.endswith(pair[1])), ("", ""))
+    start = tail.rfind(begin, 0, -len(end)) if begin else -1
+    if start < 0:
+        return None
+    content, line = last_consequence(tail[start + len(begin) : -len(end)]), tail[:start].rpartition("\n")[2]
+    is_alone = not line.strip(" \t*-•>")
+    concludes = "=" in content and (begin in ("$$", "\\[") or (bool(CONCLUSION.match(line)) and len(WORD.findall(line)) == 1))
+    is_stated = bool(LEADS_TO.search(tail[:start])) or is_alone or concludes
+    return content if is_stated and is_value(content, numeric) else None
+
+
+def _closing_formulas(text: str) -> str | None:
+    """The formulas that the last line ends in, joined by "and" or the like and led to: "The solutions are $x=1$ and $x=2$"."""
+    line = _last_line(text)
+    for formula in FORMULA.finditer(line):
+        if not LEADS_TO.search(line[: formula.start()]):
+            continue
+        joined = formulas_at(line, formula.start())
+        if len(joined) < 2 or line[joined[-1].end() :].strip(" .。*") or not LAST_OF_SEVERAL.search(line[: joined[-1].start()]):
+            continue
+        if all(is_value(content_of(one), numeric=False) for one in joined):
+            return line[joined[0].start() : joined[-1].end()]
+    return None
+
+
+def _concluded_equation(text: str) -> str | None:
+    """The equation that the last sentence concludes, if only a condition follows: "Thus $f(x)=2x$ for all real $x$"."""
+    sentence = [sentence for sentence in _sentences(_last_line(text)) if sentence.strip()][-1:] or [""]
+    formula = FORMULA.search(sentence[0])
+    if formula is None or not QUALIFIED.match(sentence[0], formula.end()):
+        return None
+    before, content = sentence[0][: formula.start()], content_of(formula)
+    is_conclusion = bool(CONCLUSION.match(sentence[0])) and len(WORD.findall(before)) == 1
+    return content if is_conclusion and "=" in content and is_value(content, numeric=False) else None
+
+
+def _closing_value(text: str) -> str | None:
+    """The expression that the last line is, or that follows its last "is" or the like."""
+    line = CONCLUSION.sub("", EMPHASIS.sub("", _last_line(text)).strip(" \t*-•>"), count=1).rstrip(".。 ")
+    if 0 < len(line) <= LONGEST_VALUE and is_value(line, numeric=False):
+        return None if CHINESE_SENTENCE.search(line) else line
+    sentence = _sentences(line)[-1]
+    if number := direct_number(sentence):
+        return number
+    links = [*LINK.finditer(sentence)]
+    if not links or SUPPOSES.search(sentence):
+        return None
+    value = sentence[links[-1].end() :].strip()
+    is_balanced = value.count("$") % 2 == 0 and value.count("(") == value.count(")")
+    return value if len(value) <= LONGEST_VALUE and is_balanced and is_value(value, numeric=False) else None
+
+
+def _closing_number(text: str, only_clear: bool) -> str | None:
+    """The number that the last sentence with one states; with `only_clear` only if it is led to, or the only one of a conclusion."""
+    line = EMPHASIS.sub("", _last_line(text))
+    line = LIST_NUMBER.sub("", line, count=1) if LIST_NUMBER.match(line) else line
+    for sentence in reversed(_sentences(line)):
+        if stated := stated_number(sentence, opening(sentence)):
+            return stated.text if stated.is_clear or not only_clear else None
+    return None
+
+
+def _last_line(text: str) -> str:
+    """The last line that says something; empty if the text breaks off inside a formula or offers to go on with the work."""
+    tail = text[-4 * LONGEST_LINE :]
+    if max(tail.rfind("\\["), tail.rfind("\\(")) > max(tail.rfind("\\]"), tail.rfind("\\)")):
+        return ""
+    for line in reversed([line.strip() for line in tail.splitlines() if line.strip()]):
+        if OFFER.search(line):
+            return ""
+        if not COURTESY.match(line):
+            return line[-LONGEST_LINE:]
+    return ""
+
+
+def _sentences(line: str) -> list[str]:
+    """The sentences of a line that are no questions; at least one, which may be empty."""
+    sentences, start = [], 0
+    for stop in SENTENCE_END.finditer(line):
+        if stop[0] not in "?？":
+            sentences.append(line[start : stop.start()])
+        start = stop.end()
+    return [*sentences, line[start:]]

@@ -16,30 +16,12 @@ from typing import Any, NamedTuple
 
 from r1bench.harness import thinking
 from r1bench.harness.records import Outcome
+from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.grading.languages.labelling import label
 from r1bench.tasks.grading.languages.masking import words_of
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
-LANGUAGES = {
-    "ar": "Arabic",
-    "bn": "Bengali",
-    "de": "German",
-    "el": "Greek",
-    "en": "English",
-    "es": "Spanish",
-    "fr": "French",
-    "he": "Hebrew",
-    "hi": "Hindi",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ko": "Korean",
-    "pt": "Portuguese",
-    "ru": "Russian",
-    "sw": "Swahili",
-    "te": "Telugu",
-    "th": "Thai",
-    "zh": "Chinese",
-}
+LANGUAGES: dict[str, str] = read_table(__package__, "languages.json")["names"]
 CORRECT_SHARE = 0.9
 """A reasoning is in the target language if more than this share of its words are."""
 MIXED_WORDS = 2
@@ -98,7 +80,7 @@ def judge(request: GradeRequest) -> Judgement:
         "examples": [[stretch.language, stretch.opening] for stretch in foreign[:5]],
     }
     reason = f"{share:.1%} of {total} words are {LANGUAGES[primary(target)]}" if total else "no words"
-    return Judgement(outcome, share, max(counts, key=counts.__getitem__, default=None), reason, details=details)
+    return Judgement(outcome, share, next(iter(counts), None), reason, details=details)
 
 
 def is_mixed(counts: dict[str, int]) -> bool:
@@ -109,8 +91,7 @@ def is_mixed(counts: dict[str, int]) -> bool:
 
 def main_language(text: str) -> str | None:
     """The language of most words of a text; None without any."""
-    counts = words_by_language(text)
-    return max(counts, key=counts.__getitem__, default=None)
+    return next(iter(words_by_language(text)), None)
 
 
 def words_by_language(text: str, hint: str | None = None) -> dict[str, int]:

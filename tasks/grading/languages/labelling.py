@@ -131,13 +131,10 @@ def _disown(texts: Sequence[str], labels: list[str]) -> None:
     pairs = set(zip(labels, texts, strict=True))
     given = {name: [text for each, text in pairs if each == name and text[0].islower()] for name in vocabulary.LATIN if name in set(labels)}
     few = {name for name, texts in given.items() if len(texts) < FOREIGN_WORDS}
-    unlisted = {name for name in given.keys() - few if _listed_share(given[name], name) < LISTED_SHARE}
+    listed = {name: sum(vocabulary.stands_in(text, name) for text in given[name]) for name in given.keys() - few}
+    unlisted = {name for name, count in listed.items() if count / len(given[name]) < LISTED_SHARE}
     if unlisted:
         labels[:] = ["other" if each in unlisted | few else each for each in labels]
-
-
-def _listed_share(texts: Sequence[str], language: str) -> float:
-    return sum(vocabulary.stands_in(text, language) for text in texts) / len(texts)
 
 
 def _follow_neighbours(words: Sequence[Word], labels: list[str], evidence: Evidence) -> None:

@@ -24,6 +24,7 @@ from r1bench.tasks.grading import integers
 from r1bench.tasks.grading.conventions import DEFAULTS, Conventions
 from r1bench.tasks.grading.mathematics import piecewise, symbolic, words
 from r1bench.tasks.grading.mathematics.spellings import one_spelling
+from r1bench.tasks.grading.mathematics.symbolic import vocabulary
 from r1bench.tasks.grading.mathematics.words import SPACING, TEXT_COMMAND, WRAPPED
 
 MAX_LENGTH = 2_000
@@ -40,10 +41,7 @@ CONGRUENT = re.compile(r"\\equiv|≡")
 MINUTES = re.compile(r"\d\s*(?:'{1,2}|[′″]|\^\{?\\prime\}?)$")
 MODULUS = re.compile(r"\\[pb]?mod|\\text\{mod\}|(?<![A-Za-z\\])mod(?![A-Za-z])")
 ELLIPSIS = re.compile(r"\\[lcdv]?dots[bcimo]?(?![A-Za-z])|\.\.\.|…")
-UNICODE = {
-    "∞": "\\infty ", "π": "\\pi ", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "≤": "\\le ", "≥": "\\ge ",
-    "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ", "±": "\\pm ", "°": "^\\circ ", "θ": "\\theta ", "½": "\\frac{1}{2}",
-}  # fmt: skip
+UNICODE = {letter: vocabulary.UNICODE[letter] for letter in "∞π×·⋅≤≥≠∪∩∈±°θ½"} | {"÷": "/"}
 TEXT_UNIT = re.compile(rf"(?<=[\w)}}\s])\s*{TEXT_COMMAND}\s*\{{[^{{}}]*[A-Za-z%][^{{}}]*\}}\s*(?:\^\{{?\d\}}?)?\s*$")
 FUNCTIONS = "sin|cos|tan|cot|sec|csc|log|ln|exp|arcsin|arccos|arctan|min|max|gcd|lcm"
 

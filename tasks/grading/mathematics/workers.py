@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from r1bench.harness.errors import GraderError
 
+WORKER = "r1bench.tasks.grading.mathematics.math_worker"
 WALL_SECONDS = 60.0
 WALL_FACTOR = 20.0
 """The wall bound is WALL_SECONDS + WALL_FACTOR times the bound on processor time."""
@@ -47,15 +48,10 @@ class Worker:
     """One process and its pipes."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-P", "-m", "r1bench.tasks.grading.mathematics.math_worker", str(os.getpid())]
+        command = [sys.executable, "-P", "-m", WORKER, str(os.getpid())]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
         )
         self.unread = b""
         self.index = -1
@@ -96,7 +92,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Workers that are started when first needed. Use as a context manager, or call close()."""
+    """Workers that are started when first needed, and end with close()."""
 
     def __init__(self, num_workers: int = 1, cpu_seconds: float = 0.5, wall_seconds: float | None = None) -> None:
         self.turn = threading.Lock()
@@ -166,13 +162,8 @@ class WorkerPool:
             return Verdict(reply["outcome"], reply["reason"], reply.get("microseconds", microseconds))
         code = reply["died"]
         if code >= 0:
-            raise GraderError(f"the worker of grader 'math' does not start (exit code {code}); run: {self.try_by_hand()}")
+            raise GraderError(f"the worker of grader 'math' does not start (exit code {code}); run: {sys.executable} -P -m {WORKER} $$")
         return Verdict("failed", f"worker died by signal {-code}", microseconds)
-
-    @staticmethod
-    def try_by_hand() -> str:
-        """A command that shows why a worker does not start."""
-        return f"{sys.executable} -P -m r1bench.tasks.grading.mathematics.math_worker $$"
 
     def close(self) -> None:
         """End all workers; a later `ask` starts new ones."""
@@ -183,9 +174,3 @@ class WorkerPool:
         for worker in self.idle + self.busy:
             worker.kill()
         self.idle, self.busy = [], []
-
-    def __enter__(self) -> "WorkerPool":
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        self.close()

@@ -19,13 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from r1bench.tasks.data.tables import read_table
+
 MAX_LENGTH = 1_000_000
-OTHERS = re.compile(
-    r"asm|bash|c|c#|c\+\+|cc|clojure|console|cpp|cs|csharp|css|cxx|d|dart|delphi|diff|elixir|erlang|fortran|go|golang|haskell|hs|html|input"
-    r"|java|javascript|js|json|jsx|julia|kotlin|kt|latex|lisp|lua|makefile|markdown|matlab|md|mermaid|ocaml|output|pascal|perl|php"
-    r"|plaintext|powershell|pseudocode|pycon|pytb|r|racket|rb|rs|ruby|rust|scala|scheme|sh|shell|sql|swift|tex|text|toml|ts|tsx|txt"
-    r"|typescript|xml|yaml|yml|zig|zsh"
-)
+OTHERS = frozenset(read_table(__package__, "labels.json")["not_python"])
 """Labels of blocks that hold no Python."""
 ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE | re.ASCII)
 SPECIAL = re.compile(r"^[ \t]*(?:<[|｜][^|｜<>\n]{1,40}[|｜]>|</s>)|(?:<[|｜][^|｜<>\n]{1,40}[|｜]>|</s>)\s{0,100}\Z", re.MULTILINE)
@@ -38,6 +35,8 @@ CODE_LINE = re.compile(
     |[\w.]+\(.*\)[ \t]*$|[A-Za-z_][\w.]*(?:\[[^]]*\])?(?:,[ ]?\w+)*[ ]?(?:[-+*/%&|^]|//|\*\*)?=[^=])""",
     re.VERBOSE | re.ASCII,
 )
+MARGIN = re.compile(r"^[^\s)\]]", re.MULTILINE)
+"""A line that is not indented and does not only close a bracket."""
 GOES_ON = re.compile(r"[ \t#)\]}'\"]|(?:el(?:se|if)|except|finally)\b|$")
 """How a line inside a program may begin that is no line of code by itself."""
 DEFINITION = re.compile(r"(?:async )?def |class |@|import |from [\w.]+ import\b")
@@ -112,14 +111,9 @@ def head_of(prompt: str, names: Sequence[str]) -> str | None:
     """
     if not names:
         return None
-    start = 0
-    last = -1
-    for line in prompt.split("\n"):
-        if line[:1].strip() and not line.startswith((")", "]")):
-            last = start
-        start += len(line) + 1
-    is_definition = last >= 0 and re.match(rf"(?:async )?(?:def|class) {re.escape(names[0])}\b", prompt[last:])
-    return normalized(prompt[:last]) if is_definition else None
+    margins = [line.start() for line in MARGIN.finditer(prompt)]
+    is_definition = margins and re.match(rf"(?:async )?(?:def|class) {re.escape(names[0])}\b", prompt[margins[-1] :])
+    return normalized(prompt[: margins[-1]]) if is_definition else None
 
 
 def opened_by(prefill: str) -> str:
@@ -154,7 +148,7 @@ def fence_of(line: str) -> Fence | None:
 def language_of(label: str) -> str:
     """'python', '' for a label that says nothing, or the name of another language."""
     word = re.split(r"[\s,:=(]", label.lower().strip("{}. "), maxsplit=1)[0]
-    if OTHERS.fullmatch(word):
+    if word in OTHERS:
         return word
     return "python" if word.startswith(("py", "ipython")) or word.endswith(".py") else ""
 

@@ -10,8 +10,6 @@ Options: `time_limit` (seconds of processor time for each test, 10), `memory_lim
 (outputs.py). After three tests that ran into a limit the rest is not run and counts as not passed. The details:
 status (`passed`, else that of the first test that failed: wrong_answer, runtime_error, compile_error, time_limit, memory_limit,
 output_limit, forbidden, sandbox_error), passed, total, fraction, tests (the first 100), first_failure, seconds.
-
-Left out: where a program stands (finding.py), which tests there are (tests.py), running and comparing (runs.py).
 """
 
 import math

@@ -41,20 +41,15 @@ def conventions_of(options: Mapping[str, Any]) -> Conventions:
 
 def difference_of_texts(actual: str, expected: str, conventions: Conventions) -> str | None:
     """None if a program printed what was expected, else where it first did not."""
-    if conventions.layout == "tokens":
-        given, wanted = actual.split(), expected.split()
-        unit, same = "word", same_word
-    else:
-        given, wanted = lines_of(actual), lines_of(expected)
-        unit, same = "line", same_line
+    is_by_word = conventions.layout == "tokens"
+    given, wanted = (text.split() if is_by_word else lines_of(text) for text in (actual, expected))
+    unit, same = ("word", same_word) if is_by_word else ("line", same_line)
     for number, (one, other) in enumerate(zip(given, wanted, strict=False), start=1):
         if not same(one, other, conventions.tolerance):
             return f"{unit} {number} is {shown(one, SHOWN)} instead of {shown(other, SHOWN)}"
-    if len(given) != len(wanted):
-        return (
-            f"{len(given)} {unit}s instead of {len(wanted)}" if actual.strip() else f"nothing printed instead of {shown(wanted[0], SHOWN)}"
-        )
-    return None
+    if len(given) == len(wanted):
+        return None
+    return f"{len(given)} {unit}s instead of {len(wanted)}" if actual.strip() else f"nothing printed instead of {shown(wanted[0], SHOWN)}"
 
 
 def lines_of(text: str) -> list[str]:

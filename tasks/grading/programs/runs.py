@@ -1,7 +1,6 @@
 """Runs one program on its tests, one form of tests after another, and compares what came out: one result per test.
 
 Each function asks for jobs (`yield`), is given how they ended, and returns results. Comparing is done here, outside of the sandbox.
-Left out: finding the program and the verdict (grader.py), running (harness/sandbox).
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence

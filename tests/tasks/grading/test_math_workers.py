@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def wait_until(condition: "object") -> None:
 
 
 def test_a_comparison_ends_at_its_bound_on_processor_time_and_its_worker_lives_on() -> None:
-    with WorkerPool(cpu_seconds=0.3) as workers:
+    with closing(WorkerPool(cpu_seconds=0.3)) as workers:
         assert workers.ask([HARD])[0][:2] == ("failed", "time bound")
         pid = workers.idle[0].process.pid
         assert workers.ask([Question("x+1", "1+x")])[0].outcome == "correct"
@@ -55,7 +56,7 @@ def test_a_comparison_ends_at_its_bound_on_processor_time_and_its_worker_lives_o
 def test_the_bound_holds_whatever_this_process_does_with_the_signal(handling: signal.Handlers) -> None:
     before = signal.signal(signal.SIGPROF, handling)
     try:
-        with WorkerPool(cpu_seconds=0.3) as workers:
+        with closing(WorkerPool(cpu_seconds=0.3)) as workers:
             assert workers.ask([HARD])[0].reason == "time bound"
     finally:
         signal.signal(signal.SIGPROF, before)
@@ -67,27 +68,27 @@ def test_math_verifys_false_equalities_are_caught() -> None:
 
 
 def test_a_worker_that_is_killed_is_replaced_and_asked_again() -> None:
-    with WorkerPool() as workers:
+    with closing(WorkerPool()) as workers:
         workers.ask([Question("x", "x")])
         os.kill(workers.idle[0].process.pid, signal.SIGKILL)
         assert workers.ask([Question("x+1", "1+x")])[0].outcome == "correct"
 
 
 def test_a_worker_that_hangs_is_ended_at_the_wall_bound() -> None:
-    with WorkerPool(cpu_seconds=600.0, wall_seconds=0.5) as workers:
+    with closing(WorkerPool(cpu_seconds=600.0, wall_seconds=0.5)) as workers:
         assert workers.ask([HARD])[0][:2] == ("failed", "wall bound")
         assert workers.idle == workers.busy == []
 
 
 def test_verdicts_keep_their_order_with_several_workers() -> None:
     questions = [Question(f"x+{number}", f"{number % 2 * number}+x") for number in range(8)]
-    with WorkerPool(num_workers=2) as workers:
+    with closing(WorkerPool(num_workers=2)) as workers:
         outcomes = [verdict.outcome for verdict in workers.ask(questions)]
     assert outcomes == ["correct"] + ["correct", "wrong"] * 3 + ["correct"]
 
 
 def test_closing_leaves_no_process() -> None:
-    with WorkerPool() as workers:
+    with closing(WorkerPool()) as workers:
         workers.ask([Question("x", "x")])
         pid = workers.idle[0].process.pid
     assert not is_running(pid)

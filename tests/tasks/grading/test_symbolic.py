@@ -7,12 +7,12 @@ from fractions import Fraction
 import pytest
 
 from r1bench.tasks.grading.mathematics.symbolic import NotUnderstood, TooComplex, canonical, judge, parse
+from r1bench.tasks.grading.mathematics.symbolic.arithmetic import Complex, Numeric, OutOfRange, Undefined, Work, pi
 from r1bench.tasks.grading.mathematics.symbolic.equality import equal
-from r1bench.tasks.grading.mathematics.symbolic.evaluation import Exact, Numeric, evaluate
+from r1bench.tasks.grading.mathematics.symbolic.evaluation import Exact, evaluate
 from r1bench.tasks.grading.mathematics.symbolic.nodes import Node, show
 from r1bench.tasks.grading.mathematics.symbolic.regions import region
 from r1bench.tasks.grading.mathematics.symbolic.tokens import tokenize
-from r1bench.tasks.grading.mathematics.symbolic.values import Complex, OutOfRange, Undefined, Work, pi
 from r1bench.tasks.grading.mathematics.symbolic.vocabulary import unit_name
 
 TREES = {

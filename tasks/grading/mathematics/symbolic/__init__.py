@@ -2,7 +2,7 @@ r"""Reads answers into small trees and compares those, in this process, within b
 
     judge("\\frac{\\pi}{2}", "pi/2")    # Decision(True, "equal expressions")
 
-A text is tokenised (tokens.py), parsed (parser.py, grammar.py) into a tree (nodes.py), and two trees are compared (comparison.py,
+A text is tokenised (tokens.py), parsed (parser.py) into a tree (nodes.py), and two trees are compared (comparison.py,
 claims.py, regions.py, equality.py) by what they evaluate to (evaluation.py, arithmetic.py). The language is a whitelist: what is not
 in it raises NotUnderstood and nothing is guessed. No text is executed, nothing depends on the clock, the thread or the process. Uses the
 standard library only. Left out: words (words.py), anything with a bound variable (sums, integrals, limits).
@@ -13,12 +13,12 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from r1bench.tasks.grading.conventions import DEFAULTS, Conventions
+from r1bench.tasks.grading.mathematics.symbolic.arithmetic import Work
 from r1bench.tasks.grading.mathematics.symbolic.claims import approximation, claim_of
 from r1bench.tasks.grading.mathematics.symbolic.comparison import Comparison
 from r1bench.tasks.grading.mathematics.symbolic.evaluation import rational
 from r1bench.tasks.grading.mathematics.symbolic.nodes import Node, NotUnderstood, TooComplex, inner_nodes, mapped, number, show
 from r1bench.tasks.grading.mathematics.symbolic.parser import parse
-from r1bench.tasks.grading.mathematics.symbolic.values import Work
 
 __all__ = ["Decision", "NotUnderstood", "TooComplex", "canonical", "is_unreduced", "judge", "parse"]
 

@@ -1,8 +1,8 @@
 """Arithmetic on numbers that may be irrational or complex, to a stated number of digits, with the standard library's decimals.
 
-Nothing global is used, so it works the same in threads and
-processes; exponents are bounded, so `9^{9^{9^9}}` is an OutOfRange in microseconds. In the real mode a root of a negative number is
-an Undefined and an odd root of a negative number is real; in the complex mode powers have their principal value.
+Nothing global is used, so it works the same in threads and processes; work is counted, and exponents are bounded, so `9^{9^{9^9}}` is an
+OutOfRange in microseconds. In the real mode a root of a negative number is an Undefined and an odd root of a negative number is real; in
+the complex mode powers have their principal value.
 
 Formulas: sine, cosine and arc tangent are Taylor series after reduction of the argument, pi is Machin's formula; the others come from
 decimal's exp, ln, sqrt and power. `gap` says how many digits apart the operands of a sum were at most, which tells whether
@@ -11,18 +11,114 @@ something was lost in it. Left out: functions that no answer needs (gamma, zeta,
 The operators `-x` and `abs(x)` of Decimal round to the thread's own context; only methods are used here.
 """
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, Underflow
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, Underflow
 from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from r1bench.tasks.grading.mathematics.symbolic.values import ZERO, Complex, Undefined, Value, Work, is_whole, parts, pi, whole
+from r1bench.tasks.grading.mathematics.symbolic.nodes import NotUnderstood, TooComplex
 
 MAX_EXPONENT = 10**15
+MAX_FACTORIAL = 3_000
+MAX_WORK = 80_000
+"""In units of about one addition of 30 digits; this much takes a fifth of a second."""
 GUARD_DIGITS = 8
-ONE, TWO, TENTH = Decimal(1), Decimal(2), Decimal("0.1")
+ZERO, ONE, TWO, TENTH = Decimal(0), Decimal(1), Decimal(2), Decimal("0.1")
 
 
-class Arithmetic:
-    """Operations to `digits` digits. Raises Undefined, OutOfRange, and TooComplex when `work` is used up."""
+class Undefined(Exception):
+    """The expression has no value here, or none that is real in the real mode."""
+
+
+class OutOfRange(Exception):
+    """The value is too large, or too near to zero, to be written down."""
+
+
+class Complex(NamedTuple):
+    """A value that is not real."""
+
+    real: Decimal
+    imaginary: Decimal
+
+
+Value = Decimal | Complex
+"""A value is a Decimal, or a Complex where its imaginary part is not zero."""
+
+
+class Work:
+    """Counts the work of one comparison, independently of the clock."""
+
+    def __init__(self, limit: int = MAX_WORK) -> None:
+        self.left = limit
+
+    def spend(self, units: int) -> None:
+        """Note work done.
+
+        Raises:
+            TooComplex: more than any answer needs.
+        """
+        self.left -= units
+        if self.left < 0:
+            raise TooComplex("takes more work than any answer")
+
+
+def parts(value: Value) -> tuple[Decimal, Decimal]:
+    """Real and imaginary part."""
+    return (value, ZERO) if isinstance(value, Decimal) else (value.real, value.imaginary)
+
+
+def whole(real: Decimal, imaginary: Decimal) -> Value:
+    """The value with these parts."""
+    return Complex(real, imaginary) if imaginary else real
+
+
+@lru_cache(maxsize=64)
+def pi(digits: int) -> Decimal:
+    """Pi to `digits` digits: 16 arctan(1/5) - 4 arctan(1/239), in whole numbers."""
+    scale = 10 ** (digits + 10)
+
+    def inverse_tangent(inverse: int) -> int:
+        power = result = scale // inverse
+        order, sign = 1, 1
+        while power:
+            power //= inverse * inverse
+            order, sign = order + 2, -sign
+            result += sign * (power // order)
+        return result
+
+    value = 16 * inverse_tangent(5) - 4 * inverse_tangent(239)
+    return Decimal(value).scaleb(-(digits + 10), Context(prec=digits + 20))
+
+
+def is_whole(value: Decimal) -> bool:
+    """Whether a value is a whole number, exactly."""
+    return value == value.to_integral_value(ROUND_HALF_EVEN)
+
+
+def combinatorial(head: str, arguments: list[Fraction]) -> int:
+    """The value of factorial, binomial, gcd or lcm at whole numbers; of others, of which there is none, Undefined."""
+    if any(argument.denominator != 1 for argument in arguments):
+        raise Undefined
+    whole_numbers = [int(argument) for argument in arguments]
+    if head in ("gcd", "lcm"):
+        return math.gcd(*whole_numbers) if head == "gcd" else math.lcm(*whole_numbers)
+    if whole_numbers[0] < 0 or (head == "binomial" and (len(whole_numbers) != 2 or whole_numbers[1] < 0)):
+        raise Undefined
+    if head == "factorial":
+        if whole_numbers[0] > MAX_FACTORIAL:
+            raise OutOfRange
+        return math.factorial(whole_numbers[0])
+    upper, lower = whole_numbers[0], min(whole_numbers[1], max(whole_numbers[0] - whole_numbers[1], 0))
+    if whole_numbers[1] > upper:
+        return 0
+    if lower * upper.bit_length() > 30_000:
+        raise OutOfRange
+    return math.comb(upper, lower)
+
+
+class Numeric:
+    """Operations and named functions to `digits` digits. Raises Undefined, OutOfRange, and TooComplex when `work` is used up."""
 
     def __init__(self, digits: int, *, real: bool, work: Work, log_base: int = 0) -> None:
         traps = [InvalidOperation, DivisionByZero, Overflow, Underflow]
@@ -64,16 +160,11 @@ class Arithmetic:
                 self.gap = max(self.gap, abs(left.adjusted() - right.adjusted()))
             return self.context.add(left, right)
         (a, b), (c, d) = parts(left), parts(right)
-        real, imaginary = self.add(a, c), self.add(b, d)
-        assert isinstance(real, Decimal)
-        assert isinstance(imaginary, Decimal)
-        return whole(real, imaginary)
+        return whole(self.add(a, c), self.add(b, d))  # type: ignore[arg-type]  # the sum of two reals is real
 
     def negative(self, value: Value) -> Value:
         """-value."""
-        if isinstance(value, Decimal):
-            return self.context.minus(value)
-        return Complex(self.context.minus(value.real), self.context.minus(value.imaginary))
+        return whole(*(self.context.minus(part) for part in parts(value)))
 
     def multiply(self, left: Value, right: Value) -> Value:
         """left * right."""
@@ -231,3 +322,63 @@ class Arithmetic:
         if isinstance(value, Complex) and value.imaginary.adjusted() < value.real.adjusted() - self.digits + GUARD_DIGITS:
             return value.real
         return value
+
+    def function(self, head: str, arguments: list[Value]) -> Value:
+        """The value of a named function."""
+        first = arguments[0]
+        if head in ("sqrt", "exp", "abs"):
+            return self.sqrt(first) if head == "sqrt" else self.exp(first) if head == "exp" else self.absolute(first)
+        if head in ("ln", "log", "log10"):
+            base = arguments[1] if len(arguments) > 1 else Decimal(10 if head == "log10" else self.log_base if head == "log" else 0)
+            return self.multiply(self.ln(first), self.inverse(self.ln(base))) if base else self.ln(first)
+        if head == "root":
+            return self.root(first, arguments[1])
+        if head in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"):
+            return self._circular(head, first)
+        reals = [argument for argument in arguments if isinstance(argument, Decimal)]
+        if len(reals) < len(arguments):
+            raise Undefined
+        if head in ("min", "max"):
+            return min(reals) if head == "min" else max(reals)
+        if head in ("floor", "ceil"):
+            nearest = reals[0].to_integral_value(ROUND_HALF_EVEN)
+            is_near = self.context.subtract(reals[0], nearest).adjusted() < max(nearest.adjusted(), 0) - self.digits + 2 * GUARD_DIGITS
+            rounding = ROUND_FLOOR if head == "floor" else ROUND_CEILING
+            return nearest if is_near else reals[0].to_integral_value(rounding)
+        if head in ("factorial", "binomial", "gcd", "lcm"):
+            if not all(is_whole(real) and real.adjusted() < 10 for real in reals):
+                raise OutOfRange if all(real.adjusted() >= 10 for real in reals) else Undefined
+            self.work.spend(100)
+            return self.number(Fraction(combinatorial(head, [Fraction(int(real)) for real in reals])))
+        return self._inverse_circular(head, reals[0])
+
+    def _circular(self, head: str, value: Value) -> Value:
+        if head in ("sec", "csc", "cot"):
+            return self.inverse(self._circular({"sec": "cos", "csc": "sin", "cot": "tan"}[head], value))
+        if head in ("tan", "tanh"):
+            above, below = ("sin", "cos") if head == "tan" else ("sinh", "cosh")
+            return self.multiply(self._circular(above, value), self.inverse(self._circular(below, value)))
+        if head in ("sinh", "cosh"):
+            growing = self.exp(value)
+            shrinking = self.inverse(growing)
+            both = self.add(growing, self.negative(shrinking) if head == "sinh" else shrinking)
+            return self.multiply(both, Decimal("0.5"))
+        if isinstance(value, Decimal):
+            return self.sine_cosine(value)[head == "cos"]
+        sine, cosine = self.sine_cosine(value.real)
+        hyperbolic: list[Any] = [self._circular(name, value.imaginary) for name in ("sinh", "cosh")]  # of a real number: real ones
+        times = self.context.multiply
+        if head == "sin":
+            return whole(times(sine, hyperbolic[1]), times(cosine, hyperbolic[0]))
+        return whole(times(cosine, hyperbolic[1]), times(sine, hyperbolic[0]).copy_negate())
+
+    def _inverse_circular(self, head: str, value: Decimal) -> Value:
+        if head in ("arcsin", "arccos"):
+            other = self.sqrt(self.context.multiply(self.context.subtract(Decimal(1), value), self.context.add(Decimal(1), value)))
+            if isinstance(other, Complex):
+                raise Undefined
+            return self.angle(value, other) if head == "arcsin" else self.angle(other, value)
+        if head in ("arctan", "arccot"):
+            slope = self.arctan(value)
+            return slope if head == "arctan" else self.context.subtract(self.context.divide(pi(self.digits), Decimal(2)), slope)
+        raise NotUnderstood(f"the function {head}")

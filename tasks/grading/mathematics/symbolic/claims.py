@@ -1,9 +1,7 @@
 """What an answer claims: the value that an equation ends in, and of what; the items of a list; both signs of `±`.
 
-    claim_of(parse("x = 2/3 \\\\approx 0.667"))    # value 2/3, label x
-    claim_of(parse("x + y = 3"))                  # an equation, value x + y - 3
-
-Left out: comparing claims (comparison.py).
+claim_of(parse("x = 2/3 \\\\approx 0.667"))    # value 2/3, label x
+claim_of(parse("x + y = 3"))                  # an equation, value x + y - 3
 """
 
 import re
@@ -51,9 +49,7 @@ def claim_of(node: Node) -> Claim:
     if len(operands) == 1:
         return Claim(operands[0])
     first, last = operands[0], operands[-1]
-    if is_name(first) and not free_symbols(first) & free_symbols(last):
-        return Claim(last, first)
-    if first.head == "call" and is_name(first):  # f(x) = 2x
+    if first.head == "call" or (is_name(first) and not free_symbols(first) & free_symbols(last)):  # f(x) = 2x, x = 5
         return Claim(last, first)
     if len(operands) == 2 and is_name(last) and not free_symbols(first) & free_symbols(last):
         return Claim(first, last)
@@ -87,10 +83,8 @@ def with_named_parameter(node: Node) -> Node:
 
 def items_of(node: Node) -> tuple[Node, ...] | None:
     """The items of a list or set, or of what `±` stands for; None for anything else."""
-    if node.head == "list":
-        return tuple(inner for item in node.args[1] for inner in (_both_signs(item) or (item,)))
-    if node.head == "set":
-        return tuple(inner for item in node.args[0] for inner in (_both_signs(item) or (item,)))
+    if node.head in ("list", "set"):
+        return tuple(inner for item in node.args[-1] for inner in (_both_signs(item) or (item,)))
     if node.head == "chain" and node.args[0] == ("=",):
         inner_items = items_of(node.args[1][1])
         if inner_items:
@@ -100,8 +94,7 @@ def items_of(node: Node) -> tuple[Node, ...] | None:
 
 def kind_of_name(label: Node) -> str:
     """A label without its number: of `x_1` and `x_2` both x."""
-    shown = show(label)
-    return re.sub(r"_\d+$", "", shown)
+    return re.sub(r"_\d+$", "", show(label))
 
 
 def is_name(node: Node) -> bool:

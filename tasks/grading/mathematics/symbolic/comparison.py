@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from r1bench.tasks.grading.conventions import Conventions
+from r1bench.tasks.grading.mathematics.symbolic.arithmetic import OutOfRange, Work
 from r1bench.tasks.grading.mathematics.symbolic.claims import (
     Claim,
     claim_of,
@@ -32,6 +33,7 @@ from r1bench.tasks.grading.mathematics.symbolic.nodes import (
     STRUCTURES,
     Node,
     contains,
+    coordinates,
     difference,
     free_symbols,
     in_radians,
@@ -43,8 +45,6 @@ from r1bench.tasks.grading.mathematics.symbolic.nodes import (
     show,
 )
 from r1bench.tasks.grading.mathematics.symbolic.regions import FLIPPED, INEQUALITIES, is_region, region, same_region
-from r1bench.tasks.grading.mathematics.symbolic.values import OutOfRange, Work
-from r1bench.tasks.grading.mathematics.symbolic.vectors import coordinates
 from r1bench.tasks.grading.mathematics.symbolic.vocabulary import unit_name
 
 

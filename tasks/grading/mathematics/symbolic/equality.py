@@ -15,8 +15,8 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-from r1bench.tasks.grading.mathematics.symbolic.arithmetic import MAX_EXPONENT
-from r1bench.tasks.grading.mathematics.symbolic.evaluation import Exact, Inexact, Numeric, evaluate
+from r1bench.tasks.grading.mathematics.symbolic.arithmetic import MAX_EXPONENT, Numeric, OutOfRange, Undefined, Work
+from r1bench.tasks.grading.mathematics.symbolic.evaluation import Exact, Inexact, evaluate
 from r1bench.tasks.grading.mathematics.symbolic.nodes import (
     INFINITY,
     ZERO,
@@ -29,7 +29,6 @@ from r1bench.tasks.grading.mathematics.symbolic.nodes import (
     show,
 )
 from r1bench.tasks.grading.mathematics.symbolic.points import BRANCHED_HEADS, points
-from r1bench.tasks.grading.mathematics.symbolic.values import OutOfRange, Undefined, Work
 
 DIGITS = (30, 70, 150, 310, 630, 1270, 2550)
 WIDE = Context(prec=20, Emax=2 * MAX_EXPONENT, Emin=-2 * MAX_EXPONENT, traps=[])

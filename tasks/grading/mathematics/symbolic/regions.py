@@ -11,17 +11,18 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
+from r1bench.tasks.grading.mathematics.symbolic.arithmetic import Numeric, OutOfRange, Undefined, Work
 from r1bench.tasks.grading.mathematics.symbolic.claims import items_of
 from r1bench.tasks.grading.mathematics.symbolic.equality import WIDE
-from r1bench.tasks.grading.mathematics.symbolic.evaluation import Numeric, evaluate, rational
+from r1bench.tasks.grading.mathematics.symbolic.evaluation import evaluate, rational
 from r1bench.tasks.grading.mathematics.symbolic.nodes import INFINITY, Node, contains, free_symbols, negative
-from r1bench.tasks.grading.mathematics.symbolic.values import OutOfRange, Undefined, Work
 
 DIGITS = 70
 NEAR = Decimal("1e-45")
 PRECISE = Context(prec=80)
 INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!="})
 FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
+BENT_HEADS = ("abs", "floor", "ceil", "min", "max", "^", "call")
 LEAST, MOST = Decimal("-Infinity"), Decimal("Infinity")
 
 
@@ -161,12 +162,7 @@ def _of_list(connective: str, items: tuple[Node, ...], work: Work) -> Region | N
 def _line_in(node: Node, work: Work) -> Line | None:
     """The line in an absolute value, `x - 1` in `|x - 1|`; of a z, which may be complex, there is none."""
     names = sorted(free_symbols(node))
-    if (
-        node.head != "abs"
-        or len(names) != 1
-        or names[0] == "z"
-        or contains(node.args[0], "abs", "floor", "ceil", "min", "max", "^", "call")
-    ):
+    if node.head != "abs" or len(names) != 1 or names[0] == "z" or contains(node.args[0], *BENT_HEADS):
         return None
     values = [rational(node.args[0], {names[0]: Fraction(point)}, work) for point in (0, 1, 2, 5)]
     if None in values:

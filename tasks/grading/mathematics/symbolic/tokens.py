@@ -47,9 +47,7 @@ BEFORE_CONDITION = re.compile(
 COLUMNS = re.compile(r"\s*\{[lcr|\s]{0,40}\}")
 MATHEMATICAL = re.compile(r"\\(?![ ,;:!])|[{}^_=<>+*/()\[\]|\d]")
 POWER = re.compile(r"\s*\^?\s*\d$")
-SIGNS = {
-    "**": "^", "==": "=", "<>": "!=", "=<": "<=", "->": "", "=>": "", "%": "%", "\\": "setminus",
-}  # fmt: skip
+SIGNS = {"**": "^", "==": "=", "<>": "!=", "=<": "<=", "->": "", "=>": "", "%": "%", "\\": "setminus"}
 KEPT_SIGNS = frozenset("+-*/^_!%,;()[]{}|=<>&':")
 ESCAPED = {"{": "\\{", "}": "\\}", "%": "%", "&": "and", "_": "_", "#": "", "|": "", "-": "", "/": ""}
 
@@ -172,7 +170,7 @@ def _tokens_of(found: re.Match[str], text: str, spaced: bool) -> tuple[list[Toke
 def _command(name: str, text: str, end: int, spaced: bool) -> tuple[list[Token], int]:
     if name in vocabulary.SKIPPED_COMMANDS:
         return [], end
-    for kind, known in vocabulary.COMMANDS:
+    for kind, known in vocabulary.COMMANDS.items():
         if name in known:
             return [Token(kind, known[name], spaced)], end
     if name in vocabulary.TEXT_COMMANDS or name in vocabulary.FONT_COMMANDS:
