@@ -10,16 +10,11 @@ from typing import Any
 from r1bench.harness import statistics
 from r1bench.harness.records import Record
 from r1bench.harness.tally import Tally
-from r1bench.leaderboards.measures import (
-    LEVEL,
-    asked_style,
-    by_target,
-    length_unit,
-    measures,
-    outcome_counts,
-    sampled,
-    strictnesses,
-)
+from r1bench.leaderboards.measures import LEVEL, asked_style, by_target, length_unit, measures, outcome_counts, sampled, strictnesses
+
+OF_MANIFEST = ("name", "checkpoint", "checkpoint_digest", "stage", "task", "task_version", "template", "grader", "grader_version")
+OF_MANIFEST += ("num_problems", "n", "parent")
+"""What a row has of its manifest, under the same name."""
 
 
 @dataclass(frozen=True)
@@ -170,26 +165,15 @@ def entry(tally: Tally) -> Entry:
     """One run as a row. An incomplete run has its counts and a note, and no number."""
     manifest, note = tally.manifest, tally.shortfall
     return Entry(
-        name=manifest.name,
-        checkpoint=manifest.checkpoint,
-        checkpoint_digest=manifest.checkpoint_digest,
-        stage=manifest.stage,
-        task=manifest.task,
-        task_version=manifest.task_version,
+        **{name: getattr(manifest, name) for name in OF_MANIFEST},
         protocol=manifest.protocol(),
-        template=manifest.template,
         sampling="sampling not known" if manifest.sampler == "import" else sampling_text(manifest.sampling),
-        grader=manifest.grader,
-        grader_version=manifest.grader_version,
         run=tally.id,
         versions=dict(manifest.environment),
-        num_problems=manifest.num_problems,
-        n=manifest.n,
         num_samples=tally.num_samples,
         outcomes=outcome_counts(tally),
         is_complete=not note,
         note=note,
-        parent=manifest.parent,
         **_cost(tally),
         **({} if note else _numbers(tally)),
     )
