@@ -36,7 +36,6 @@ def compare(names: tuple[str, ...], runs: Path, all_problems: bool, as_json: boo
     also adjusted for their number (Holm).
     """
     from r1bench.leaderboards.compare import many as compare_many
-    from r1bench.leaderboards.compare import many_text as compare_many_text
 
     if len(names) < 2:
         raise click.UsageError("give two runs or more: A is held against each of the others")
@@ -44,7 +43,7 @@ def compare(names: tuple[str, ...], runs: Path, all_problems: bool, as_json: boo
     if as_json:
         show(True, compare_many.to_json(found), "")
     else:
-        show(False, None, compare_many_text.render(found, all_problems=all_problems))
+        show(False, None, compare_many.render(found, all_problems=all_problems))
 
 
 @click.command(
@@ -78,11 +77,10 @@ def compare(names: tuple[str, ...], runs: Path, all_problems: bool, as_json: boo
 def power(runs: Path, as_json: bool, **options: Any) -> None:
     """What could be detected with so many samples and what it costs, before anything is spent. Loads no data and no model."""
     from r1bench.harness.cli.planning import plan_comparison
-    from r1bench.leaderboards.compare import power_text
-    from r1bench.leaderboards.compare.power import to_json
+    from r1bench.leaderboards.compare.power import render, to_json
 
     found = plan_comparison(runs, **options)
-    show(as_json, to_json(found), power_text.render(found))
+    show(as_json, to_json(found), render(found))
 
 
 COMMANDS: tuple[click.Command, ...] = (compare, power)

@@ -5,7 +5,7 @@
 
 The test is the triangular test of r1bench.harness.statistics.sequential, over new samples of fixed questions. Looks happen at the design's
 rounds only, with the first so many samples of each problem, however many are stored: a gate that is resumed does not look differently. Left
-out: drawing samples (adaptive.py), the verdict (verdict.py).
+out: drawing samples (judging.py), the verdict (verdict.py).
 """
 
 from dataclasses import dataclass, replace

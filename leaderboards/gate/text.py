@@ -5,13 +5,14 @@
 Left out: JUnit (junit.py), Markdown (markdown.py).
 """
 
+import math
+
 from r1bench.harness import tables
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.board.entry import sampling_text
-from r1bench.leaderboards.gate import rounds as gate_rounds
 from r1bench.leaderboards.gate.estimate import IDENTICAL
 from r1bench.leaderboards.gate.guards import GuardVerdict
-from r1bench.leaderboards.gate.rounds import Course, Round
+from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course, Round
 from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
 from r1bench.leaderboards.measures import measured
@@ -30,6 +31,13 @@ def shown(decision: str) -> str:
 def percent(rules: Rules) -> str:
     """'95 %', of the one-sided bounds."""
     return f"{100 * (1 - rules.alpha):g} %"
+
+
+def signed(*numbers: float | None, decimals: int = 1) -> str:
+    """A value with its bounds: '+1.2 [-0.4, +2.8]' points of fractions, or '+12 [-4, +28]' per cent; '-' where there is no bound."""
+    texts = [tables.number(None if each is None or math.isinf(each) else 100 * each, decimals) for each in numbers]
+    value, low, high = (f"+{text}" if text != tables.UNKNOWN and float(text) > 0 else text for text in texts)
+    return f"{value} [{low}, {high}]"
 
 
 def over(verdict: TaskVerdict, rules: Rules) -> str:
@@ -71,9 +79,7 @@ def improvement(verdict: TaskVerdict) -> str:
     """Whether the candidate is better, which a PASS does not say; nothing where a gain was asked for."""
     if verdict.rule.at_least is not None:
         return ""
-    if verdict.is_improvement:
-        return "Improvement: shown; the lower bound is above 0."
-    return "Improvement: not shown; the lower bound is not above 0."
+    return f"Improvement: {'shown; the lower bound is' if verdict.is_improvement else 'not shown; the lower bound is not'} above 0."
 
 
 def method_text(verdict: TaskVerdict, rules: Rules) -> str:
@@ -127,8 +133,7 @@ def needs(verdict: TaskVerdict) -> str:
 def round_line(each: Round, fixed_samples: int) -> str:
     """One round of an adaptive gate."""
     tokens = "" if each.tokens is None else f", {each.tokens:,} tokens"
-    bounds = f"{tables.signed_points(each.estimate)} [{tables.signed_points(each.lower)}, {tables.signed_points(each.upper)}]"
-    spent = f"{100 * each.share:.0f} % of the fixed design ({fixed_samples})"
+    bounds, spent = signed(each.estimate, each.lower, each.upper), f"{100 * each.share:.0f} % of the fixed design ({fixed_samples})"
     return f"n {each.samples}: {bounds} points{tokens}, {spent}, information {100 * each.information:.0f} %: {each.stop}"
 
 
@@ -138,10 +143,10 @@ def course_lines(course: Course | None) -> list[str]:
         return []
     lines = [tables.columns(("round", "n", "difference [bounds]", "tokens", "of fixed", "information", " then"), ROUNDS)]
     for number, each in enumerate(course.rounds, 1):
-        bounds = f"{tables.signed_points(each.estimate)} [{tables.signed_points(each.lower)}, {tables.signed_points(each.upper)}]"
         tokens = tables.UNKNOWN if each.tokens is None else f"{each.tokens:,}"
+        cells = (str(number), str(each.samples), signed(each.estimate, each.lower, each.upper), tokens)
         shares = (f"{100 * each.share:.0f} %", f"{100 * each.information:.0f} %")
-        lines.append(tables.columns((str(number), str(each.samples), bounds, tokens, *shares, f" {each.stop}"), ROUNDS))
+        lines.append(tables.columns((*cells, *shares, f" {each.stop}"), ROUNDS))
     return [*lines, f"The fixed design of equal error rates has n {course.design.fixed_samples}."]
 
 
@@ -168,14 +173,7 @@ def worsening(guard: GuardVerdict) -> str:
     """'+1.2 [-0.4, +2.8]' points, or '+12 [-4, +28]' per cent."""
     if guard.worsening is None:
         return tables.UNKNOWN
-    decimals = 0 if guard.guard.is_relative else 1
-    return f"{_change(guard.worsening, decimals)} [{_change(guard.low, decimals)}, {_change(guard.high, decimals)}]"
-
-
-def _change(value: float | None, decimals: int) -> str:
-    """With its sign; '-' where there is no bound."""
-    text = tables.UNKNOWN if value is None or abs(value) == float("inf") else tables.number(100 * value, decimals)
-    return f"+{text}" if text != tables.UNKNOWN and float(text) > 0 else text
+    return signed(guard.worsening, guard.low, guard.high, decimals=0 if guard.guard.is_relative else 1)
 
 
 def guard_value(guard: GuardVerdict, value: float | None) -> str:
@@ -192,8 +190,7 @@ def guard_sentence(guard: GuardVerdict) -> str:
     """What one guard saw."""
     if guard.decision == "NOT KNOWN":
         return f"NOT KNOWN: {guard.guard.name} is not recorded in both runs of {guard.task}."
-    unit = "%" if guard.guard.is_relative else "points"
-    share = "" if guard.guard.is_relative else " %"
+    unit, share = guard.guard.unit, "" if guard.guard.is_relative else " %"
     values = f"{guard_value(guard, guard.baseline)}{share} -> {guard_value(guard, guard.candidate)}{share}"
     return f"{guard.decision}: {guard.guard.name} {values}, worse by {worsening(guard)} {unit}, limit {guard.guard.limit:g} {unit}."
 
@@ -227,22 +224,16 @@ def score(tally: Tally) -> str:
     return f"{tables.points(found.value):>5} {tables.between(found.low, found.high)}"
 
 
-def side_line(title: str, tally: Tally) -> str:
-    """One run: name, score with its interval, size."""
-    name = tables.shortened(tables.plain(tally.manifest.name), -SIDES[1])
-    return tables.columns((title, name, score(tally), f"{len(tally.problems)} x {tally.n}"), SIDES)
-
-
 def task_text(verdict: TaskVerdict, guards: list[GuardVerdict], rules: Rules) -> str:
     """One task: protocol, both runs, guards, decision."""
-    lines = [tables.paragraph(tables.plain(heading(verdict.baseline))), ""]
-    lines.append(tables.columns(("", "checkpoint", "score [95 % interval]", "problems x n"), SIDES))
-    lines += [side_line("baseline", verdict.baseline), side_line("candidate", verdict.candidate), ""]
-    table = guard_lines(guards)
-    lines += [*table, ""] if table else []
-    lines += course_lines(verdict.course) + ([""] if verdict.course else [])
+    sides = [tables.columns(("", "checkpoint", "score [95 % interval]", "problems x n"), SIDES)]
+    for title, tally in (("baseline", verdict.baseline), ("candidate", verdict.candidate)):
+        name = tables.shortened(tables.plain(tally.manifest.name), -SIDES[1])
+        sides.append(tables.columns((title, name, score(tally), f"{len(tally.problems)} x {tally.n}"), SIDES))
     texts = [sentence(verdict, rules), improvement(verdict), *remarks(verdict, rules)]
-    return "\n".join([*lines, *(tables.paragraph(text) for text in texts if text)])
+    said = [tables.paragraph(text) for text in texts if text]
+    blocks = ([tables.paragraph(tables.plain(heading(verdict.baseline)))], sides, guard_lines(guards), course_lines(verdict.course), said)
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def conclusion(verdict: Verdict) -> str:
@@ -267,8 +258,7 @@ def legend(verdict: Verdict) -> str:
     """How to read the table of guards; empty without any."""
     if not verdict.guards:
         return ""
-    num_tasks, num_guards = len(verdict.tasks), len(verdict.guards)
-    share = 100 * gate_rounds.GUARDS_SHARE
+    num_tasks, num_guards, share = len(verdict.tasks), len(verdict.guards), 100 * GUARDS_SHARE
     correction = f"FAILs are Holm-adjusted over {num_tasks} task{'s' * (num_tasks > 1)} and {num_guards} guard{'s' * (num_guards > 1)}."
     if any(each.course for each in verdict.tasks):
         correction = f"Of alpha for a FAIL, {share:g} % is kept for the guards (Holm), the tasks share the rest equally."
@@ -282,9 +272,7 @@ def legend(verdict: Verdict) -> str:
 
 def render(verdict: Verdict) -> str:
     """Everything, the decision last, in at most 80 columns."""
-    parts = []
-    for each in verdict.tasks:
-        parts.append(task_text(each, [guard for guard in verdict.guards if guard.task == each.task], verdict.rules))
+    parts = [task_text(each, [guard for guard in verdict.guards if guard.task == each.task], verdict.rules) for each in verdict.tasks]
     judged = {each.task for each in verdict.tasks}
     if others := [guard for guard in verdict.guards if guard.task not in judged]:
         parts.append("\n".join(guard_lines(others)))

@@ -1,5 +1,6 @@
 """A verdict, and either side of it, as JSON values: fractions, except margins and limits in points. Left out: judging, words (text.py)."""
 
+import math
 from typing import Any
 
 from r1bench.harness.tally import Tally
@@ -24,22 +25,21 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def _task_json(verdict: TaskVerdict, rules: Rules) -> dict[str, Any]:
+    found = verdict.estimate
     return {
         "task": verdict.task,
         "decision": verdict.decision,
         "margin_points": verdict.rule.margin,
         "at_least_points": verdict.rule.at_least,
-        "difference": verdict.estimate.mean,
+        "difference": found.mean,
         "lower_bound": verdict.lower,
         "upper_bound": verdict.upper,
-        "standard_error": verdict.estimate.error,
-        "degrees": None if verdict.estimate.degrees == float("inf") else verdict.estimate.degrees,
-        "method": verdict.estimate.method,
-        "noise_floor": verdict.estimate.floor,
+        "standard_error": found.error,
+        "degrees": None if math.isinf(found.degrees) else found.degrees,
+        "method": found.method,
+        "noise_floor": found.floor,
         "noise_floor_decides": verdict.floor_decides,
-        "p_value": verdict.p_value,
-        "adjusted_p": verdict.adjusted_p,
-        "is_improvement": verdict.is_improvement,
+        **{key: getattr(verdict, key) for key in ("p_value", "adjusted_p", "is_improvement")},
         "num_problems": len(verdict.baseline.problems),
         "candidate": side_json(verdict.candidate),
         "baseline": side_json(verdict.baseline),
@@ -61,20 +61,12 @@ def side_json(tally: Tally) -> dict[str, Any]:
         "checkpoint_digest": held.checkpoint_digest,
         "stage": held.stage,
         "protocol": held.protocol(),
-        "task_version": held.task_version,
-        "template": held.template,
-        "sampling": held.sampling,
-        "grader": held.grader,
-        "grader_version": held.grader_version,
-        "sampler": held.sampler,
+        **{key: getattr(held, key) for key in ("task_version", "template", "sampling", "grader", "grader_version", "sampler")},
         "versions": held.environment,
         "num_problems": len(tally.problems),
         "n": tally.n,
         "num_samples": tally.num_samples,
-        "score": score.value,
-        "low": score.low,
-        "high": score.high,
-        "method": score.method,
+        **{"score": score.value, "low": score.low, "high": score.high, "method": score.method},
         "measures": {key: value._asdict() for key, value in found.items() if value is not None},
         "noise": tally.noise.error if tally.noise else None,
     }
