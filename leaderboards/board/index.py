@@ -4,7 +4,7 @@
     board.entries(tasks=["math500"], name="tiny-*")
 
 `refresh` looks at every run folder and computes the rows of those that changed since; each is kept at once, so that a killed one goes on
-where it was. Left out: how a row is computed (indexing.py), where it is kept (cache.py), how it is shown (ranking.py).
+where it was.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
     print(render(entries(tallies)))
 
-Left out: reading run folders (index.py), one row (entry.py), pages (report). The text shows points.
+The text shows points.
 """
 
 from bisect import bisect_right
@@ -67,22 +67,18 @@ def _row_lines(row: Entry, rank: int | None) -> list[str]:
     stage = tables.shortened(tables.plain(row.stage) or tables.UNKNOWN, STAGE_WIDTH)
     lines.append(tables.columns(("", stage, tables.outcome_counts(row.outcomes), *means, han, mixed), SECOND_LINE))
     if row.published_score is not None:
-        came = (
-            f"came with {tables.points(row.published_score)} by another grader (n {row.num_published}); {row.num_differing} verdicts differ"
-        )
-        lines.append(f"    {came}")
+        came = f"came with {tables.points(row.published_score)} by another grader (n {row.num_published})"
+        lines.append(f"    {came}; {row.num_differing} verdicts differ")
     return lines
 
 
 def ranks(rows: Iterable[Entry]) -> dict[str, int]:
     """Run -> rank by score within its group; equal scores share one. Runs without a score have none."""
     scores: dict[tuple[str, str, str], list[float]] = {}
-    listed = [row for row in rows if row.score is not None]
-    for row in listed:
-        scores.setdefault(_group(row), []).append(row.score or 0.0)
-    for members in scores.values():
-        members.sort()
-    return {row.run: 1 + len(scores[_group(row)]) - bisect_right(scores[_group(row)], row.score or 0.0) for row in listed}
+    listed = sorted((row.score, row.run, _group(row)) for row in rows if row.score is not None)
+    for score, _, group in listed:
+        scores.setdefault(group, []).append(score)
+    return {run: 1 + len(scores[group]) - bisect_right(scores[group], score) for score, run, group in listed}
 
 
 def _group_text(rows: list[Entry], ranked: Mapping[str, int], with_cost: bool) -> str:
@@ -134,24 +130,15 @@ def arranged(rows: Iterable[Entry], *, sort: SortKey = "score", reverse: bool = 
     return found
 
 
-def render(
-    rows: Iterable[Entry],
-    *,
-    sort: SortKey = "score",
-    reverse: bool = False,
-    with_cost: bool = False,
-    among: Iterable[Entry] | None = None,
-) -> str:
-    """The rows as text of at most 80 columns, with a legend.
+def render(rows: Iterable[Entry], *, with_cost: bool = False, among: Iterable[Entry] | None = None) -> str:
+    """The rows, group by group as `arranged`, as text of at most 80 columns, with a legend.
 
     Ranks are those among `among`, where rows were filtered from more: leaving some out makes no other better.
     """
-    listed = arranged(rows, sort=sort, reverse=reverse)
+    listed = list(rows)
     if not listed:
         return "no runs yet" if among is None or not list(among) else "no run fits the filters"
     ranked = ranks(listed if among is None else among)
     groups = [_group_text(list(members), ranked, with_cost) for _, members in groupby(listed, key=_group)]
-    legends = [LEGEND]
-    legends += [details.LEGEND] if any(map(details.is_known, listed)) else []
-    legends += [details.COST_LEGEND] if with_cost else []
-    return "\n\n".join([*groups, "\n".join([*map(tables.paragraph, legends), _versions_text(listed)])])
+    legends = [LEGEND, details.LEGEND if any(map(details.is_known, listed)) else "", details.COST_LEGEND if with_cost else ""]
+    return "\n\n".join([*groups, "\n".join([*map(tables.paragraph, filter(None, legends)), _versions_text(listed)])])

@@ -4,7 +4,7 @@
     print(many.render(found))
 
 A name is a run's folder, its id, or a checkpoint's name, which stands for all its runs: every task and protocol that all names have is
-compared. Left out: the single comparison (comparison.py).
+compared.
 """
 
 import json

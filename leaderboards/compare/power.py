@@ -3,8 +3,7 @@
     found = power.forecast(power.planning("aime24"), num_problems=30, samples=16, tokens=power.ceiling(32768))
     print(power.render(found))
 
-The variance within problems comes from a baseline run where there is one, otherwise from a table of planning values. Left out: the
-formulas (r1bench.harness.statistics.power), and looking up tasks and runs (harness/cli/planning.py).
+The variance within problems comes from a baseline run where there is one, otherwise from a table of planning values.
 """
 
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import sequential
 from r1bench.harness.statistics.power import Plan, plan, samples_needed
 from r1bench.harness.tally import Tally
+from r1bench.leaderboards.compare.text import problems_text
 from r1bench.leaderboards.measures import measured
 from r1bench.leaderboards.protocol import check_complete
 
@@ -138,17 +138,14 @@ def planning(task: str, pass_rate: float | None = None) -> Spread:
     if pass_rate is None and task in PLANNING:
         return Spread(*PLANNING[task], f"planning value for {task}, from published errors")
     rate = UNKNOWN_PASS_RATE if pass_rate is None else pass_rate
-    most = rate * (1 - rate)
     given = f"pass rate {rate:.3g}" if pass_rate is not None else f"no planning value for {task}, pass rate taken as {rate:g}"
-    return Spread(most, most / 2, f"{given}: the most that p (1 - p) allows, so likely too large", pass_rate)
+    return _most(rate, given, pass_rate)
 
 
-def _single(tally: Tally, rate: float) -> Spread:
-    """The spread of a run with one sample per problem, or of one problem: no more within problems than p (1 - p) of its pass rate."""
-    most, size = rate * (1 - rate), tally.manifest.num_problems
-    why = "which do not say how samples of one problem vary" if tally.manifest.n == 1 else "too few to say how problems vary"
-    of = f"{size} problem{'s' if size != 1 else ''} x {tally.manifest.n} of run {tally.id}"
-    return Spread(most, most / 2, f"pass rate {rate:.3g} over {of}, {why}: the most that p (1 - p) allows, so likely too large", rate)
+def _most(rate: float, why: str, score: float | None) -> Spread:
+    """No more within problems than p (1 - p) of a pass rate."""
+    most = rate * (1 - rate)
+    return Spread(most, most / 2, f"{why}: the most that p (1 - p) allows, so likely too large", score)
 
 
 def of_baseline(tally: Tally) -> tuple[Spread, Tokens | None]:
@@ -163,7 +160,9 @@ def of_baseline(tally: Tally) -> tuple[Spread, Tokens | None]:
     tokens = None if length is None else Tokens(length.value, f"mean of {size}")
     parts, rate = statistics.variance_parts(scores), statistics.pass_at_1(scores)
     if parts.within is None or parts.between is None:
-        return _single(tally, rate), tokens
+        why = "which do not say how samples of one problem vary" if tally.manifest.n == 1 else "too few to say how problems vary"
+        of = f"{problems_text(tally.manifest.num_problems)} x {tally.manifest.n} of run {tally.id}"
+        return _most(rate, f"pass rate {rate:.3g} over {of}, {why}", rate), tokens
     return Spread(parts.within, parts.between, f"measured over {size}", rate), tokens
 
 
@@ -254,11 +253,10 @@ def adaptive(variance: float, num_problems: int, margin: float, alpha: float, sc
 
 def to_json(found: Forecast) -> dict[str, Any]:
     """Plain JSON values: fractions, except margin_points."""
-    named = ("task", "num_problems", "questions", "margin", "alpha", "power", "problems_needed", "noise_floor")
-    needed = {name: getattr(found, name) for name in ("baseline_samples", "samples_needed", "samples_needed_both")}
+    first = ("task", "num_problems", "questions", "margin", "alpha", "power", "problems_needed", "noise_floor")
+    names = (*first, "baseline_samples", "samples_needed", "samples_needed_both")
     return {
-        **{name: getattr(found, name) for name in named},
-        **needed,
+        **{name: getattr(found, name) for name in names},
         "margin_points": 100 * found.margin,
         "asked": found.asked._asdict(),
         "rows": [row._asdict() for row in found.rows],
@@ -332,20 +330,15 @@ def needs(found: Forecast) -> list[str]:
 def sources(found: Forecast) -> list[str]:
     """Where the figures come from."""
     between = f"{found.spread.between:.3f} between them (for questions like these, with correlation {CORRELATION:g} of the two checkpoints)"
-    return [
+    said = [
         f"Variance: {found.spread.within:.3f} within problems, {between}; {found.spread.source}.",
         f"Tokens: {found.tokens.per_completion:.0f} per completion, {found.tokens.source}.",
-        *noise_text(found),
     ]
-
-
-def noise_text(found: Forecast) -> list[str]:
-    """What the backend's own noise does to the figures."""
-    if found.noise is None or found.noise_floor is None:
-        return []
-    asked = f"{found.asked.samples_baseline} and {found.asked.samples}"
-    return [
-        f"Noise floor: the baseline's backend alone gives pass@1 a standard error of {100 * found.noise.error:.2f} points with"
-        f" {counted(found.noise.samples)}. It is taken to be the candidate's too and to shrink with samples and problems as sampling does;"
-        f" with {asked} samples the error of the difference is {100 * found.noise_floor:.2f} points or more. All figures include it."
-    ]
+    if found.noise is not None and found.noise_floor is not None:
+        asked = f"{found.asked.samples_baseline} and {found.asked.samples}"
+        said.append(
+            f"Noise floor: the baseline's backend alone gives pass@1 a standard error of {100 * found.noise.error:.2f} points with"
+            f" {counted(found.noise.samples)}. It is taken to be the candidate's too and to shrink with samples and problems as"
+            f" sampling does; with {asked} samples the error of the difference is {100 * found.noise_floor:.2f} points or more. All figures include it."
+        )
+    return said

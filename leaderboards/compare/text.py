@@ -1,4 +1,4 @@
-"""A comparison as text of at most 80 columns. Left out: what is compared, and how (comparison.py)."""
+"""A comparison as text of at most 80 columns."""
 
 from typing import TYPE_CHECKING
 

@@ -5,7 +5,7 @@
     with files.kept_true(): ...; files.write(verdict)
 
 A gate that was not judged says so in each file. Where an older file stands, it says so from the beginning, so that a gate that was killed
-leaves no verdict of another one behind. Left out: what the files say (junit.py, markdown.py, values.py).
+leaves no verdict of another one behind.
 """
 
 import json
@@ -22,7 +22,7 @@ from r1bench.harness.errors import R1benchError, StorageError, UsageError, print
 from r1bench.harness.store.disk import check_writable, refusals, write_whole
 from r1bench.leaderboards.gate import junit as gate_junit
 from r1bench.leaderboards.gate import markdown as gate_markdown
-from r1bench.leaderboards.gate.values import to_json
+from r1bench.leaderboards.gate.text import to_json
 from r1bench.leaderboards.gate.verdict import Verdict
 
 BEGUN = "the gate was begun and has not ended"

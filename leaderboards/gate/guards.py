@@ -6,7 +6,6 @@ Names, limits and directions of the defaults stand in the table of measures: for
 the length of the reasoning may grow by 25 %, and more where the task's score is shown to have risen: to think longer and be right is what
 training is for. A length guard that is named has no such excuse. Any share that runs record (`loop`, `repeated_passages`,
 `empty_reasoning`, `rule:think_once`) can be named, and a task: `task:NAME` guards its score and is then not a task of the gate itself.
-Left out: the correction for several claims (verdict.py).
 """
 
 import re
@@ -119,22 +118,18 @@ def guarded_tasks(guards: Sequence[Guard]) -> list[str]:
     return [guard.task for guard in guards if guard.task]
 
 
-def watch(
-    candidate: Tally, baseline: Tally, guards: Sequence[Guard], *, alpha: float, questions: Questions, floor: float = 0.0
-) -> list[GuardVerdict]:
+def watch(candidate: Tally, baseline: Tally, guards: Sequence[Guard], *, alpha: float, questions: Questions) -> list[GuardVerdict]:
     """What each guard sees on one task, before the claims are corrected for their number. A task that is a guard has no other guards.
-
-    `floor`: the backend's noise, which is known of scores only.
 
     Raises:
         UsageError: a guard that was asked for is not recorded in both.
     """
     of_task = [guard for guard in guards if guard.task == baseline.task]
     chosen = of_task or [guard for guard in guards if not guard.task]
-    return [_watch(candidate, baseline, guard, alpha=alpha, questions=questions, floor=floor if guard.task else 0.0) for guard in chosen]
+    return [_watch(candidate, baseline, guard, alpha=alpha, questions=questions) for guard in chosen]
 
 
-def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, questions: Questions, floor: float) -> GuardVerdict:
+def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, questions: Questions) -> GuardVerdict:
     both = (baseline, candidate)
     values = [measured(tally, guard.measure) if guard.measure in watchable(tally) else None for tally in both]
     seen = GuardVerdict(baseline.task, guard, "NOT KNOWN", *(each and each.value for each in values))
@@ -154,7 +149,7 @@ def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, que
         mean, low, high = ratio - 1, *(ratio - 1 + bound / seen.baseline for bound in (around.lower(alpha), around.upper(alpha)))
         p_value, is_within = contrast.p_above(0.0), contrast.upper(alpha) < 0
     else:
-        found = estimate(candidate, baseline, guard.measure, questions=questions, floor=floor)
+        found = estimate(candidate, baseline, guard.measure, questions=questions)
         mean, low, high = found.mean, found.lower(alpha), found.upper(alpha)
         if guard.is_good:
             mean, low, high = -mean, -high, -low

@@ -4,8 +4,7 @@
     verdict = gate("ckpt/", references, rules, Drawing(runs))
 
 An adaptive gate draws rounds of samples for each task until its verdict is certain. Runs that exist are topped up: the candidate's, and the
-baseline's where its checkpoint is at hand. The same command goes on with what is stored and sees the same looks. Left out: what words stand
-for (references.py), decisions (verdict.py), the test of the rounds (rounds.py, harness/statistics/sequential.py).
+baseline's where its checkpoint is at hand. The same command goes on with what is stored and sees the same looks.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,9 +21,8 @@ from r1bench.leaderboards.gate.baselines import recognised
 from r1bench.leaderboards.gate.guards import check_recorded
 from r1bench.leaderboards.gate.references import Reference, find_candidate, first
 from r1bench.leaderboards.gate.rounds import Course
-from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.text import round_line
-from r1bench.leaderboards.gate.verdict import Verdict
+from r1bench.leaderboards.gate.verdict import Rules, Verdict
 from r1bench.leaderboards.measures.reading import of_run, read
 from r1bench.leaderboards.protocol import check_protocol
 
@@ -153,8 +151,8 @@ def follow(
     for candidate, old in looks(reference, second, name, stored, drawing, allowed):
         pair = candidate, old
         course = rounds.look(course, *pair)
-        report(f"{reference.task}: {round_line(course.rounds[-1], design.fixed_samples)}")
-        if course.stop != "go on":
+        report(f"{reference.task}: {round_line(course.last, design.fixed_samples)}")
+        if course.last.stop != "go on":
             break
     if pair is None:  # a stored candidate has too few samples for the first look, and cannot be topped up
         assert stored is not None

@@ -1,11 +1,10 @@
-"""The gate's verdict in words: sentences for every report, and the text of the terminal. At most 80 columns.
+"""The gate's verdict in words and as JSON values: sentences for every report, the text of the terminal in at most 80 columns, `--json`.
 
-    print(text.render(verdict))
-
-Left out: JUnit (junit.py), Markdown (markdown.py).
+print(text.render(verdict))
 """
 
 import math
+from typing import Any
 
 from r1bench.harness import tables
 from r1bench.harness.tally import Tally
@@ -13,9 +12,8 @@ from r1bench.leaderboards.board.entry import sampling_text
 from r1bench.leaderboards.gate.estimate import IDENTICAL
 from r1bench.leaderboards.gate.guards import GuardVerdict
 from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course, Round
-from r1bench.leaderboards.gate.rules import Rules
-from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
-from r1bench.leaderboards.measures import measured
+from r1bench.leaderboards.gate.verdict import Rules, TaskVerdict, Verdict
+from r1bench.leaderboards.measures import MEASURES, measured
 
 SIDES = (-10, -27, -22, 12)
 ROUNDS = (-5, 6, 22, 13, 9, 11, -8)
@@ -109,7 +107,7 @@ def needs(verdict: TaskVerdict) -> str:
     if verdict.decision != "INSUFFICIENT_EVIDENCE":
         return ""
     margin, wanted, candidate = verdict.rule.margin, verdict.needs, verdict.candidate
-    if verdict.course and verdict.course.stop != "go on":
+    if verdict.course and verdict.course.last.stop != "go on":
         return ""
     if margin == 0:
         return "With margin 0 an equally good candidate is never shown to be good enough; choose a margin above 0."
@@ -154,7 +152,7 @@ def course_end(verdict: TaskVerdict) -> str:
     """How an adaptive gate ended, where it did not decide."""
     if verdict.course is None or verdict.decision != "INSUFFICIENT_EVIDENCE":
         return ""
-    last, gain = verdict.course.rounds[-1], verdict.rule.at_least
+    last, gain = verdict.course.last, verdict.rule.at_least
     if last.stop != "go on":
         return (
             f"The test is over (n {last.samples}): a gain of {(gain or 0) + verdict.rule.margin:g}, the asked one and the margin, is ruled"
@@ -279,3 +277,65 @@ def render(verdict: Verdict) -> str:
     is_single = len(verdict.tasks) == 1 and not any(guard.decision == "FAIL" for guard in verdict.guards)
     ends = [*chosen(verdict), legend(verdict), "" if is_single else conclusion(verdict)]
     return "\n\n".join([*parts, *(tables.paragraph(text) for text in ends if text)])
+
+
+def to_json(verdict: Verdict) -> dict[str, Any]:
+    """Everything that is known of a verdict: JSON values, fractions except margins and limits in points."""
+    return {
+        "decision": verdict.decision,
+        "exit_code": verdict.exit_code,
+        "alpha": verdict.rules.alpha,
+        "questions": verdict.rules.questions,
+        "is_adaptive": any(each.course for each in verdict.tasks),
+        "chosen": [each._asdict() for each in verdict.chosen],
+        "tasks": [_task_json(each, verdict.rules) for each in verdict.tasks],
+        "guards": [guard.to_json() for guard in verdict.guards],
+    }
+
+
+def _task_json(verdict: TaskVerdict, rules: Rules) -> dict[str, Any]:
+    found = verdict.estimate
+    return {
+        "task": verdict.task,
+        "decision": verdict.decision,
+        "margin_points": verdict.rule.margin,
+        "at_least_points": verdict.rule.at_least,
+        "difference": found.mean,
+        "lower_bound": verdict.lower,
+        "upper_bound": verdict.upper,
+        "standard_error": found.error,
+        "degrees": None if math.isinf(found.degrees) else found.degrees,
+        "method": found.method,
+        "noise_floor": found.floor,
+        "noise_floor_decides": verdict.floor_decides,
+        **{key: getattr(verdict, key) for key in ("p_value", "adjusted_p", "is_improvement")},
+        "num_problems": len(verdict.baseline.problems),
+        "candidate": side_json(verdict.candidate),
+        "baseline": side_json(verdict.baseline),
+        **verdict.needs._asdict(),
+        "adaptive": verdict.course.to_json() if verdict.course else None,
+        "sentence": sentence(verdict, rules),
+        "remarks": remarks(verdict, rules),
+    }
+
+
+def side_json(tally: Tally) -> dict[str, Any]:
+    """What one evaluation is and says, without its problems. Numbers are those of the table of measures, as the board has them."""
+    held, found = tally.manifest, {key: measured(tally, key) for key in MEASURES}
+    score = found["score"]
+    assert score is not None
+    return {
+        "id": tally.id,
+        "name": held.name,
+        "checkpoint_digest": held.checkpoint_digest,
+        "stage": held.stage,
+        "protocol": held.protocol(),
+        **{key: getattr(held, key) for key in ("task_version", "template", "sampling", "grader", "grader_version", "sampler")},
+        "versions": held.environment,
+        "num_problems": len(tally.problems),
+        "n": tally.n,
+        "num_samples": tally.num_samples,
+        **{"score": score.value, "low": score.low, "high": score.high, "method": score.method},
+        "measures": {key: value._asdict() for key, value in found.items() if value is not None},
+        "noise": tally.noise.error if tally.noise else None,
+    }

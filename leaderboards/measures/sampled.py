@@ -11,7 +11,7 @@ refused, and so are draws of more samples than every problem has. Left out: what
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ MOST_BUDGETS = 8
 """Points of a curve whose budgets nobody named."""
 OF_COUNTS = {"pass@": estimators.pass_at_k, "pass^": estimators.pass_hat_k, "mg-pass@": estimators.mean_g_pass_at_k}
 """Metric -> its value of a problem's samples, right ones, and k; for scores of 0 and 1."""
-OF_SCORES = {"best-of-": estimators.best_of_k, "worst-of-": estimators.worst_of_k}
+OF_SCORES: dict[str, Callable[[Sequence[float], int], float]] = {"best-of-": estimators.best_of_k, "worst-of-": estimators.worst_of_k}
 """Metric -> its value of a problem's scores and k; defined for shares too, and for scores of 0 and 1 pass@k and pass^k."""
 VOTE = "cons@"
 
