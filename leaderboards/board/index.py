@@ -61,10 +61,6 @@ class Index:
             first.setdefault(row.identity, row.folder)
         return {row.folder: first[row.identity] for row in readable if first[row.identity] != row.folder}
 
-    def tasks(self) -> set[str]:
-        """The tasks that have a row."""
-        return {row.task for row in self.entries()}
-
     def left_out(self) -> list[str]:
         """What the rows do not show, a line each with its cure: runs that cannot be read, half-written lines, folders that are not runs."""
         rows = sorted(self._rows.values(), key=lambda row: row.folder)

@@ -1,6 +1,6 @@
 """Two runs, paired by problem: is B better than A, by how much, how sure is that, and on which problems.
 
-    print(text.render(compare(tally_a, tally_b)))
+    print(text.verdict(compare(tally_a, tally_b)))
 
 Refuses what cannot be compared, names each thing that differs and the command that makes it equal (protocol.py). n and seed may differ:
 pass@1 does not depend on them.

@@ -338,7 +338,8 @@ def sources(found: Forecast) -> list[str]:
         asked = f"{found.asked.samples_baseline} and {found.asked.samples}"
         said.append(
             f"Noise floor: the baseline's backend alone gives pass@1 a standard error of {100 * found.noise.error:.2f} points with"
-            f" {counted(found.noise.samples)}. It is taken to be the candidate's too and to shrink with samples and problems as"
-            f" sampling does; with {asked} samples the error of the difference is {100 * found.noise_floor:.2f} points or more. All figures include it."
+            f" {counted(found.noise.samples)}. It is taken to be the candidate's too and to shrink with samples and problems as sampling"
+            f" does; with {asked} samples the error of the difference is {100 * found.noise_floor:.2f} points or more."
+            " All figures include it."
         )
     return said

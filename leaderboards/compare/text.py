@@ -51,11 +51,6 @@ def verdict(comparison: "Comparison") -> str:
     return f"No difference is shown: B - A is {size}, {over}."
 
 
-def render(comparison: "Comparison") -> str:
-    """The comparison as text of at most 80 columns, its verdict last."""
-    return render_measures(comparison) + "\n\n" + tables.paragraph(verdict(comparison))
-
-
 def render_measures(comparison: "Comparison") -> str:
     """Both runs side by side, without a verdict."""
     a, b, difference = comparison.a, comparison.b, comparison.difference
