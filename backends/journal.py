@@ -22,6 +22,24 @@ CHECKPOINTS, FINAL = "checkpoints", "final"
 """Folders: the one for step-000020, ..., and the result."""
 START, STEP, END = "start", "step", "end"
 """Kinds of event: a process began at `step`, a step with its figures (docs/backends.md names them), the end with its `checkpoint`."""
+FIGURES = {
+    "reward": "mean reward of the step's completions",
+    "reward_std": "its standard deviation",
+    "rewards/NAME": "mean of one reward, null where it applied to nothing",
+    "length": "mean tokens of a completion",
+    "truncated": "share of completions that were cut at the limit",
+    "zero_signal_groups": "share of groups whose advantages are all 0",
+    "target_language_share": "share of the words that are of the problem's language",
+    "loss": "mean over the step's minibatches",
+    "kl": "divergence from the reference, nats per token",
+    "clip_fraction": "share of tokens at which the ratio was clipped",
+    "grad_norm": "mean norm of the gradient before it is clipped",
+    "learning_rate": "of the step's first minibatch",
+    "rollout_seconds": "spent on drawing and rewarding",
+    "update_seconds": "spent on optimiser steps",
+    "tokens_per_second": "completion tokens over the seconds of the step",
+}
+"""Figures of a step that have a meaning for every reader; a backend leaves out what it does not know, and may add its own."""
 
 LAST_STEP = 1_000_000_000
 LONGEST_LINE = 1_000_000

@@ -20,7 +20,7 @@ SORT_KEYS = ("score", "name", "tokens", "seconds", "format", "date")
 
 def check_tasks(names: tuple[str, ...], index: "Index") -> None:
     """Refuse a task that neither has a run nor exists."""
-    if unknown := set(names) - index.tasks():
+    if unknown := set(names) - {row.task for row in index.entries()}:
         from r1bench.tasks import get_task
 
         for name in sorted(unknown):

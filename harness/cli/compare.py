@@ -34,12 +34,11 @@ def compare(names: tuple[str, ...], runs: Path, all_problems: bool, as_json: boo
     also adjusted for their number (Holm).
     """
     from r1bench.leaderboards.compare import many as compare_many
-    from r1bench.leaderboards.compare import many_text as compare_many_text
 
     if len(names) < 2:
         raise click.UsageError("give two runs or more: A is held against each of the others")
     found = compare_many.compare_names(runs, names, **options)
-    text = "" if as_json else compare_many_text.render(found, all_problems=all_problems)
+    text = "" if as_json else compare_many.render(found, all_problems=all_problems)
     show(as_json, compare_many.to_json(found) if as_json else None, text)
 
 
@@ -65,11 +64,10 @@ def compare(names: tuple[str, ...], runs: Path, all_problems: bool, as_json: boo
 @JSON
 def power(runs: Path, as_json: bool, **options: Any) -> None:
     """What could be detected with so many samples and what it costs, before anything is spent. Loads no data and no model."""
-    from r1bench.leaderboards.compare import power_text
-    from r1bench.leaderboards.compare.power import to_json
+    from r1bench.leaderboards.compare.power import render, to_json
 
     found = plan_comparison(runs, **options)
-    show(as_json, to_json(found), power_text.render(found))
+    show(as_json, to_json(found), render(found))
 
 
 def plan_comparison(

@@ -84,7 +84,7 @@ def gate(ctx: click.Context, checkpoint_or_run: str, baseline: str, task_names: 
     """
     from r1bench.leaderboards.gate import text as gate_text
     from r1bench.leaderboards.gate.files import Files
-    from r1bench.leaderboards.gate.values import to_json
+    from r1bench.leaderboards.gate.text import to_json
 
     files = Files(options.pop("junit"), options.pop("markdown"), options.pop("out"))
     files.check({"--baseline": baseline, "--data": options["data"]})
@@ -111,7 +111,7 @@ def rules_of(options: dict[str, Any]) -> Any:
     """The rules from the options about them, which are taken out."""
     from r1bench.leaderboards.gate.guards import parse
     from r1bench.leaderboards.gate.judging import parse_points
-    from r1bench.leaderboards.gate.rules import Rule, Rules
+    from r1bench.leaderboards.gate.verdict import Rule, Rules
 
     margin, margins = parse_points(options.pop("margins"), "--margin")
     gain, gains = parse_points(options.pop("gains"), "--at-least")
@@ -148,7 +148,7 @@ def baseline_save(run_or_name: str, task_names: str, out: Path, runs: Path, as_j
     from r1bench.leaderboards.gate.references import save_baseline
 
     chosen = save_baseline(run_or_name, out, runs, names(task_names))
-    found = {**summary(out), "chosen": [each.to_json() for each in chosen]}
+    found = {**summary(out), "chosen": [each._asdict() for each in chosen]}
     show(as_json, found, "\n".join([render(found), *(tables.paragraph(tables.plain(each.sentence())) for each in chosen)]))
 
 

@@ -1,7 +1,4 @@
-"""One run as a row of the leaderboard: its score with interval, its other measures, what it cost. Entries hold fractions.
-
-Left out: reading run folders (measures/reading.py), many rows and text (ranking.py).
-"""
+"""One run as a row of the leaderboard: its score with interval, its other measures, what it cost. Entries hold fractions."""
 
 import math
 from dataclasses import dataclass, field
@@ -10,16 +7,21 @@ from typing import Any
 from r1bench.harness import statistics
 from r1bench.harness.records import Record
 from r1bench.harness.tally import Tally
-from r1bench.leaderboards.measures import (
-    LEVEL,
-    asked_style,
-    by_target,
-    length_unit,
-    measures,
-    outcome_counts,
-    sampled,
-    strictnesses,
+from r1bench.leaderboards.measures import LEVEL, asked_style, by_target, length_unit, measures, outcome_counts, sampled, strictnesses
+
+OF_MANIFEST: tuple[str, ...] = (
+    "name",
+    "checkpoint",
+    "checkpoint_digest",
+    "stage",
+    "task",
+    "task_version",
+    "template",
+    "grader",
+    "grader_version",
 )
+OF_MANIFEST += ("num_problems", "n", "parent")
+"""What a row has of its manifest, under the same name."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,9 @@ def sampling_text(sampling: dict[str, Any]) -> str:
 def _numbers(tally: Tally) -> dict[str, Any]:
     """The numbers of a complete run, by field of Entry."""
     found, scores = measures(tally, LEVEL), tally.rows("score")
-    score = found["score"]
+    score, _, low, high, method, *_ = found["score"]
     return {
-        "score": score.value,
-        "low": score.low,
-        "high": score.high,
-        "method": score.method,
+        **{"score": score, "low": low, "high": high, "method": method},
         "resampling_error": statistics.resampling_error(scores),
         "question_error": statistics.question_error(scores),
         "total_error": statistics.total_error(scores),
@@ -170,26 +169,15 @@ def entry(tally: Tally) -> Entry:
     """One run as a row. An incomplete run has its counts and a note, and no number."""
     manifest, note = tally.manifest, tally.shortfall
     return Entry(
-        name=manifest.name,
-        checkpoint=manifest.checkpoint,
-        checkpoint_digest=manifest.checkpoint_digest,
-        stage=manifest.stage,
-        task=manifest.task,
-        task_version=manifest.task_version,
+        **{name: getattr(manifest, name) for name in OF_MANIFEST},
         protocol=manifest.protocol(),
-        template=manifest.template,
         sampling="sampling not known" if manifest.sampler == "import" else sampling_text(manifest.sampling),
-        grader=manifest.grader,
-        grader_version=manifest.grader_version,
         run=tally.id,
         versions=dict(manifest.environment),
-        num_problems=manifest.num_problems,
-        n=manifest.n,
         num_samples=tally.num_samples,
         outcomes=outcome_counts(tally),
         is_complete=not note,
         note=note,
-        parent=manifest.parent,
         **_cost(tally),
         **({} if note else _numbers(tally)),
     )

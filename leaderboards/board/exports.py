@@ -9,6 +9,7 @@ tells measured rows from imported and published ones, which have no rank. Left o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,10 +123,6 @@ def _markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
     return lines + [f"| {' | '.join(map(_markdown_cell, row))} |" for row in rows]
 
 
-def _points(value: float | None, low: float | None, high: float | None) -> str:
-    return f"{tables.points(value)} {tables.between(low, high)}".strip()
-
-
 def _group_markdown(rows: Sequence[Entry], ranked: Mapping[str, int]) -> list[str]:
     """The runs of one protocol."""
     first = rows[0]
@@ -134,9 +131,9 @@ def _group_markdown(rows: Sequence[Entry], ranked: Mapping[str, int]) -> list[st
     titles = ("#", "checkpoint", "stage", "score [95 %]", "n", "format [95 %]", "tokens", "generated", "seconds ≥")
     cells = []
     for row in rows:
-        score = _points(row.score, row.low, row.high) if row.is_complete else row.note
+        score = tables.interval("points", row.score, row.low, row.high) if row.is_complete else row.note
         form, tokens = (row.measures.get(key, {}) for key in ("format", "tokens"))
-        shares = _points(form.get("value"), form.get("low"), form.get("high"))
+        shares = tables.interval("points", form.get("value"), form.get("low"), form.get("high"))
         spent = "-" if row.generated_tokens is None else f"{row.generated_tokens:,}"
         size = f"{row.num_problems} x {row.n}"
         figures = (score, size, shares, tables.number(tokens.get("value")), spent, tables.number(row.seconds))
@@ -149,11 +146,8 @@ def markdown(
 ) -> str:
     """The board for people: a table for each protocol, then what others measured, marked."""
     lines = ["# Leaderboard", "", "Scores in points. Ranks hold within a table only: the tables differ in protocol.", ""]
-    groups: dict[tuple[str, str], list[Entry]] = {}
-    for row in entries:
-        groups.setdefault((row.task, row.protocol), []).append(row)
-    for members in groups.values():
-        lines += _group_markdown(members, ranked)
+    for _, members in groupby(entries, key=lambda row: (row.task, row.protocol)):
+        lines += _group_markdown(list(members), ranked)
     for title, listed, line_of in ((external.MARK, imported, imported_line), (papers.MARK, printed, printed_line)):
         if not listed:
             continue

@@ -4,7 +4,7 @@
     board.entries(tasks=["math500"], name="tiny-*")
 
 `refresh` looks at every run folder and computes the rows of those that changed since; each is kept at once, so that a killed one goes on
-where it was. Left out: how a row is computed (indexing.py), where it is kept (cache.py), how it is shown (ranking.py).
+where it was.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,10 +60,6 @@ class Index:
         for row in sorted(readable, key=lambda row: row.folder != row.identity):
             first.setdefault(row.identity, row.folder)
         return {row.folder: first[row.identity] for row in readable if first[row.identity] != row.folder}
-
-    def tasks(self) -> set[str]:
-        """The tasks that have a row."""
-        return {row.task for row in self.entries()}
 
     def left_out(self) -> list[str]:
         """What the rows do not show, a line each with its cure: runs that cannot be read, half-written lines, folders that are not runs."""

@@ -1,8 +1,6 @@
 """One run folder becomes one row of the index: when it must be computed again, and computing it.
 
-    row = examine(Path("runs/gsm8k--my-model--1a2b3c4d"))
-
-Left out: where rows are kept (cache.py) and asked for (index.py).
+row = examine(Path("runs/gsm8k--my-model--1a2b3c4d"))
 """
 
 import datetime

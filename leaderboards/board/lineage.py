@@ -3,7 +3,7 @@
     print(lineage.render(lineage.deltas(index, index.entries())))
 
 A run knows the digest of its checkpoint and of that checkpoint's parent. Two runs are paired if the one's checkpoint is the other's parent
-and both are of one protocol. Left out: how a difference is computed (compare/).
+and both are of one protocol.
 """
 
 import json
@@ -32,14 +32,14 @@ class Delta(NamedTuple):
 
     parent: Entry
     entry: Entry
-    mean: float | None
-    low: float | None
-    high: float | None
-    method: str
-    wins: int
-    losses: int
-    ties: int
-    note: str
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    method: str = ""
+    wins: int = 0
+    losses: int = 0
+    ties: int = 0
+    note: str = ""
     """Why there is no difference; otherwise empty."""
 
     def to_json(self) -> dict[str, Any]:
@@ -106,8 +106,7 @@ def _difference(folders: tuple[Path, Path]) -> tuple[str, str, dict[str, Any]]:
         found = compare(read(parent), read(child), level=LEVEL).difference
     except R1benchError as error:
         return parent.name, child.name, {"note": str(error)}
-    numbers = {key: getattr(found, key) for key in ("mean", "low", "high", "method", "wins", "losses", "ties")}
-    return parent.name, child.name, {**numbers, "note": ""}
+    return parent.name, child.name, {key: getattr(found, key) for key in ("mean", "low", "high", "method", "wins", "losses", "ties")}
 
 
 def deltas(index: Index, entries: Sequence[Entry], *, num_workers: int = 2) -> list[Delta]:
@@ -119,11 +118,10 @@ def deltas(index: Index, entries: Sequence[Entry], *, num_workers: int = 2) -> l
     workers = num_workers if sum(samples[a] + samples[b] for a, b in lacking) >= LONG_WORK else 1
     folders = [(index.runs / a, index.runs / b) for a, b in lacking]
     for parent, child, found in in_processes(_difference, folders, num_workers=workers):
-        if not found["note"]:
+        if "note" not in found:
             index.store_difference(parent, child, found)
         stored[parent, child] = found
-    empty = {"mean": None, "low": None, "high": None, "method": "", "wins": 0, "losses": 0, "ties": 0}
-    return [Delta(a, b, **{**empty, **(stored[a.run, b.run] or {})}) for a, b in paired]
+    return [Delta(a, b, **(stored[a.run, b.run] or {})) for a, b in paired]
 
 
 class Node(NamedTuple):
@@ -200,9 +198,8 @@ def _node_lines(root: Node, found: Sequence[Delta]) -> list[str]:
             lines += [tables.shortened(f"{under}{line}", tables.WIDTH) for line in _delta_lines(delta)]
         last = len(node.children) - 1
         for number, child in reversed(list(enumerate(node.children))):
-            waiting.append(
-                (child, _fitting(stem) + ("└─ " if number == last else "├─ "), _fitting(stem) + ("   " if number == last else "│  "))
-            )
+            knee, line = ("└─ ", "   ") if number == last else ("├─ ", "│  ")
+            waiting.append((child, _fitting(stem) + knee, _fitting(stem) + line))
     return lines
 
 

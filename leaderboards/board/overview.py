@@ -1,9 +1,7 @@
 """Everything that `r1bench leaderboard` shows: rows that pass the filters, and around them lineage, imported and published numbers.
 
-    shown = overview.gather(index.refresh(runs), overview.Choice(tasks=("math500",), with_cost=True))
-    print(overview.render(shown))
-
-Left out: each of the parts (ranking.py, lineage.py, external.py, papers.py), files (exports.py).
+shown = overview.gather(index.refresh(runs), overview.Choice(tasks=("math500",), with_cost=True))
+print(overview.render(shown))
 """
 
 from collections.abc import Mapping, Sequence
@@ -90,8 +88,7 @@ def to_json(shown: Overview) -> Any:
 def render(shown: Overview) -> str:
     """All of it as text of at most 80 columns."""
     choice = shown.choice
-    rows = board.render(shown.entries, sort=choice.sort, reverse=choice.reverse, with_cost=choice.with_cost, among=shown.among)
-    blocks = [rows, external.render(shown.imported)]
+    blocks = [board.render(shown.entries, with_cost=choice.with_cost, among=shown.among), external.render(shown.imported)]
     if choice.with_lineage:
         from r1bench.leaderboards.board import lineage
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 from r1bench.harness import tables
 from r1bench.harness.errors import StorageError
@@ -21,28 +21,6 @@ if TYPE_CHECKING:
 MARK = "published, other protocol"
 UNITS = {"%": ("fraction", 0.01), "percentile": ("percentile", 1.0), "rating": ("rating", 1.0)}
 """Unit in a file -> unit of a row, and what a value is multiplied by."""
-
-
-class PublishedRow(TypedDict):
-    """One printed number."""
-
-    model: str
-    stage: str
-    """Stage of the R1 recipe; empty for other models."""
-    benchmark: str
-    task: str
-    """The task of ours that asks the same questions; empty where there is none."""
-    metric: str
-    value: float
-    unit: str
-    """'fraction', 'percentile' or 'rating'."""
-    protocol: str
-    source: str
-    """Paper, version and table."""
-    date: str
-    """Of the source; empty where it is not known."""
-    trust: str
-    note: str
 
 
 @cache
@@ -87,8 +65,11 @@ def _model() -> "type[BaseModel]":
     return File
 
 
-def read_file(text: str, name: str) -> list[PublishedRow]:
-    """The numbers of one data file.
+def read_file(text: str, name: str) -> list[dict[str, Any]]:
+    """The numbers of one data file, a row each: model, stage, benchmark, task, metric, value, unit, protocol, source, date, trust, note.
+
+    stage is that of the R1 recipe, task the one of ours that asks the same questions; both, and the date, are empty where there is none.
+    unit is 'fraction', 'percentile' or 'rating'.
 
     Raises:
         StorageError: it does not have the shape.
@@ -106,16 +87,18 @@ def read_file(text: str, name: str) -> list[PublishedRow]:
     made = []
     for line in found.lines:
         unit, factor = UNITS[line.unit]
-        for column, value in zip(found.columns, line.values, strict=True):
-            if value is not None:
-                what = {"benchmark": line.benchmark, "task": line.task or "", "metric": line.metric}
-                value = round(value * factor, 6)
-                made.append(PublishedRow(model=column.model, stage=column.stage, **what, value=value, unit=unit, **shared))  # type: ignore[typeddict-item]
+        what = {"benchmark": line.benchmark, "task": line.task or "", "metric": line.metric}
+        values = zip(found.columns, line.values, strict=True)
+        made += [
+            {**column.model_dump(), **what, "value": round(value * factor, 6), "unit": unit, **shared}
+            for column, value in values
+            if value is not None
+        ]
     return made
 
 
 @cache
-def _all_rows() -> tuple[PublishedRow, ...]:
+def _all_rows() -> tuple[dict[str, Any], ...]:
     folder = files("r1bench.leaderboards") / "published"
     paths = sorted((path for path in folder.iterdir() if path.name.endswith(".json")), key=lambda path: path.name)
     return tuple(row for path in paths for row in read_file(path.read_text(encoding="utf-8"), path.name))
@@ -134,25 +117,19 @@ def value_text(value: float, unit: str) -> str:
     return tables.number(value, 0 if unit == "rating" else 1)
 
 
-def _order(row: Mapping[str, Any]) -> tuple[bool, str]:
-    """Papers before READMEs, then by paper, version and table."""
-    return row["source"].startswith("README"), row["source"]
-
-
 def render(listed: Sequence[Mapping[str, Any]]) -> str:
     """The numbers as text of at most 80 columns: source by source, then the protocols behind them."""
     if not listed:
         return f"{MARK}: no numbers on these tasks"
     lines = [tables.paragraph(f"{MARK}: printed elsewhere, not ranked with measured rows; without n and interval"), ""]
-    protocols: list[str] = []
-    for source, members in groupby(sorted(listed, key=_order), key=lambda row: row["source"]):
+    papers_first = sorted(listed, key=lambda row: (row["source"].startswith("README"), row["source"]))
+    protocols: dict[str, int] = {}
+    for source, members in groupby(papers_first, key=lambda row: row["source"]):
         rows = list(members)
-        if rows[0]["protocol"] not in protocols:
-            protocols.append(rows[0]["protocol"])
-        number = protocols.index(rows[0]["protocol"]) + 1
+        number = protocols.setdefault(rows[0]["protocol"], len(protocols) + 1)
         about = "; ".join(part for part in (f"protocol ({number})", rows[0]["trust"], rows[0]["note"]) if part)
         lines += [tables.paragraph(f"{source} ({about})"), *_lines_of(rows), ""]
-    lines += [tables.paragraph(f"({number}) {protocol}") for number, protocol in enumerate(protocols, 1)]
+    lines += [tables.paragraph(f"({number}) {protocol}") for protocol, number in protocols.items()]
     return "\n".join(lines)
 
 

@@ -1,9 +1,9 @@
 """Two runs, paired by problem: is B better than A, by how much, how sure is that, and on which problems.
 
-    print(text.render(compare(tally_a, tally_b)))
+    print(text.verdict(compare(tally_a, tally_b)))
 
 Refuses what cannot be compared, names each thing that differs and the command that makes it equal (protocol.py). n and seed may differ:
-pass@1 does not depend on them. Left out: many runs at once (many.py), and a decision for CI (gate/).
+pass@1 does not depend on them.
 """
 
 from dataclasses import dataclass, field
@@ -85,13 +85,7 @@ def _notes_on_error(a: Tally, b: Tally, questions: Questions) -> list[str]:
 
 
 def compare(
-    a: Tally,
-    b: Tally,
-    *,
-    level: float = 0.95,
-    questions: Questions = "random",
-    entry_a: Entry | None = None,
-    entry_b: Entry | None = None,
+    a: Tally, b: Tally, *, level: float = 0.95, questions: Questions = "random", entry_a: Entry | None = None, entry_b: Entry | None = None
 ) -> Comparison:
     """B against A over the same problems. Raises ProtocolError where that would mean nothing.
 

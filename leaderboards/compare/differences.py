@@ -3,8 +3,7 @@
     found = measures(a, b, score_difference(a, b, level=0.95), level=0.95)
     found["truncated"].mean, found["truncated"].low, found["truncated"].high
 
-The sides are what the board shows of each run (`r1bench.leaderboards.measures.measured`). Left out: whether the runs may be compared at all
-(protocol.py), and text (text.py).
+The sides are what the board shows of each run (`r1bench.leaderboards.measures.measured`).
 """
 
 import math

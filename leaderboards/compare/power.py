@@ -1,23 +1,24 @@
 """`r1bench power`: what a comparison of a given size could show and what it would cost, before anything is spent.
 
     found = power.forecast(power.planning("aime24"), num_problems=30, samples=16, tokens=power.ceiling(32768))
-    print(power_text.render(found))
+    print(power.render(found))
 
-The variance within problems comes from a baseline run where there is one, otherwise from a table of planning values. Left out: the
-formulas (r1bench.harness.statistics.power), and looking up tasks and runs (harness/cli/compare.py).
+The variance within problems comes from a baseline run where there is one, otherwise from a table of planning values.
 """
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from r1bench.harness import statistics
+from r1bench.harness import statistics, tables
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics import sequential
 from r1bench.harness.statistics.power import Plan, plan, samples_needed
 from r1bench.harness.tally import Tally
+from r1bench.leaderboards.compare.text import problems_text
 from r1bench.leaderboards.measures import measured
 from r1bench.leaderboards.protocol import check_complete
 
+COLUMNS = (8, 9, 16, 21, 14)
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 """Samples per problem in the table."""
 CORRELATION = 0.5
@@ -137,17 +138,14 @@ def planning(task: str, pass_rate: float | None = None) -> Spread:
     if pass_rate is None and task in PLANNING:
         return Spread(*PLANNING[task], f"planning value for {task}, from published errors")
     rate = UNKNOWN_PASS_RATE if pass_rate is None else pass_rate
-    most = rate * (1 - rate)
     given = f"pass rate {rate:.3g}" if pass_rate is not None else f"no planning value for {task}, pass rate taken as {rate:g}"
-    return Spread(most, most / 2, f"{given}: the most that p (1 - p) allows, so likely too large", pass_rate)
+    return _most(rate, given, pass_rate)
 
 
-def _single(tally: Tally, rate: float) -> Spread:
-    """The spread of a run with one sample per problem, or of one problem: no more within problems than p (1 - p) of its pass rate."""
-    most, size = rate * (1 - rate), tally.manifest.num_problems
-    why = "which do not say how samples of one problem vary" if tally.manifest.n == 1 else "too few to say how problems vary"
-    of = f"{size} problem{'s' if size != 1 else ''} x {tally.manifest.n} of run {tally.id}"
-    return Spread(most, most / 2, f"pass rate {rate:.3g} over {of}, {why}: the most that p (1 - p) allows, so likely too large", rate)
+def _most(rate: float, why: str, score: float | None) -> Spread:
+    """No more within problems than p (1 - p) of a pass rate."""
+    most = rate * (1 - rate)
+    return Spread(most, most / 2, f"{why}: the most that p (1 - p) allows, so likely too large", score)
 
 
 def of_baseline(tally: Tally) -> tuple[Spread, Tokens | None]:
@@ -162,7 +160,9 @@ def of_baseline(tally: Tally) -> tuple[Spread, Tokens | None]:
     tokens = None if length is None else Tokens(length.value, f"mean of {size}")
     parts, rate = statistics.variance_parts(scores), statistics.pass_at_1(scores)
     if parts.within is None or parts.between is None:
-        return _single(tally, rate), tokens
+        why = "which do not say how samples of one problem vary" if tally.manifest.n == 1 else "too few to say how problems vary"
+        of = f"{problems_text(tally.manifest.num_problems)} x {tally.manifest.n} of run {tally.id}"
+        return _most(rate, f"pass rate {rate:.3g} over {of}, {why}", rate), tokens
     return Spread(parts.within, parts.between, f"measured over {size}", rate), tokens
 
 
@@ -253,11 +253,10 @@ def adaptive(variance: float, num_problems: int, margin: float, alpha: float, sc
 
 def to_json(found: Forecast) -> dict[str, Any]:
     """Plain JSON values: fractions, except margin_points."""
-    named = ("task", "num_problems", "questions", "margin", "alpha", "power", "problems_needed", "noise_floor")
-    needed = {name: getattr(found, name) for name in ("baseline_samples", "samples_needed", "samples_needed_both")}
+    first = ("task", "num_problems", "questions", "margin", "alpha", "power", "problems_needed", "noise_floor")
+    names = (*first, "baseline_samples", "samples_needed", "samples_needed_both")
     return {
-        **{name: getattr(found, name) for name in named},
-        **needed,
+        **{name: getattr(found, name) for name in names},
         "margin_points": 100 * found.margin,
         "asked": found.asked._asdict(),
         "rows": [row._asdict() for row in found.rows],
@@ -266,3 +265,81 @@ def to_json(found: Forecast) -> dict[str, Any]:
         "noise": found.noise and found.noise._asdict(),
         "adaptive": found.adaptive and found.adaptive._asdict(),
     }
+
+
+def tokens_text(count: float) -> str:
+    """'15.7 M'."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f}"
+
+
+def counted(samples: int) -> str:
+    """'1 sample', '16 samples'."""
+    return f"{samples} sample{'s' if samples != 1 else ''}"
+
+
+def render(found: Forecast) -> str:
+    """The forecast as text of at most 80 columns: the answer, the table, what the margin takes, where the figures come from."""
+    asked, percent = found.asked, f"{100 * found.power:g} %"
+    head = (
+        f"{found.task}: {found.num_problems} problems, {counted(asked.samples)} each against {asked.samples_baseline} of the baseline."
+        f" The smallest difference that is detected with {percent} chance (one-sided {100 * found.alpha:g} %): {tables.points(asked.fixed)}"
+        f" points on these very questions, {tables.points(asked.random)} on questions like these. Cost: {tokens_text(asked.tokens)} tokens"
+        f" a run."
+    )
+    lines = [tables.columns(("samples", "baseline", "these questions", "questions like these", "tokens a run"), COLUMNS)]
+    for row in found.rows:
+        mark = "*" if row.samples == asked.samples else ""
+        cells = (f"{mark}{row.samples}", str(row.samples_baseline), tables.points(row.fixed), tables.points(row.random))
+        lines.append(tables.columns((*cells, tokens_text(row.tokens)), COLUMNS))
+    notes = [*needs(found), *sources(found)]
+    return "\n".join([tables.paragraph(tables.plain(head)), "", *lines, "", *(tables.paragraph(tables.plain(note)) for note in notes)])
+
+
+def needs(found: Forecast) -> list[str]:
+    """What the margin takes, in sentences."""
+    margin, which = f"{round(100 * found.margin, 6):g} points", "these questions" if found.questions == "fixed" else "questions like these"
+    cost = found.num_problems * found.tokens.per_completion
+
+    def spent(samples: float) -> str:
+        return f"{tokens_text(samples * cost)} tokens a run"
+
+    said = []
+    held = found.baseline_samples
+    if found.samples_needed is not None:
+        against = f" of the candidate against the baseline's {held}" if held else " of both runs"
+        said.append(f"To detect {margin} on {which}: {counted(found.samples_needed)} per problem{against}, {spent(found.samples_needed)}.")
+    elif held and found.samples_needed_both is not None:
+        both = f"{found.samples_needed_both} of both runs do, {spent(found.samples_needed_both)}"
+        said.append(f"Against {counted(held)} of the baseline no number detects {margin} on {which}; {both}.")
+    else:
+        said.append(f"No number of samples detects {margin} on {which}.")
+    if found.problems_needed is not None and found.questions == "random":
+        said.append(f"Or about {found.problems_needed} problems like these with {counted(found.asked.samples)} each.")
+    if found.adaptive:
+        mean, most, fixed = found.adaptive
+        said.append(
+            f"The adaptive gate at that margin, with {100 * found.alpha:g} % errors on both sides: {mean:.0f} samples of both runs on"
+            f" average for an equal candidate ({spent(mean)}), {most} at most; a fixed size takes {fixed}."
+        )
+    return said
+
+
+def sources(found: Forecast) -> list[str]:
+    """Where the figures come from."""
+    between = f"{found.spread.between:.3f} between them (for questions like these, with correlation {CORRELATION:g} of the two checkpoints)"
+    said = [
+        f"Variance: {found.spread.within:.3f} within problems, {between}; {found.spread.source}.",
+        f"Tokens: {found.tokens.per_completion:.0f} per completion, {found.tokens.source}.",
+    ]
+    if found.noise is not None and found.noise_floor is not None:
+        asked = f"{found.asked.samples_baseline} and {found.asked.samples}"
+        said.append(
+            f"Noise floor: the baseline's backend alone gives pass@1 a standard error of {100 * found.noise.error:.2f} points with"
+            f" {counted(found.noise.samples)}. It is taken to be the candidate's too and to shrink with samples and problems as sampling"
+            f" does; with {asked} samples the error of the difference is {100 * found.noise_floor:.2f} points or more."
+            " All figures include it."
+        )
+    return said

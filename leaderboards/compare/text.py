@@ -1,4 +1,4 @@
-"""A comparison as text of at most 80 columns. Left out: what is compared, and how (comparison.py)."""
+"""A comparison as text of at most 80 columns."""
 
 from typing import TYPE_CHECKING
 
@@ -49,11 +49,6 @@ def verdict(comparison: "Comparison") -> str:
         return f"B is {word} by {size}, {over}."
     size = f"{tables.signed_points(difference.mean)} points {tables.between(difference.low, difference.high)}"
     return f"No difference is shown: B - A is {size}, {over}."
-
-
-def render(comparison: "Comparison") -> str:
-    """The comparison as text of at most 80 columns, its verdict last."""
-    return render_measures(comparison) + "\n\n" + tables.paragraph(verdict(comparison))
 
 
 def render_measures(comparison: "Comparison") -> str:

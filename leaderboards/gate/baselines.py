@@ -6,8 +6,7 @@
 One line per problem: its id, then a cell for each measure, with the values of its samples in order of index; one value alone where all
 samples have it, null where it is not known. A digest over the content is checked when the file is read: a file that was edited by hand,
 or in which a merge went wrong, is refused, and so is one that says what no samples can say. Files of version 1, which hold sums and sums
-of squares, are read too: values of the same mean and variance stand for them. Left out: the verdict (verdict.py), and the samples
-themselves, which stay in the run folder.
+of squares, are read too: values of the same mean and variance stand for them. Left out: the samples.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ from r1bench.harness.records import LARGEST, Manifest, Noise, is_number
 from r1bench.harness.store.disk import open_regular, refusals, write_whole
 from r1bench.harness.store.runs import read_run
 from r1bench.harness.tally import Tally
-from r1bench.leaderboards.gate.values import side_json
+from r1bench.leaderboards.gate.text import side_json
 from r1bench.leaderboards.measures import MEASURES, NAN, RULE, SHARES, measure_of, shares
 
 KIND, VERSION = "r1bench baseline", 2
@@ -219,8 +218,8 @@ def _task_text(task: dict[str, Any]) -> str:
     return rest.removesuffix("\n}") + ',\n "problems": [\n' + problems + "\n ]\n}"
 
 
-def save(path: Path, tallies: Iterable[Tally]) -> str:
-    """Write the file, whole or not at all; returns its digest.
+def save(path: Path, tallies: Iterable[Tally]) -> None:
+    """Write the file, whole or not at all.
 
     Raises:
         UsageError: two runs of one task.
@@ -230,7 +229,6 @@ def save(path: Path, tallies: Iterable[Tally]) -> str:
     with refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)
-    return str(json.loads(text)["digest"])
 
 
 def read(path: Path) -> dict[str, Tally]:

@@ -1,9 +1,9 @@
 """A difference of two evaluations as the gate uses it: estimate, standard error, one-sided bounds and p values.
 
-    found = estimate(candidate, baseline, "score", questions="fixed", floor=0.001)
+    found = estimate(candidate, baseline, "score", questions="fixed")
     found.lower(0.05), found.p_below(0.0)
 
-The formulas are those of r1bench.harness.statistics.evidence. Left out: decisions (verdict.py).
+The formulas are those of r1bench.harness.statistics.evidence.
 """
 
 import math
@@ -72,14 +72,14 @@ def moments_of(tally: Tally, measure: str, *, scale: float = 1.0) -> Moments:
     return Moments(scale * found.mean, scale**2 * found.variance, found.count)
 
 
-def estimate(
-    candidate: Tally, baseline: Tally, measure: str, *, questions: Questions = "fixed", floor: float = 0.0, scale: float = 1.0
-) -> Estimate:
+def estimate(candidate: Tally, baseline: Tally, measure: str, *, questions: Questions = "fixed", scale: float = 1.0) -> Estimate:
     """The difference in one measure, candidate - scale x baseline, paired by problem.
 
-    Evaluations that hold the very same samples of one checkpoint differ by exactly 0.
+    Of scores the standard error is never below what the backends answered differently to the same question; of other measures that is not
+    known. Evaluations that hold the very same samples of one checkpoint differ by exactly 0.
     """
     a, b = moments_of(baseline, measure, scale=scale), moments_of(candidate, measure)
+    floor = (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5 if measure == "score" else 0.0
     found = evidence(a, b, questions=questions, noise_error=floor)
     mean, error, degrees = (float(value) for value in found[:3])
     if is_same_evaluation(candidate, baseline):

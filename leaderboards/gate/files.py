@@ -5,7 +5,7 @@
     with files.kept_true(): ...; files.write(verdict)
 
 A gate that was not judged says so in each file. Where an older file stands, it says so from the beginning, so that a gate that was killed
-leaves no verdict of another one behind. Left out: what the files say (junit.py, markdown.py, values.py).
+leaves no verdict of another one behind.
 """
 
 import json
@@ -14,15 +14,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import click
 
 from r1bench.harness.errors import R1benchError, StorageError, UsageError, printable
 from r1bench.harness.store.disk import check_writable, refusals, write_whole
-
-if TYPE_CHECKING:
-    from r1bench.leaderboards.gate.verdict import Verdict
+from r1bench.leaderboards.gate import junit as gate_junit
+from r1bench.leaderboards.gate import markdown as gate_markdown
+from r1bench.leaderboards.gate.text import to_json
+from r1bench.leaderboards.gate.verdict import Verdict
 
 BEGUN = "the gate was begun and has not ended"
 OPTIONS = {"junit": ("--junit",), "markdown": ("--markdown",), "out": ("--out", "--report")}
@@ -101,18 +102,10 @@ class Files(NamedTuple):
             self.write_error(error)
             raise
 
-    def write(self, verdict: "Verdict") -> None:
+    def write(self, verdict: Verdict) -> None:
         """The verdict, each file whole or not at all. Raises StorageError, naming the file and its option."""
-        from r1bench.leaderboards.gate import junit as gate_junit
-        from r1bench.leaderboards.gate import markdown as gate_markdown
-        from r1bench.leaderboards.gate.values import to_json
-
-        if self.junit:
-            self._put("--junit", self.junit, gate_junit.render(verdict, timestamp=now()))
-        if self.markdown:
-            self._put("--markdown", self.markdown, gate_markdown.render(verdict))
-        if self.out:
-            self._put("--out", self.out, json.dumps(to_json(verdict), indent=1) + "\n")
+        text = json.dumps(to_json(verdict), indent=1) + "\n"
+        self._put(self.named(), gate_junit.render(verdict, timestamp=now()), gate_markdown.render(verdict), text)
 
     def write_error(self, error: BaseException) -> None:
         """NOT JUDGED, and why, in every file that can be written; the error itself is for the caller to raise."""
@@ -123,20 +116,16 @@ class Files(NamedTuple):
                 self._say(option, path, printable(said) or type(error).__name__, code)
 
     def _say(self, option: str, path: Path, message: str, code: int | None) -> None:
-        from r1bench.leaderboards.gate import junit as gate_junit
-        from r1bench.leaderboards.gate import markdown as gate_markdown
+        """Make a file say that the gate was not judged, and why."""
+        text = json.dumps({"decision": "NOT_JUDGED", "exit_code": code, "error": message}, indent=1) + "\n"
+        self._put([(option, path)], gate_junit.not_judged(message, timestamp=now()), gate_markdown.not_judged(message), text)
 
-        if option == "--junit":
-            self._put(option, path, gate_junit.not_judged(message, timestamp=now()))
-        elif option == "--markdown":
-            self._put(option, path, gate_markdown.not_judged(message))
-        else:
-            self._put(option, path, json.dumps({"decision": "NOT_JUDGED", "exit_code": code, "error": message}, indent=1) + "\n")
-
-    def _put(self, option: str, path: Path, text: str) -> None:
-        with naming(option, path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text)
+    def _put(self, wanted: Sequence[tuple[str, Path]], *texts: str) -> None:
+        """Write each of the files with its text: of JUnit, Markdown, JSON."""
+        for option, path in wanted:
+            with naming(option, path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, dict(zip(OPTIONS, texts, strict=True))[option.removeprefix("--")])
 
 
 def now() -> str:

@@ -6,7 +6,6 @@ Names, limits and directions of the defaults stand in the table of measures: for
 the length of the reasoning may grow by 25 %, and more where the task's score is shown to have risen: to think longer and be right is what
 training is for. A length guard that is named has no such excuse. Any share that runs record (`loop`, `repeated_passages`,
 `empty_reasoning`, `rule:think_once`) can be named, and a task: `task:NAME` guards its score and is then not a task of the gate itself.
-Left out: the correction for several claims (verdict.py).
 """
 
 import re
@@ -86,9 +85,9 @@ class GuardVerdict:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values: fractions, except the limit in points or per cent."""
-        fields = ("baseline", "candidate", "worsening", "low", "high", "p_value", "adjusted_p")
-        named = {"task": self.task, "name": self.guard.name, "limit": self.guard.limit, "unit": self.guard.unit, "decision": self.decision}
-        return {**named, **{field: getattr(self, field) for field in fields}}
+        values = {**vars(self)}
+        guard: Guard = values.pop("guard")
+        return {"task": self.task, "name": guard.name, "limit": guard.limit, "unit": guard.unit, **values}
 
 
 def parse(texts: Iterable[str], *, has_defaults: bool = True) -> tuple[Guard, ...]:
@@ -119,22 +118,18 @@ def guarded_tasks(guards: Sequence[Guard]) -> list[str]:
     return [guard.task for guard in guards if guard.task]
 
 
-def watch(
-    candidate: Tally, baseline: Tally, guards: Sequence[Guard], *, alpha: float, questions: Questions, floor: float = 0.0
-) -> list[GuardVerdict]:
+def watch(candidate: Tally, baseline: Tally, guards: Sequence[Guard], *, alpha: float, questions: Questions) -> list[GuardVerdict]:
     """What each guard sees on one task, before the claims are corrected for their number. A task that is a guard has no other guards.
-
-    `floor`: the backend's noise, which is known of scores only.
 
     Raises:
         UsageError: a guard that was asked for is not recorded in both.
     """
     of_task = [guard for guard in guards if guard.task == baseline.task]
     chosen = of_task or [guard for guard in guards if not guard.task]
-    return [_watch(candidate, baseline, guard, alpha=alpha, questions=questions, floor=floor if guard.task else 0.0) for guard in chosen]
+    return [_watch(candidate, baseline, guard, alpha=alpha, questions=questions) for guard in chosen]
 
 
-def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, questions: Questions, floor: float) -> GuardVerdict:
+def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, questions: Questions) -> GuardVerdict:
     both = (baseline, candidate)
     values = [measured(tally, guard.measure) if guard.measure in watchable(tally) else None for tally in both]
     seen = GuardVerdict(baseline.task, guard, "NOT KNOWN", *(each and each.value for each in values))
@@ -142,15 +137,24 @@ def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, que
         if guard.is_named:
             raise _not_measured(guard, next((tally for tally, each in zip(both, values, strict=True) if each is None), baseline))
         return seen
-    if guard.is_relative:
-        return _watch_ratio(candidate, baseline, guard, seen, alpha=alpha, questions=questions)
-    found = estimate(candidate, baseline, guard.measure, questions=questions, floor=floor)
-    mean, low, high = found.mean, found.lower(alpha), found.upper(alpha)
     limit = guard.limit / 100
-    if guard.is_good:
-        mean, low, high = -mean, -high, -low
-    p_value = found.p_below(-limit) if guard.is_good else found.p_above(limit)
-    decision: GuardDecision = "PASS" if high < limit else "NOT SHOWN"
+    if guard.is_relative:
+        # Candidate / baseline - 1: decided by candidate - (1 + limit) x baseline, which needs no approximation of a ratio (Fieller 1954).
+        # The bounds that are printed are those of the ratio, linearised at its estimate.
+        assert seen.candidate is not None
+        assert seen.baseline
+        contrast = estimate(candidate, baseline, guard.measure, questions=questions, scale=1 + limit)
+        ratio = seen.candidate / seen.baseline
+        around = estimate(candidate, baseline, guard.measure, questions=questions, scale=ratio)
+        mean, low, high = ratio - 1, *(ratio - 1 + bound / seen.baseline for bound in (around.lower(alpha), around.upper(alpha)))
+        p_value, is_within = contrast.p_above(0.0), contrast.upper(alpha) < 0
+    else:
+        found = estimate(candidate, baseline, guard.measure, questions=questions)
+        mean, low, high = found.mean, found.lower(alpha), found.upper(alpha)
+        if guard.is_good:
+            mean, low, high = -mean, -high, -low
+        p_value, is_within = found.p_below(-limit) if guard.is_good else found.p_above(limit), high < limit
+    decision: GuardDecision = "PASS" if is_within else "NOT SHOWN"
     return replace(seen, decision=decision, worsening=mean + 0.0, low=low + 0.0, high=high + 0.0, p_value=p_value)
 
 
@@ -173,25 +177,6 @@ def check_recorded(tally: Tally, guards: Sequence[Guard]) -> None:
     for guard in guards:
         if guard.is_named and not guard.task and guard.measure not in watchable(tally):
             raise _not_measured(guard, tally)
-
-
-def _watch_ratio(
-    candidate: Tally, baseline: Tally, guard: Guard, seen: GuardVerdict, *, alpha: float, questions: Questions
-) -> GuardVerdict:
-    """Candidate / baseline - 1 of a mean length against a limit.
-
-    The decision is about candidate - (1 + limit) x baseline, which needs no approximation of a ratio (Fieller 1954). The bounds that are
-    printed are those of the ratio, linearised at its estimate.
-    """
-    assert seen.candidate is not None
-    assert seen.baseline
-    contrast = estimate(candidate, baseline, guard.measure, questions=questions, scale=1 + guard.limit / 100)
-    ratio = seen.candidate / seen.baseline
-    around = estimate(candidate, baseline, guard.measure, questions=questions, scale=ratio)
-    low, high = (ratio - 1 + bound / seen.baseline for bound in (around.lower(alpha), around.upper(alpha)))
-    decision: GuardDecision = "PASS" if contrast.upper(alpha) < 0 else "NOT SHOWN"
-    p_value = contrast.p_above(0.0)
-    return replace(seen, decision=decision, worsening=ratio - 1, low=low, high=high, p_value=p_value)
 
 
 def decided(seen: GuardVerdict, adjusted_p: float, alpha: float, *, improved: Iterable[str] = ()) -> GuardVerdict:

@@ -7,12 +7,28 @@ was not judged; a guard that shows or knows nothing is `skipped` with its figure
 those of Apache Ant's schema, which Jenkins, GitLab and the GitHub actions read. Left out: durations, which the gate does not measure (0).
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from r1bench.harness import tables
 from r1bench.leaderboards.gate import text as gate_text
-from r1bench.leaderboards.gate.guards import GuardVerdict
-from r1bench.leaderboards.gate.verdict import Rules, TaskVerdict, Verdict
+from r1bench.leaderboards.gate.verdict import Verdict
+
+KINDS = {"FAIL": "failure", "INSUFFICIENT_EVIDENCE": "error", "NOT JUDGED": "error"}
+KINDS |= dict.fromkeys(("OFFSET", "NOT SHOWN", "NOT KNOWN"), "skipped")
+"""Decision -> the element below its testcase; a PASS has none."""
+COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
+class Case(NamedTuple):
+    """A testcase: a task or a guard and what became of it."""
+
+    name: str
+    decision: str
+    message: str
+    advice: Sequence[str] = ()
+    """What follows the message in the text of the element."""
 
 
 def clean(text: str) -> str:
@@ -20,41 +36,30 @@ def clean(text: str) -> str:
     return "".join("?" if ord(letter) in (0xFFFE, 0xFFFF) else letter for letter in tables.plain(text))
 
 
-def _case(suite: ElementTree.Element, name: str) -> ElementTree.Element:
-    return ElementTree.SubElement(suite, "testcase", classname="r1bench.gate", name=clean(name), time="0")
+def _add(suite: ElementTree.Element, case: Case) -> None:
+    """One testcase; what is not a PASS has an element that says why."""
+    added = ElementTree.SubElement(suite, "testcase", classname="r1bench.gate", name=clean(case.name), time="0")
+    kind, message = KINDS.get(case.decision), clean(case.message)
+    if kind == "skipped":
+        ElementTree.SubElement(added, kind, message=message)
+    elif kind:
+        why = ElementTree.SubElement(added, kind, type=gate_text.shown(case.decision), message=message)
+        why.text = clean(" ".join([case.message, *case.advice]))
 
 
-def _task(suite: ElementTree.Element, verdict: TaskVerdict, rules: Rules) -> None:
-    case, message = _case(suite, f"task {verdict.task}"), clean(gate_text.sentence(verdict, rules))
-    if verdict.decision == "FAIL":
-        ElementTree.SubElement(case, "failure", type="FAIL", message=message).text = message
-    elif verdict.decision == "INSUFFICIENT_EVIDENCE":
-        advice = clean(" ".join([message, *gate_text.remarks(verdict, rules)]))
-        ElementTree.SubElement(case, "error", type="INSUFFICIENT EVIDENCE", message=message).text = advice
-
-
-def _guard(suite: ElementTree.Element, guard: GuardVerdict) -> None:
-    case, message = _case(suite, f"guard {guard.guard.name} on {guard.task}"), clean(gate_text.guard_sentence(guard))
-    if guard.decision == "FAIL":
-        ElementTree.SubElement(case, "failure", type="FAIL", message=message).text = message
-    elif guard.decision != "PASS":
-        ElementTree.SubElement(case, "skipped", message=message)
-
-
-def _suite(root: ElementTree.Element, timestamp: str, verdict: str, counts: dict[str, int], **properties: str) -> ElementTree.Element:
-    """The one suite of a document, with its counts and properties."""
+def _document(timestamp: str, verdict: str, cases: Sequence[Case], text: str, **properties: str) -> str:
+    """The document with its one suite, `text` being what the terminal shows."""
+    root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(root, "testsuite", name="r1bench gate", package="r1bench", id="0", hostname="localhost", time="0")
-    suite.set("timestamp", timestamp)
-    for name, count in counts.items():
-        suite.set(name, str(count))
-    held = ElementTree.SubElement(suite, "properties")
+    kinds = [KINDS.get(case.decision) for case in cases]
+    counts = {"tests": len(cases)} | {name: kinds.count(kind) for name, kind in COUNTS.items()}
+    for name, value in {"timestamp": timestamp, **counts}.items():
+        suite.set(name, str(value))
+    listed = ElementTree.SubElement(suite, "properties")
     for name, value in {"verdict": verdict, **properties}.items():
-        ElementTree.SubElement(held, "property", name=name, value=value)
-    return suite
-
-
-def _document(root: ElementTree.Element, suite: ElementTree.Element, text: str) -> str:
-    """The whole, `text` being what the terminal shows."""
+        ElementTree.SubElement(listed, "property", name=name, value=value)
+    for case in cases:
+        _add(suite, case)
     ElementTree.SubElement(suite, "system-out").text = "\n".join(map(clean, text.split("\n")))
     ElementTree.SubElement(suite, "system-err")
     ElementTree.indent(root, " ")
@@ -63,26 +68,14 @@ def _document(root: ElementTree.Element, suite: ElementTree.Element, text: str) 
 
 def not_judged(message: str, *, timestamp: str) -> str:
     """The document of a gate that ended in an error: one testcase with that `error`."""
-    root = ElementTree.Element("testsuites")
-    suite = _suite(root, timestamp, "NOT JUDGED", {"tests": 1, "failures": 0, "errors": 1, "skipped": 0})
-    said = clean(message)
-    ElementTree.SubElement(_case(suite, "gate"), "error", type="NOT JUDGED", message=said).text = said
-    return _document(root, suite, f"NOT JUDGED: {message}")
+    return _document(timestamp, "NOT JUDGED", [Case("gate", "NOT JUDGED", message)], f"NOT JUDGED: {message}")
 
 
 def render(verdict: Verdict, *, timestamp: str) -> str:
     """The document. `timestamp`: ISO 8601 to the second, without a zone."""
-    root = ElementTree.Element("testsuites")
-    decisions = [each.decision for each in verdict.tasks] + [each.decision for each in verdict.guards]
-    counts = {
-        "tests": len(decisions),
-        "failures": decisions.count("FAIL"),
-        "errors": decisions.count("INSUFFICIENT_EVIDENCE"),
-        "skipped": sum(decision in ("OFFSET", "NOT SHOWN", "NOT KNOWN") for decision in decisions),
-    }
-    suite = _suite(root, timestamp, gate_text.shown(verdict.decision), counts, alpha=f"{verdict.rules.alpha:g}")
+    cases = []
     for each in verdict.tasks:
-        _task(suite, each, verdict.rules)
-    for guard in verdict.guards:
-        _guard(suite, guard)
-    return _document(root, suite, gate_text.render(verdict))
+        advice = gate_text.remarks(each, verdict.rules) if each.decision == "INSUFFICIENT_EVIDENCE" else ()
+        cases.append(Case(f"task {each.task}", each.decision, gate_text.sentence(each, verdict.rules), advice))
+    cases += [Case(f"guard {each.guard.name} on {each.task}", each.decision, gate_text.guard_sentence(each)) for each in verdict.guards]
+    return _document(timestamp, gate_text.shown(verdict.decision), cases, gate_text.render(verdict), alpha=f"{verdict.rules.alpha:g}")

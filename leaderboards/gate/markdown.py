@@ -23,8 +23,7 @@ MARKS = {"PASS": "✅", "FAIL": "❌", "INSUFFICIENT_EVIDENCE": "⚠️"}
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line of a table."""
-    words = [_word(word, is_first=not number) for number, word in enumerate(tables.plain(text).split(" "))]
-    return " ".join(words)
+    return " ".join(_word(word, is_first=not number) for number, word in enumerate(tables.plain(text).split(" ")))
 
 
 def _word(word: str, *, is_first: bool) -> str:
@@ -42,7 +41,7 @@ def row(*cells: str) -> str:
 def _task(verdict: TaskVerdict) -> str:
     rule, size = verdict.rule, len(verdict.baseline.problems)
     asked = f"-{rule.margin:g}" if rule.at_least is None else f"+{rule.at_least:g} or more"
-    change = f"{tables.signed_points(verdict.estimate.mean)} [{tables.signed_points(verdict.lower)}, {tables.signed_points(verdict.upper)}]"
+    change = gate_text.signed(verdict.estimate.mean, verdict.lower, verdict.upper)
     samples = f"{size} x {verdict.candidate.n} / {verdict.baseline.n}"
     decision = f"{MARKS[verdict.decision]} {gate_text.shown(verdict.decision)}"
     sides = [f"{escape(each.manifest.name)}: {gate_text.score(each).strip()}" for each in (verdict.candidate, verdict.baseline)]

@@ -1,10 +1,11 @@
 """What more evidence would take: the margin that could be shown with what there is, and the samples, problems and tokens for this one.
 
-Left out: words (text.py). Advice is for a candidate as good as the alternative: equal to the baseline, or better by the asked gain and
+Advice is for a candidate as good as the alternative: equal to the baseline, or better by the asked gain and
 the margin.
 """
 
 import math
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from r1bench.harness.statistics import normal_quantile, power
@@ -13,7 +14,7 @@ from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, moments_of
 
 if TYPE_CHECKING:
-    from r1bench.leaderboards.gate.rules import Rules
+    from r1bench.leaderboards.gate.verdict import Rules
 
 POWER = 0.8
 """Chance of a PASS for such a candidate that the advice aims at."""
@@ -43,7 +44,7 @@ class Spread(NamedTuple):
     """Of the true differences over problems; 0 where the questions are fixed."""
 
 
-def spread(candidate: Tally, baseline: Tally, found: Estimate, questions: str) -> Spread:
+def spread(candidate: Tally, baseline: Tally, questions: str) -> Spread:
     """Estimated from both runs. Where problems have one sample, all of the differences' spread is taken to lie within problems."""
     a, b = moments_of(baseline, "score"), moments_of(candidate, "score")
     size = len(baseline.problems)
@@ -66,7 +67,7 @@ def needs(candidate: Tally, baseline: Tally, found: Estimate, margin: float, rul
     target, reach = margin / 100, normal_quantile(1 - rules.alpha) + normal_quantile(POWER)
     if not is_open or target <= 0 or found.floor * reach > target or len(baseline.problems) < 2:
         return Needs(detectable)
-    seen, size = spread(candidate, baseline, found, rules.questions), len(baseline.problems)
+    seen, size = spread(candidate, baseline, rules.questions), len(baseline.problems)
     score = baseline.mean("score")
     samples = power.samples_needed(seen.within, size, target, question_variance=seen.between, alpha=rules.alpha, power=POWER, score=score)
     n = min(candidate.n, baseline.n)
@@ -82,13 +83,8 @@ def problems_needed(seen: Spread, n: int, target: float, alpha: float, score: fl
         plan = power.plan(seen.within, size, n, question_variance=seen.between, alpha=alpha, power=POWER, score=score)
         return plan.detectable <= target
 
-    if not is_enough(MOST_PROBLEMS):
-        return None
-    low, high = 1, MOST_PROBLEMS
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high
+    least = bisect_left(range(MOST_PROBLEMS + 1), True, lo=2, key=is_enough)
+    return least if least <= MOST_PROBLEMS else None
 
 
 def tokens_needed(candidate: Tally, baseline: Tally, samples: int | None) -> int | None:

@@ -3,8 +3,7 @@
     references = find_baseline("board:main", runs, ["gsm8k", "math500"])
     stored = find_candidate("ckpt/", references, runs)
 
-Which runs a word stands for is the rule of all commands (harness/store/names.py); which of several is taken stands here. Left out:
-drawing what is missing, and the verdict (judging.py).
+Which runs a word stands for is the rule of all commands (harness/store/names.py); which of several is taken stands here.
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,7 @@
     course = look(course, candidate, baseline)                   # the tallies of a round
 
 The test is the triangular test of r1bench.harness.statistics.sequential, over new samples of fixed questions. Looks happen at the design's
-rounds only, with the first so many samples of each problem, however many are stored: a gate that is resumed does not look differently. Left
-out: drawing samples (adaptive.py), the verdict (verdict.py).
+rounds only, with the first so many samples of each problem, however many are stored: a gate that is resumed does not look differently.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, estimate, moments_of
 
 if TYPE_CHECKING:
-    from r1bench.leaderboards.gate.rules import Rule
+    from r1bench.leaderboards.gate.verdict import Rule
 
 GUARDS_SHARE = 0.2
 """Of alpha, for the FAILs of guards; the tasks share the rest equally (Bonferroni)."""
@@ -55,31 +54,13 @@ class Course:
     """Whether the baseline's samples are given and only the candidate's are drawn."""
 
     @property
-    def stop(self) -> Stop:
-        return self.rounds[-1].stop
-
-    @property
-    def lower(self) -> float:
-        return self.rounds[-1].lower
-
-    @property
-    def upper(self) -> float:
-        return self.rounds[-1].upper
+    def last(self) -> Round:
+        return self.rounds[-1]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        rounds = [each._asdict() for each in self.rounds]
-        return {
-            "design": {**self.design._asdict(), "rounds": list(self.design.rounds)},
-            "is_baseline_fixed": self.is_baseline_fixed,
-            "rounds": rounds,
-        }
-
-
-def within_variance(tally: Tally) -> float | None:
-    """Mean over problems of the variance of one sample's score within its problem; None where some problem has one sample."""
-    variances = moments_of(tally, "score").variance
-    return None if tally.n < 2 else float(variances.mean())
+        design = {**self.design._asdict(), "rounds": list(self.design.rounds)}
+        return {"design": design, "is_baseline_fixed": self.is_baseline_fixed, "rounds": [each._asdict() for each in self.rounds]}
 
 
 def alpha_below(alpha: float, num_tasks: int, *, has_guards: bool) -> float:
@@ -97,8 +78,8 @@ def design(baseline: Tally, rule: "Rule", *, alpha: float, alpha_below: float, i
     """
     from r1bench.harness.statistics import sequential
 
-    variance, task = within_variance(baseline), baseline.manifest.task
-    if variance is None:
+    seen, task = moments_of(baseline, "score"), baseline.manifest.task
+    if baseline.n < 2:
         raise UsageError(
             f"--adaptive plans its rounds by how much the baseline's samples of a problem vary, and {baseline.id} has one sample for some"
             f" problem of {task}; evaluate it with --samples 4"
@@ -109,9 +90,9 @@ def design(baseline: Tally, rule: "Rule", *, alpha: float, alpha_below: float, i
         return sequential.design(
             rule.threshold,
             rule.threshold + rule.margin / 100,
-            variance=variance,
+            variance=float(seen.variance.mean()),
             num_problems=len(baseline.problems),
-            score=float(moments_of(baseline, "score").mean.mean()),
+            score=float(seen.mean.mean()),
             alpha_above=alpha,
             alpha_below=alpha_below,
             samples_baseline=baseline.n if is_baseline_fixed else None,
@@ -122,8 +103,7 @@ def design(baseline: Tally, rule: "Rule", *, alpha: float, alpha_below: float, i
 
 def look(course: Course, candidate: Tally, baseline: Tally) -> Course:
     """The course with one more round, from the tallies of that many samples."""
-    plan, floor = course.design, (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5
-    found = estimate(candidate, baseline, "score", floor=floor)
+    plan, found = course.design, estimate(candidate, baseline, "score")
     seen = look_at(plan, found.evidence) if found.error else Look(found.mean, 0.0, 0.0)
     now = _standing(course, found, seen)
     spent = [candidate.total("tokens"), 0.0 if course.is_baseline_fixed else baseline.total("tokens")]

@@ -1,20 +1,19 @@
-"""The gate's verdict in words: sentences for every report, and the text of the terminal. At most 80 columns.
+"""The gate's verdict in words and as JSON values: sentences for every report, the text of the terminal in at most 80 columns, `--json`.
 
-    print(text.render(verdict))
-
-Left out: JUnit (junit.py), Markdown (markdown.py).
+print(text.render(verdict))
 """
+
+import math
+from typing import Any
 
 from r1bench.harness import tables
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.board.entry import sampling_text
-from r1bench.leaderboards.gate import rounds as gate_rounds
 from r1bench.leaderboards.gate.estimate import IDENTICAL
 from r1bench.leaderboards.gate.guards import GuardVerdict
-from r1bench.leaderboards.gate.rounds import Course, Round
-from r1bench.leaderboards.gate.rules import Rules
-from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
-from r1bench.leaderboards.measures import measured
+from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course, Round
+from r1bench.leaderboards.gate.verdict import Rules, TaskVerdict, Verdict
+from r1bench.leaderboards.measures import MEASURES, measured
 
 SIDES = (-10, -27, -22, 12)
 ROUNDS = (-5, 6, 22, 13, 9, 11, -8)
@@ -30,6 +29,13 @@ def shown(decision: str) -> str:
 def percent(rules: Rules) -> str:
     """'95 %', of the one-sided bounds."""
     return f"{100 * (1 - rules.alpha):g} %"
+
+
+def signed(*numbers: float | None, decimals: int = 1) -> str:
+    """A value with its bounds: '+1.2 [-0.4, +2.8]' points of fractions, or '+12 [-4, +28]' per cent; '-' where there is no bound."""
+    texts = [tables.number(None if each is None or math.isinf(each) else 100 * each, decimals) for each in numbers]
+    value, low, high = (f"+{text}" if text != tables.UNKNOWN and float(text) > 0 else text for text in texts)
+    return f"{value} [{low}, {high}]"
 
 
 def over(verdict: TaskVerdict, rules: Rules) -> str:
@@ -71,9 +77,7 @@ def improvement(verdict: TaskVerdict) -> str:
     """Whether the candidate is better, which a PASS does not say; nothing where a gain was asked for."""
     if verdict.rule.at_least is not None:
         return ""
-    if verdict.is_improvement:
-        return "Improvement: shown; the lower bound is above 0."
-    return "Improvement: not shown; the lower bound is not above 0."
+    return f"Improvement: {'shown; the lower bound is' if verdict.is_improvement else 'not shown; the lower bound is not'} above 0."
 
 
 def method_text(verdict: TaskVerdict, rules: Rules) -> str:
@@ -103,7 +107,7 @@ def needs(verdict: TaskVerdict) -> str:
     if verdict.decision != "INSUFFICIENT_EVIDENCE":
         return ""
     margin, wanted, candidate = verdict.rule.margin, verdict.needs, verdict.candidate
-    if verdict.course and verdict.course.stop != "go on":
+    if verdict.course and verdict.course.last.stop != "go on":
         return ""
     if margin == 0:
         return "With margin 0 an equally good candidate is never shown to be good enough; choose a margin above 0."
@@ -127,8 +131,7 @@ def needs(verdict: TaskVerdict) -> str:
 def round_line(each: Round, fixed_samples: int) -> str:
     """One round of an adaptive gate."""
     tokens = "" if each.tokens is None else f", {each.tokens:,} tokens"
-    bounds = f"{tables.signed_points(each.estimate)} [{tables.signed_points(each.lower)}, {tables.signed_points(each.upper)}]"
-    spent = f"{100 * each.share:.0f} % of the fixed design ({fixed_samples})"
+    bounds, spent = signed(each.estimate, each.lower, each.upper), f"{100 * each.share:.0f} % of the fixed design ({fixed_samples})"
     return f"n {each.samples}: {bounds} points{tokens}, {spent}, information {100 * each.information:.0f} %: {each.stop}"
 
 
@@ -138,10 +141,10 @@ def course_lines(course: Course | None) -> list[str]:
         return []
     lines = [tables.columns(("round", "n", "difference [bounds]", "tokens", "of fixed", "information", " then"), ROUNDS)]
     for number, each in enumerate(course.rounds, 1):
-        bounds = f"{tables.signed_points(each.estimate)} [{tables.signed_points(each.lower)}, {tables.signed_points(each.upper)}]"
         tokens = tables.UNKNOWN if each.tokens is None else f"{each.tokens:,}"
+        cells = (str(number), str(each.samples), signed(each.estimate, each.lower, each.upper), tokens)
         shares = (f"{100 * each.share:.0f} %", f"{100 * each.information:.0f} %")
-        lines.append(tables.columns((str(number), str(each.samples), bounds, tokens, *shares, f" {each.stop}"), ROUNDS))
+        lines.append(tables.columns((*cells, *shares, f" {each.stop}"), ROUNDS))
     return [*lines, f"The fixed design of equal error rates has n {course.design.fixed_samples}."]
 
 
@@ -149,7 +152,7 @@ def course_end(verdict: TaskVerdict) -> str:
     """How an adaptive gate ended, where it did not decide."""
     if verdict.course is None or verdict.decision != "INSUFFICIENT_EVIDENCE":
         return ""
-    last, gain = verdict.course.rounds[-1], verdict.rule.at_least
+    last, gain = verdict.course.last, verdict.rule.at_least
     if last.stop != "go on":
         return (
             f"The test is over (n {last.samples}): a gain of {(gain or 0) + verdict.rule.margin:g}, the asked one and the margin, is ruled"
@@ -168,14 +171,7 @@ def worsening(guard: GuardVerdict) -> str:
     """'+1.2 [-0.4, +2.8]' points, or '+12 [-4, +28]' per cent."""
     if guard.worsening is None:
         return tables.UNKNOWN
-    decimals = 0 if guard.guard.is_relative else 1
-    return f"{_change(guard.worsening, decimals)} [{_change(guard.low, decimals)}, {_change(guard.high, decimals)}]"
-
-
-def _change(value: float | None, decimals: int) -> str:
-    """With its sign; '-' where there is no bound."""
-    text = tables.UNKNOWN if value is None or abs(value) == float("inf") else tables.number(100 * value, decimals)
-    return f"+{text}" if text != tables.UNKNOWN and float(text) > 0 else text
+    return signed(guard.worsening, guard.low, guard.high, decimals=0 if guard.guard.is_relative else 1)
 
 
 def guard_value(guard: GuardVerdict, value: float | None) -> str:
@@ -192,8 +188,7 @@ def guard_sentence(guard: GuardVerdict) -> str:
     """What one guard saw."""
     if guard.decision == "NOT KNOWN":
         return f"NOT KNOWN: {guard.guard.name} is not recorded in both runs of {guard.task}."
-    unit = "%" if guard.guard.is_relative else "points"
-    share = "" if guard.guard.is_relative else " %"
+    unit, share = guard.guard.unit, "" if guard.guard.is_relative else " %"
     values = f"{guard_value(guard, guard.baseline)}{share} -> {guard_value(guard, guard.candidate)}{share}"
     return f"{guard.decision}: {guard.guard.name} {values}, worse by {worsening(guard)} {unit}, limit {guard.guard.limit:g} {unit}."
 
@@ -227,22 +222,16 @@ def score(tally: Tally) -> str:
     return f"{tables.points(found.value):>5} {tables.between(found.low, found.high)}"
 
 
-def side_line(title: str, tally: Tally) -> str:
-    """One run: name, score with its interval, size."""
-    name = tables.shortened(tables.plain(tally.manifest.name), -SIDES[1])
-    return tables.columns((title, name, score(tally), f"{len(tally.problems)} x {tally.n}"), SIDES)
-
-
 def task_text(verdict: TaskVerdict, guards: list[GuardVerdict], rules: Rules) -> str:
     """One task: protocol, both runs, guards, decision."""
-    lines = [tables.paragraph(tables.plain(heading(verdict.baseline))), ""]
-    lines.append(tables.columns(("", "checkpoint", "score [95 % interval]", "problems x n"), SIDES))
-    lines += [side_line("baseline", verdict.baseline), side_line("candidate", verdict.candidate), ""]
-    table = guard_lines(guards)
-    lines += [*table, ""] if table else []
-    lines += course_lines(verdict.course) + ([""] if verdict.course else [])
+    sides = [tables.columns(("", "checkpoint", "score [95 % interval]", "problems x n"), SIDES)]
+    for title, tally in (("baseline", verdict.baseline), ("candidate", verdict.candidate)):
+        name = tables.shortened(tables.plain(tally.manifest.name), -SIDES[1])
+        sides.append(tables.columns((title, name, score(tally), f"{len(tally.problems)} x {tally.n}"), SIDES))
     texts = [sentence(verdict, rules), improvement(verdict), *remarks(verdict, rules)]
-    return "\n".join([*lines, *(tables.paragraph(text) for text in texts if text)])
+    said = [tables.paragraph(text) for text in texts if text]
+    blocks = ([tables.paragraph(tables.plain(heading(verdict.baseline)))], sides, guard_lines(guards), course_lines(verdict.course), said)
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def conclusion(verdict: Verdict) -> str:
@@ -267,8 +256,7 @@ def legend(verdict: Verdict) -> str:
     """How to read the table of guards; empty without any."""
     if not verdict.guards:
         return ""
-    num_tasks, num_guards = len(verdict.tasks), len(verdict.guards)
-    share = 100 * gate_rounds.GUARDS_SHARE
+    num_tasks, num_guards, share = len(verdict.tasks), len(verdict.guards), 100 * GUARDS_SHARE
     correction = f"FAILs are Holm-adjusted over {num_tasks} task{'s' * (num_tasks > 1)} and {num_guards} guard{'s' * (num_guards > 1)}."
     if any(each.course for each in verdict.tasks):
         correction = f"Of alpha for a FAIL, {share:g} % is kept for the guards (Holm), the tasks share the rest equally."
@@ -282,12 +270,72 @@ def legend(verdict: Verdict) -> str:
 
 def render(verdict: Verdict) -> str:
     """Everything, the decision last, in at most 80 columns."""
-    parts = []
-    for each in verdict.tasks:
-        parts.append(task_text(each, [guard for guard in verdict.guards if guard.task == each.task], verdict.rules))
+    parts = [task_text(each, [guard for guard in verdict.guards if guard.task == each.task], verdict.rules) for each in verdict.tasks]
     judged = {each.task for each in verdict.tasks}
     if others := [guard for guard in verdict.guards if guard.task not in judged]:
         parts.append("\n".join(guard_lines(others)))
     is_single = len(verdict.tasks) == 1 and not any(guard.decision == "FAIL" for guard in verdict.guards)
     ends = [*chosen(verdict), legend(verdict), "" if is_single else conclusion(verdict)]
     return "\n\n".join([*parts, *(tables.paragraph(text) for text in ends if text)])
+
+
+def to_json(verdict: Verdict) -> dict[str, Any]:
+    """Everything that is known of a verdict: JSON values, fractions except margins and limits in points."""
+    return {
+        "decision": verdict.decision,
+        "exit_code": verdict.exit_code,
+        "alpha": verdict.rules.alpha,
+        "questions": verdict.rules.questions,
+        "is_adaptive": any(each.course for each in verdict.tasks),
+        "chosen": [each._asdict() for each in verdict.chosen],
+        "tasks": [_task_json(each, verdict.rules) for each in verdict.tasks],
+        "guards": [guard.to_json() for guard in verdict.guards],
+    }
+
+
+def _task_json(verdict: TaskVerdict, rules: Rules) -> dict[str, Any]:
+    found = verdict.estimate
+    return {
+        "task": verdict.task,
+        "decision": verdict.decision,
+        "margin_points": verdict.rule.margin,
+        "at_least_points": verdict.rule.at_least,
+        "difference": found.mean,
+        "lower_bound": verdict.lower,
+        "upper_bound": verdict.upper,
+        "standard_error": found.error,
+        "degrees": None if math.isinf(found.degrees) else found.degrees,
+        "method": found.method,
+        "noise_floor": found.floor,
+        "noise_floor_decides": verdict.floor_decides,
+        **{key: getattr(verdict, key) for key in ("p_value", "adjusted_p", "is_improvement")},
+        "num_problems": len(verdict.baseline.problems),
+        "candidate": side_json(verdict.candidate),
+        "baseline": side_json(verdict.baseline),
+        **verdict.needs._asdict(),
+        "adaptive": verdict.course.to_json() if verdict.course else None,
+        "sentence": sentence(verdict, rules),
+        "remarks": remarks(verdict, rules),
+    }
+
+
+def side_json(tally: Tally) -> dict[str, Any]:
+    """What one evaluation is and says, without its problems. Numbers are those of the table of measures, as the board has them."""
+    held, found = tally.manifest, {key: measured(tally, key) for key in MEASURES}
+    score = found["score"]
+    assert score is not None
+    return {
+        "id": tally.id,
+        "name": held.name,
+        "checkpoint_digest": held.checkpoint_digest,
+        "stage": held.stage,
+        "protocol": held.protocol(),
+        **{key: getattr(held, key) for key in ("task_version", "template", "sampling", "grader", "grader_version", "sampler")},
+        "versions": held.environment,
+        "num_problems": len(tally.problems),
+        "n": tally.n,
+        "num_samples": tally.num_samples,
+        **{"score": score.value, "low": score.low, "high": score.high, "method": score.method},
+        "measures": {key: value._asdict() for key, value in found.items() if value is not None},
+        "noise": tally.noise.error if tally.noise else None,
+    }

@@ -8,29 +8,74 @@ is shown (the other bound below 0); otherwise INSUFFICIENT_EVIDENCE. So the chan
 at most alpha, and so is the chance of a FAIL for one that lost nothing. Improvement (`at_least`): PASS above +g, FAIL below +g.
 Several: PASS needs every task to pass (intersection-union, Berger 1982: no correction); the FAILs of all tasks and guards together are
 Holm-adjusted. Guards only ever fail. Identical evaluations of one checkpoint differ by exactly 0; two
-checkpoints that tie everywhere still have bounds as wide as the number of samples asks for. Left out: which runs (judging.py), rounds
-(rounds.py), words (text.py), JSON (values.py).
+checkpoints that tie everywhere still have bounds as wide as the number of samples asks for.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, NamedTuple
 
 from r1bench.harness.errors import UsageError
+from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate import guards as gate_guards
 from r1bench.leaderboards.gate import needs as gate_needs
 from r1bench.leaderboards.gate.estimate import Estimate, estimate
-from r1bench.leaderboards.gate.guards import GuardVerdict
+from r1bench.leaderboards.gate.guards import DEFAULTS, Guard, GuardVerdict
 from r1bench.leaderboards.gate.needs import Needs
 from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course
-from r1bench.leaderboards.gate.rules import Rule, Rules
 from r1bench.leaderboards.protocol import check_comparable
 
 Decision = Literal["PASS", "FAIL", "INSUFFICIENT_EVIDENCE"]
 EXIT_CODES: dict[Decision, int] = {"PASS": 0, "FAIL": 1, "INSUFFICIENT_EVIDENCE": 3}
 """2 is taken: an error of the user's (R1benchError)."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one task must show, in points."""
+
+    margin: float = 2.0
+    """The loss that is still accepted."""
+    at_least: float | None = None
+    """The gain that must be shown instead; None where not losing is enough."""
+
+    @property
+    def threshold(self) -> float:
+        """What the lower bound must lie above, a fraction."""
+        return -self.margin / 100 if self.at_least is None else self.at_least / 100
+
+    @property
+    def failing(self) -> float:
+        """What the upper bound must lie below for a FAIL, a fraction."""
+        return 0.0 if self.at_least is None else self.at_least / 100
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What all tasks must show."""
+
+    rule: Rule = Rule()
+    tasks: Mapping[str, Rule] = field(default_factory=dict)
+    """Task -> its own rule."""
+    alpha: float = 0.05
+    questions: Questions = "fixed"
+    guards: tuple[Guard, ...] = DEFAULTS
+
+    def of(self, task: str) -> Rule:
+        return self.tasks.get(task, self.rule)
+
+    def check(self) -> None:
+        """Raises UsageError for a margin, gain or alpha that cannot be."""
+        if not 0 < self.alpha < 0.5:
+            raise UsageError(f"alpha {self.alpha:g} is not an error rate of a one-sided test; give one between 0 and 0.5, such as 0.05")
+        for rule in (self.rule, *self.tasks.values()):
+            if not 0 <= rule.margin <= 100:
+                raise UsageError(f"margin {rule.margin:g} is not a loss in points; give one between 0 and 100, such as 2")
+            if rule.at_least is not None and not 0 <= rule.at_least <= 100:
+                raise UsageError(f"at least {rule.at_least:g} is not a gain in points; give one between 0 and 100, such as 3")
 
 
 @dataclass(frozen=True)
@@ -74,10 +119,6 @@ class Choice(NamedTuple):
     """That share the name."""
     num_protocols: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**self._asdict(), "others": list(self.others)}
-
     def sentence(self) -> str:
         """Which run was taken, and what else has its name."""
         counted = ((self.num_checkpoints, "checkpoints"), (self.num_protocols, "protocols"))
@@ -116,10 +157,10 @@ def decide(found: Estimate, rule: Rule, alpha: float, adjusted_p: float) -> Deci
 
 def decide_course(course: Course, rule: Rule) -> Decision:
     """One task of an adaptive gate. Where a gain is asked for, 'below' says less than gain and margin; a FAIL needs less than the gain."""
-    if course.stop == "above":
+    if course.last.stop == "above":
         return "PASS"
-    is_short = rule.at_least is None or course.upper < rule.failing
-    return "FAIL" if course.stop == "below" and is_short else "INSUFFICIENT_EVIDENCE"
+    is_short = rule.at_least is None or course.last.upper < rule.failing
+    return "FAIL" if course.last.stop == "below" and is_short else "INSUFFICIENT_EVIDENCE"
 
 
 def overall(tasks: Sequence[TaskVerdict], guards: Sequence[GuardVerdict]) -> Decision:
@@ -138,9 +179,13 @@ def judge_tasks(pairs: Sequence[tuple[Tally, Tally]], rules: Rules, courses: Map
         UsageError: impossible options, no task besides the guards, a guard that cannot be measured.
     """
     rules.check()
-    judged = _to_judge(pairs, rules)
-    watched = [guard for pair in pairs for guard in _watched(pair, rules)]
-    found = [estimate(*pair, "score", questions=rules.questions, floor=_floor(*pair)) for pair in judged]
+    for candidate, baseline in pairs:
+        check_comparable(baseline, candidate)
+    names = check_tasks([baseline.task for _, baseline in pairs], rules)
+    judged = [pair for pair in pairs if pair[1].task in names]
+    watch = partial(gate_guards.watch, guards=rules.guards, alpha=rules.alpha, questions=rules.questions)
+    watched = [guard for pair in pairs for guard in watch(*pair)]
+    found = [estimate(*pair, "score", questions=rules.questions) for pair in judged]
     claims = [each.p_below(rules.of(pair[1].task).failing) for each, pair in zip(found, judged, strict=True)]
     known = [guard.p_value for guard in watched if guard.p_value is not None]
     adjusted = [None] * len(claims) + holm(known) if courses else holm([*claims, *known])
@@ -169,33 +214,16 @@ def check_tasks(names: Sequence[str], rules: Rules) -> list[str]:
     return judged
 
 
-def _to_judge(pairs: Sequence[tuple[Tally, Tally]], rules: Rules) -> list[tuple[Tally, Tally]]:
-    """The pairs that are not guards, once all are known to be comparable."""
-    for candidate, baseline in pairs:
-        check_comparable(baseline, candidate)
-    judged = check_tasks([baseline.task for _, baseline in pairs], rules)
-    return [pair for pair in pairs if pair[1].task in judged]
-
-
-def _watched(pair: tuple[Tally, Tally], rules: Rules) -> list[GuardVerdict]:
-    return gate_guards.watch(*pair, rules.guards, alpha=rules.alpha, questions=rules.questions, floor=_floor(*pair))
-
-
-def _floor(candidate: Tally, baseline: Tally) -> float:
-    """The least standard error of a difference, by what the backends answered differently to the same question."""
-    return (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5
-
-
 def _task_verdict(
     pair: tuple[Tally, Tally], found: Estimate, rules: Rules, p_values: tuple[float, float | None], course: Course | None
 ) -> TaskVerdict:
     candidate, baseline = pair
     rule, (p_value, adjusted_p) = rules.of(baseline.task), p_values
     if course:
-        decision, lower, upper = decide_course(course, rule), course.lower, course.upper
+        decision, lower, upper = decide_course(course, rule), course.last.lower, course.last.upper
     else:
         decision, lower, upper = decide(found, rule, rules.alpha, adjusted_p or 0.0), found.lower(rules.alpha), found.upper(rules.alpha)
-    is_open = decision == "INSUFFICIENT_EVIDENCE" and (course is None or course.stop == "go on")
+    is_open = decision == "INSUFFICIENT_EVIDENCE" and (course is None or course.last.stop == "go on")
     return TaskVerdict(
         task=baseline.task,
         decision=decision,

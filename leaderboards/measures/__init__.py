@@ -4,8 +4,7 @@
     everything = measures(tally)           # key -> Value: the table's, then whatever else the samples recorded of how they reason
 
 Board, comparison, gate, page and export show these and compute none of their own. What the graders recorded beside (`Sample.behaviour`:
-rules of the format, loops, reflection words, ...) is a measure under its own key. Left out: differences of two runs (compare/), several
-samples per problem (sampled.py).
+rules of the format, loops, reflection words, ...) is a measure under its own key.
 """
 
 import math

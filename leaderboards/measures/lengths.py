@@ -3,7 +3,7 @@
     for length in lengths(tally): print(length.of, length.unit, length.mean, length.quantiles["p90"])
 
 In tokens where the run counted them, otherwise in words of the reasoning (imported text). A completion that was cut would have been longer:
-`num_cut` says how many were, and a quantile that reaches into them is a lower bound. Left out: what length does to the score (budgets.py).
+`num_cut` says how many were, and a quantile that reaches into them is a lower bound.
 """
 
 import math

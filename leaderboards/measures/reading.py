@@ -41,7 +41,8 @@ def of_run(run: Run, *, place: Path | None = None) -> Tally:
     """The tally of a run. `place`: the folder of runs that it lies in."""
     samples = sorted(run.samples, key=lambda sample: sample.key)
     problems = [(name, len(list(members))) for name, members in groupby(samples, key=lambda sample: sample.problem_id)]
-    values = {name: array("d", map(value, samples)) for name, value in _readers(run, samples).items()}
+    style = asked_style(run.manifest.template)
+    values = {name: array("d", [value(sample, style) for sample in samples]) for name, value in _readers(samples).items()}
     if run.manifest.grader in VOTING:
         values["vote"] = array("d", _votes(samples))
     recorded = tuple(key for key in _shared_keys(samples) if key not in NOT_AVERAGED[-2:])
@@ -65,37 +66,32 @@ def of_run(run: Run, *, place: Path | None = None) -> Tally:
     )
 
 
-def _readers(run: Run, samples: Sequence[Sample]) -> dict[str, Callable[[Sample], float]]:
-    """Measure -> its value of a sample. What is known of no sample is missing."""
-    style = asked_style(run.manifest.template)
-    found = {key: _of_style(measure.read, style) for key, measure in MEASURES.items()}
+def _readers(samples: Sequence[Sample]) -> dict[str, Callable[[Sample, str], float]]:
+    """Measure -> its value of a sample whose template asks for a style of format. What is known of no sample is missing."""
+    found = {key: measure.read for key, measure in MEASURES.items()}
     if not any(sample.completion.finish_reason == "length" or sample.completion.num_tokens > 0 for sample in samples):
         del found["truncated"]
     if not any(any(sample.languages.values()) for sample in samples):
         del found["mixed"]
     found |= {
-        "index": lambda sample: sample.index,
-        "outcome": lambda sample: OUTCOMES.index(sample.grade.outcome),
-        "ended": lambda sample: sample.completion.finish_reason == "stop" and sample.grade.outcome != "truncated",
-        "published": lambda sample: NAN if sample.published is None else sample.published,
-        "words": lambda sample: sum(words_by_language(sample).values()),
-        "prompt_tokens": lambda sample: sample.completion.num_prompt_tokens,
-        "seconds": lambda sample: sample.completion.seconds,
+        "index": lambda sample, style: sample.index,
+        "outcome": lambda sample, style: OUTCOMES.index(sample.grade.outcome),
+        "ended": lambda sample, style: sample.completion.finish_reason == "stop" and sample.grade.outcome != "truncated",
+        "published": lambda sample, style: NAN if sample.published is None else sample.published,
+        "words": lambda sample, style: sum(words_by_language(sample).values()),
+        "prompt_tokens": lambda sample, style: sample.completion.num_prompt_tokens,
+        "seconds": lambda sample, style: sample.completion.seconds,
     }
     targets = {str(sample.grade.details["target"]) for sample in samples if "switches_per_1000_words" in sample.grade.details}
     for target in sorted(targets):
         found[f"target:{target}"] = partial(_asks_for, target)
     if targets:
-        found["called_mixed"] = lambda sample: bool(sample.grade.details.get("mixed"))
-        found["switches_per_1000_words"] = lambda sample: _or_nan(sample.grade.details.get("switches_per_1000_words"))
+        found["called_mixed"] = lambda sample, style: bool(sample.grade.details.get("mixed"))
+        found["switches_per_1000_words"] = lambda sample, style: _or_nan(sample.grade.details.get("switches_per_1000_words"))
     return found
 
 
-def _of_style(value: Callable[[Sample, str], float], style: str) -> Callable[[Sample], float]:
-    return lambda sample: value(sample, style)
-
-
-def _asks_for(target: str, sample: Sample) -> bool:
+def _asks_for(target: str, sample: Sample, style: str) -> bool:
     return sample.grade.details.get("target") == target
 
 

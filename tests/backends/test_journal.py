@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from r1bench.backends.journal import EVENTS, ROLLOUTS, Journal, RolloutRow, about, home_of, read_rollouts, read_steps
+from r1bench.backends.journal import EVENTS, FIGURES, ROLLOUTS, Journal, RolloutRow, about, home_of, read_rollouts, read_steps
+
+DOCS = Path(__file__).parents[2] / "docs" / "backends.md"
 
 
 def row(step: int, **fields: Any) -> RolloutRow:
@@ -109,3 +111,8 @@ def test_a_folder_without_files_says_nothing(tmp_path: Path) -> None:
     assert read_rollouts(tmp_path) is None
     assert home_of(tmp_path / "final") is None
     assert about(tmp_path) == {"name": "", "stage": "", "backend": ""}
+
+
+def test_the_page_names_every_figure_as_the_schema_does() -> None:
+    table = [line.strip("| ").split(" | ") for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert FIGURES.items() <= {name.strip("`"): meaning for name, meaning in table}.items()

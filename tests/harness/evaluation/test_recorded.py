@@ -15,6 +15,7 @@ import pytest
 from r1bench.harness.errors import UsageError
 from r1bench.harness.evaluation.importing import import_responses
 from r1bench.harness.records import Run
+from r1bench.harness.statistics import estimators
 from r1bench.leaderboards.board import ranking as board
 from r1bench.leaderboards.measures import page as metrics_page
 from r1bench.leaderboards.measures import sampled
@@ -81,22 +82,22 @@ def test_two_files_have_several_samples_per_problem_and_are_graded_as_published_
 def test_pass_at_k_of_qwen_is_that_of_its_published_verdicts(qwen):
     run, rows = agreed(qwen[0]), [row["score"] for row in qwen[1] if row["idx"] != 3]  # 3: '4:30 p.m.', which Qwen's grader cannot read
     for k in (1, 2, 4, 8):
-        assert sampled.pass_at_k(of_run(run), k).value == pytest.approx(by_subsets(rows, k, any))
-        assert sampled.pass_hat_k(of_run(run), k).value == pytest.approx(by_subsets(rows, k, all))
+        assert sampled.at_k(of_run(run), "pass@", k).value == pytest.approx(by_subsets(rows, k, any))
+        assert sampled.at_k(of_run(run), "pass^", k).value == pytest.approx(by_subsets(rows, k, all))
 
 
 def test_cons_at_k_of_qwen_is_the_vote_of_its_published_answers(qwen):
     rows = [list(zip(row["score"], row["pred"], strict=True)) for row in qwen[1] if row["idx"] != 3]
     for k in (1, 2, 4, 8):
-        assert sampled.majority_at_k(of_run(agreed(qwen[0])), k).value == pytest.approx(by_subsets(rows, k, vote))
+        assert sampled.at_k(of_run(agreed(qwen[0])), "cons@", k).value == pytest.approx(by_subsets(rows, k, vote))
 
 
 def test_pass_at_k_of_nemo_is_that_of_its_published_verdicts(nemo):
     run = agreed(nemo)
     rows = [[sample.published for sample in samples] for samples in run.samples_by_problem.values()]
     for k in (1, 2, 3):
-        assert sampled.pass_at_k(of_run(run), k).value == pytest.approx(by_subsets(rows, k, any))
-        assert sampled.pass_hat_k(of_run(run), k).value == pytest.approx(by_subsets(rows, k, all))
+        assert sampled.at_k(of_run(run), "pass@", k).value == pytest.approx(by_subsets(rows, k, any))
+        assert sampled.at_k(of_run(run), "pass^", k).value == pytest.approx(by_subsets(rows, k, all))
 
 
 def chosen(drawn):
@@ -106,13 +107,12 @@ def chosen(drawn):
 
 
 def test_a_reward_models_choice_among_qwens_samples_is_that_of_all_subsets(qwen):
-    tally, opinions = of_run(agreed(qwen[0])), {str(row["idx"]): [score for (score,) in row["pred_score"]] for row in qwen[1]}
     pairs = [
         [(score, right) for (score,), right in zip(row["pred_score"], row["score"], strict=True)] for row in qwen[1] if row["idx"] != 3
     ]
     for k in (1, 4, 8):
-        found = sampled.best_of(tally, k, chosen_by=[opinions[problem] for problem in tally.problems])
-        assert found.value == pytest.approx(by_subsets(pairs, k, chosen))
+        found = [estimators.best_of_k([right for _, right in row], k, chosen_by=[score for score, _ in row]) for row in pairs]
+        assert sum(found) / len(found) == pytest.approx(by_subsets(pairs, k, chosen))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_the_interval_of_a_recorded_run_is_about_that_of_drawing_its_problems_ag
 
     values = np.array([max(scores) for scores in nemo.scores_by_problem().values()])
     means = values[np.random.default_rng(0).integers(0, 50, (20_000, 50))].mean(axis=1)
-    found, (low, high) = sampled.pass_at_k(of_run(nemo), 3), np.quantile(means, [0.025, 0.975])
+    found, (low, high) = sampled.at_k(of_run(nemo), "pass@", 3), np.quantile(means, [0.025, 0.975])
     assert found.high - found.low == pytest.approx(high - low, rel=0.25)
 
 
@@ -154,7 +154,7 @@ def test_the_page_of_a_recorded_run_fits_80_columns_and_has_no_budget_curve(qwen
 def test_the_column_of_golds_decides_the_one_problem_on_which_verdicts_differ(shared_data, tmp_path):
     rows = rows_of(shared_data / "model_outputs/qwen_math_cot_30x8.jsonl")
     run = imported(tmp_path, rows, rows, gold="gt")
-    assert round(100 * sampled.pass_at_k(of_run(run), 1).value, 1) == 90.4
+    assert round(100 * sampled.at_k(of_run(run), "pass@", 1).value, 1) == 90.4
     assert agreed(run).manifest.num_problems == 30
     assert [row["idx"] for row in rows if row["gt"] == "4:30p.." and row["answer"] == "\\text{4:30 p.m.}"] == [3]
 
@@ -165,6 +165,6 @@ def test_r1_traces_have_one_sample_per_problem_and_so_no_pass_at_2(shared_data, 
     problems = [{"id": str(row["problem_id"]), "problem": row["problem"], "answer": row["gt_answer"]} for row in rows]
     texts = [{"problem_id": str(row["problem_id"]), "response": row["solution"]} for row in rows]
     run = imported(tmp_path, texts, problems)
-    assert round(100 * sampled.pass_at_k(of_run(run), 1).value, 1) == 89.2
+    assert round(100 * sampled.at_k(of_run(run), "pass@", 1).value, 1) == 89.2
     with pytest.raises(UsageError, match=r"from 1 sample per problem .* import a file with at least 2 completions"):
-        sampled.pass_at_k(of_run(run), 2)
+        sampled.at_k(of_run(run), "pass@", 2)

@@ -129,9 +129,11 @@ def test_rows_are_sorted_by_score_within_their_group_and_equal_scores_share_a_ra
     assert ranked == [["1", "a"], ["1", "c"], ["3", "b"]]
 
 
-def shown(rows, **how):
+def shown(rows, among=None, **how):
     """Rank and name of each row, top to bottom."""
-    lines = [line for line in board.render(rows, **how).splitlines() if " x " in line and "problems" not in line]
+    lines = [
+        line for line in board.render(board.arranged(rows, **how), among=among).splitlines() if " x " in line and "problems" not in line
+    ]
     return [tuple(line.split()[:2]) for line in lines]
 
 

@@ -8,6 +8,7 @@ import pytest
 from fakes_runs import make_run, make_sample, make_tally
 from scipy import stats
 
+from r1bench.harness import tables
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.records import Completion, Noise
 from r1bench.harness.tables import display_width
@@ -18,6 +19,11 @@ from r1bench.leaderboards.compare import text
 from r1bench.leaderboards.measures.reading import of_run
 
 LOW, HIGH = [[0, 1, 0, 0]] * 200 + [[1, 1, 0, 0]] * 50, [[1, 1, 1, 0]] * 150 + [[0, 1, 0, 0]] * 100
+
+
+def rendered(found):
+    """What the terminal shows of a comparison, but for the single problems."""
+    return f"{text.render_measures(found)}\n\n{tables.paragraph(text.verdict(found))}"
 
 
 def compared(scores_a=LOW, scores_b=HIGH, **options):
@@ -146,7 +152,7 @@ def test_lengths_format_and_languages_stand_side_by_side():
     sides = {key: (each.a, each.b) for key, each in found.measures.items()}
     assert (sides["tokens"], sides["reasoning_tokens"]) == ((12, 30), (8, 20))
     assert (sides["format"], sides["mixed"]) == ((1, 0), (0, 1))
-    assert "-100.0" in text.render(found)
+    assert "-100.0" in rendered(found)
 
 
 def test_the_form_that_the_template_asks_for_is_compared_and_think_answer_under_its_own_name():
@@ -161,14 +167,14 @@ def test_a_measure_that_one_run_lacks_is_shown_of_the_other_and_has_no_differenc
     a, b = runs_with([[10], [20]], [[0], [0]], "num_tokens")
     found = compare.compare(a, b)
     assert (found.measures["tokens"].a, found.measures["tokens"].b, found.measures["tokens"].mean) == (15, None, None)
-    [line] = [line.split() for line in text.render(found).splitlines() if line.startswith("tokens")]
+    [line] = [line.split() for line in rendered(found).splitlines() if line.startswith("tokens")]
     assert line[2:] == ["-", "-"]
 
 
 @pytest.mark.parametrize("scores", [([[1]], [[0]]), (LOW, HIGH), ([[1] * 16] * 1319, [[0] * 16] * 1319)])
 def test_text_fits_80_columns_and_ends_with_the_verdict(scores):
     found = compared(*scores)
-    said = text.render(found)
+    said = rendered(found)
     assert max(map(display_width, said.splitlines())) <= 80
     assert " ".join(said.split()).endswith(text.verdict(found))
 
@@ -227,7 +233,7 @@ def test_tokens_that_nobody_counted_have_no_difference():
 def test_languages_that_nobody_counted_have_no_difference():
     found = compare.compare(*runs_with([[{}], [{}]], [[{"en": 4}], [{}]], "languages"))
     assert found.measures["mixed"].mean is None
-    assert text.render(found)
+    assert rendered(found)
 
 
 def test_truncation_is_compared_too_also_where_the_answer_stood_before_the_cut():
@@ -318,17 +324,17 @@ def test_the_intervals_of_both_sides_are_of_the_level_asked_for():
         assert one.b_high - one.b_low < other.b_high - other.b_low
     usual = compared().measures["score"]
     assert (usual.a_low, usual.a_high) == (compared().a.low, compared().a.high)
-    assert f"[{100 * narrow.measures['score'].a_low:.1f}, " in text.render(narrow)
-    assert "50 %, about questions like these" in " ".join(text.render(narrow).split())
+    assert f"[{100 * narrow.measures['score'].a_low:.1f}, " in rendered(narrow)
+    assert "50 %, about questions like these" in " ".join(rendered(narrow).split())
 
 
 def test_about_fixed_questions_the_legend_says_whose_interval_is_about_what():
-    said = " ".join(text.render(compared(questions="fixed")).split())
+    said = " ".join(rendered(compared(questions="fixed")).split())
     assert "about questions like these for A and B themselves, about these very questions, sampled again, for B - A" in said
 
 
 def test_one_problem_is_called_one():
-    said = " ".join(text.render(compared([[0, 1]], [[1, 1]], questions="fixed")).split())
+    said = " ".join(rendered(compared([[0, 1]], [[1, 1]], questions="fixed")).split())
     assert "this very 1 problem." in said
     assert "1 problems" not in said
 

@@ -17,7 +17,6 @@ from r1bench.harness.store.listed import SAMPLES
 from r1bench.harness.store.runs import open_run
 from r1bench.harness.tables import display_width
 from r1bench.leaderboards.compare import many as compare_many
-from r1bench.leaderboards.compare import many_text as compare_many_text
 
 LOW, HIGH = [[0, 1]] * 30 + [[0, 0]] * 10, [[1, 1]] * 30 + [[0, 1]] * 10
 
@@ -129,18 +128,18 @@ def test_two_runs_print_as_they_did_with_the_first_wins_and_losses(runs: Path) -
 
 def test_the_conclusion_of_many_rests_on_adjusted_p_values(runs: Path) -> None:
     found = compare_many.compare_names(runs, ["base", "sft", "zero"])
-    assert compare_many_text.conclusion(found) == (
+    assert compare_many.conclusion(found) == (
         "Shown in 2 of 4 comparisons with A, at 95 % over all of them: zero is better on arithmetic; zero is better on gsm8k."
     )
     doubtful = dataclasses.replace(found, lines=tuple(line._replace(adjusted_p=0.051) for line in found.lines))
-    assert compare_many_text.conclusion(doubtful).startswith("No difference is shown")
+    assert compare_many.conclusion(doubtful).startswith("No difference is shown")
 
 
 def test_hostile_names_neither_steer_the_terminal_nor_widen_it(tmp_path: Path) -> None:
     names = ["base", "\x1b[31m" + "x" * 90, "z‮" * 20]
     for name in names:
         stored(tmp_path, make_run(LOW if name == "base" else HIGH, name=name))
-    text = compare_many_text.render(compare_many.compare_names(tmp_path, names), all_problems=True)
+    text = compare_many.render(compare_many.compare_names(tmp_path, names), all_problems=True)
     assert "\x1b" not in text
     assert "‮" not in text
     assert max(map(display_width, text.splitlines())) <= 80 + len(str(tmp_path)) + 40, "a path is never broken"
@@ -173,7 +172,7 @@ def test_the_conclusion_names_the_protocol_where_one_task_occurs_in_two(runs: Pa
     for name, scores in (("base", LOW), ("zero", HIGH)):
         stored(runs, make_run(scores, name=name, sampling={"temperature": 0.6}))
     found = compare_many.compare_names(runs, ["base", "zero"])
-    said = compare_many_text.conclusion(found)
+    said = compare_many.conclusion(found)
     for line in found.lines:
         a = line.comparison.a
         assert (f"on {a.task} (protocol {a.protocol})" in said) == (a.task == "arithmetic")

@@ -13,7 +13,7 @@ from r1bench.harness.cli import main
 from r1bench.harness.cli.compare import plan_comparison
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.tables import display_width
-from r1bench.leaderboards.compare import power, power_text
+from r1bench.leaderboards.compare import power
 
 ASKED = {
     "task": None,
@@ -92,7 +92,7 @@ def test_a_task_without_planning_values_gets_the_most_that_scores_can_vary(tmp_p
 def test_without_a_run_the_cost_is_the_most_that_the_protocol_allows(tmp_path):
     found = asked(tmp_path, task="aime24", samples=16)
     assert found.asked.tokens == 30 * 16 * 32768
-    assert "the most that the protocol allows" in power_text.render(found)
+    assert "the most that the protocol allows" in power.render(found)
 
 
 def test_a_baseline_gives_its_own_variance_and_tokens():
@@ -122,7 +122,7 @@ def test_a_baseline_that_stays_small_is_told_apart_from_one_that_is_topped_up(tm
     found = asked(tmp_path, task="aime24", samples=64, baseline_samples=16, margin=3.0)
     assert found.samples_needed is None
     assert found.samples_needed_both == 60
-    assert "60 of both runs do" in " ".join(power_text.render(found).split())
+    assert "60 of both runs do" in " ".join(power.render(found).split())
 
 
 SIZES = {"task": "x", "num_problems": 100, "samples": 4, "tokens": power.ceiling(10)}
@@ -134,7 +134,7 @@ def test_a_baseline_of_fixed_size_stays_what_it_is_also_where_the_candidate_gets
     both = power.forecast(spread, **SIZES)
     assert kept.asked == both.asked
     assert (kept.samples_needed, both.samples_needed) == (None, kept.samples_needed_both)
-    said = " ".join(power_text.render(kept).split())
+    said = " ".join(power.render(kept).split())
     assert "Against 4 samples of the baseline no number detects 2 points" in said
     assert f"{both.samples_needed} of both runs do" in said
     found = power.to_json(kept)
@@ -150,7 +150,7 @@ def test_a_noisy_backend_is_in_the_headline_the_table_and_the_samples_needed():
     assert noisy.samples_needed == pytest.approx(4 * (noisy.asked.fixed / 0.05) ** 2, rel=0.05)
     assert noisy.samples_needed > 5 * quiet.samples_needed
     assert noisy.adaptive.mean_samples > 5 * quiet.adaptive.mean_samples
-    said = " ".join(power_text.render(noisy).split())
+    said = " ".join(power.render(noisy).split())
     assert "a standard error of 5.00 points with 4 samples" in said
     assert "any size" not in said
 
@@ -161,7 +161,7 @@ def test_noise_below_the_sampling_error_changes_nothing():
 
 
 def test_a_small_margin_and_a_single_sample_are_written_as_they_are(tmp_path):
-    said = " ".join(power_text.render(asked(tmp_path, task="aime24", samples=1, margin=0.01)).split())
+    said = " ".join(power.render(asked(tmp_path, task="aime24", samples=1, margin=0.01)).split())
     assert "0.01 points" in said
     assert "1 sample each" in said
 
@@ -187,7 +187,7 @@ def test_the_documented_table_is_what_the_command_says(tmp_path, title):
 @pytest.mark.parametrize("task", ["aime24", "gsm8k", "language_mixing", "mbpp_plus"])
 @pytest.mark.parametrize("questions", ["fixed", "random"])
 def test_text_fits_80_columns(tmp_path, task, questions):
-    text = power_text.render(asked(tmp_path, task=task, samples=64, questions=questions))
+    text = power.render(asked(tmp_path, task=task, samples=64, questions=questions))
     assert max(map(display_width, text.splitlines())) <= 80
 
 

@@ -16,9 +16,8 @@ from r1bench.harness.store.runs import open_run
 from r1bench.harness.tables import display_width
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate import baselines
-from r1bench.leaderboards.gate.rules import Rules
-from r1bench.leaderboards.gate.values import side_json
-from r1bench.leaderboards.gate.verdict import judge_tasks
+from r1bench.leaderboards.gate.text import side_json
+from r1bench.leaderboards.gate.verdict import Rules, judge_tasks
 from r1bench.leaderboards.measures.reading import of_run, read
 from r1bench.leaderboards.protocol import is_same_evaluation
 
@@ -64,7 +63,7 @@ def saved(folder: Path, version: int) -> Path:
 
 def test_what_is_read_is_what_was_saved(tmp_path):
     held = [tally(), tally(task="gsm8k")]
-    digest = baselines.save(tmp_path / "deep" / "b.json", held)
+    baselines.save(tmp_path / "deep" / "b.json", held)
     found = baselines.read(tmp_path / "deep" / "b.json")
     assert list(found) == ["arithmetic", "gsm8k"]
     for before, after in zip(held, found.values(), strict=True):
@@ -75,7 +74,7 @@ def test_what_is_read_is_what_was_saved(tmp_path):
             True,
         )
         assert after.manifest.protocol() == before.manifest.protocol()
-    assert digest == baselines.summary(tmp_path / "deep" / "b.json")["digest"]
+    assert baselines.summary(tmp_path / "deep" / "b.json")["digest"] in (tmp_path / "deep" / "b.json").read_text()
 
 
 def test_what_is_not_known_of_a_sample_is_not_known_in_the_file(tmp_path):

@@ -13,10 +13,10 @@ from scipy import stats
 
 from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.records import Noise
+from r1bench.leaderboards.gate import text as gate_json
 from r1bench.leaderboards.gate import text as gate_text
-from r1bench.leaderboards.gate import values as gate_json
 from r1bench.leaderboards.gate import verdict as gate
-from r1bench.leaderboards.gate.rules import Rule, Rules
+from r1bench.leaderboards.gate.verdict import Rule, Rules
 
 
 def judge(candidate, baseline, **options):

@@ -115,7 +115,7 @@ def test_of_several_protocols_of_a_name_the_newest_is_taken_and_named(place: Pat
     assert first.choice is not None
     assert (first.choice.run, first.choice.others, first.choice.num_protocols, second.choice) == (other.id, (older,), 2, None)
     _, verdict = gate("new", "--baseline", "board:old", "--tasks", "arithmetic")
-    assert verdict["chosen"] == [first.choice.to_json()]
+    assert verdict["chosen"] == [{**first.choice._asdict(), "others": list(first.choice.others)}]
     assert f"{other.id}, the newest complete run" in " ".join(call("gate", "new", "--baseline", "board:old").stdout.split())
 
 

@@ -188,10 +188,10 @@ def test_an_equal_candidate_seldom_fails_and_one_at_the_margin_seldom_passes() -
             course = gate_rounds.Course(plan, (), False)
             for n in [n for n in plan.rounds if n <= 30]:
                 course = gate_rounds.look(course, new[n - 2], old[n - 2])
-                if course.stop != "go on":
+                if course.last.stop != "go on":
                     break
-            found.append(course.stop)
-            spent.append(course.rounds[-1].share)
+            found.append(course.last.stop)
+            spent.append(course.last.share)
     assert stops[0.0].count("below") <= 6
     assert stops[0.15].count("above") <= 6
     assert np.mean(spent) < 0.8

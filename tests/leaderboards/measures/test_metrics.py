@@ -10,7 +10,6 @@ from fakes_runs import make_sample, make_tally
 from r1bench.harness import statistics, tables
 from r1bench.harness.records import Grade
 from r1bench.leaderboards import measures
-from r1bench.leaderboards.board import details
 from r1bench.leaderboards.board import ranking as board
 from r1bench.leaderboards.measures import measured
 from r1bench.tasks.grading.behaviour import measure
@@ -180,7 +179,7 @@ def test_the_block_shows_strict_score_tax_and_length_beside_reflection():
 
 
 def test_words_are_marked_where_tokens_are_not_known():
-    assert "3.0±0.0w" in details.render([board.entry(run_of(*[[(GOOD, 1)]] * 10, num_tokens=0))])
+    assert "3.0±0.0w" in board.render([board.entry(run_of(*[[(GOOD, 1)]] * 10, num_tokens=0))])
 
 
 def test_a_board_without_recorded_behaviour_has_no_block():
@@ -239,6 +238,6 @@ def test_runs_of_other_graders_have_no_language_that_was_asked_for():
 
 def test_lines_about_languages_fit_80_columns():
     entry = board.entries([language_run(*[("zh", [1.0, 0.9], True)] * 120)])[0]
-    lines = details._target_lines(entry)
+    lines = board._target_lines(entry)
     assert lines
     assert max(map(len, lines)) <= 80

@@ -12,8 +12,8 @@ from r1bench.harness.errors import ProtocolError, UsageError
 from r1bench.harness.records import Completion, Grade
 from r1bench.harness.statistics.ratios import ratio_interval
 from r1bench.leaderboards.measures import sampled
-from r1bench.leaderboards.measures.budgets import accuracy_at_completed, budget_curve, default_budgets
 from r1bench.leaderboards.measures.reading import answer_of
+from r1bench.leaderboards.measures.sampled import accuracy_at_completed, budget_curve, default_budgets
 
 MIXED = [[1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 0, 1], [0, 1, 0, 0]]
 
@@ -42,12 +42,12 @@ def test_pass_at_k_is_the_mean_over_problems_of_the_share_of_subsets():
         subsets = [list(itertools.combinations(row, k)) for row in MIXED]
         best = sum(sum(map(any, drawn)) / len(drawn) for drawn in subsets) / len(MIXED)
         worst = sum(sum(map(all, drawn)) / len(drawn) for drawn in subsets) / len(MIXED)
-        assert (sampled.pass_at_k(tally, k).value, sampled.pass_hat_k(tally, k).value) == pytest.approx((best, worst))
+        assert (sampled.at_k(tally, "pass@", k).value, sampled.at_k(tally, "pass^", k).value) == pytest.approx((best, worst))
 
 
 @pytest.mark.parametrize("scores", [MIXED, [[1, 0]] * 12, [[1, 0, 1], [0, 0, 1]] * 9, [[1], [0], [1]]])
 def test_pass_at_1_is_the_score_of_the_board_with_its_interval(scores):
-    found = sampled.pass_at_k(make_tally(scores), 1)
+    found = sampled.at_k(make_tally(scores), "pass@", 1)
     assert found.value == pytest.approx(statistics.pass_at_1(scores))
     assert found[1:3] == pytest.approx(tuple(statistics.interval(scores))[:2])
     assert (found.num_problems, found.num_samples) == (len(scores), sum(map(len, scores)))
@@ -55,21 +55,21 @@ def test_pass_at_1_is_the_score_of_the_board_with_its_interval(scores):
 
 def test_other_metrics_have_the_interval_of_one_value_per_problem():
     values = [sum(map(any, drawn)) / 6 for drawn in (list(itertools.combinations(row, 2)) for row in MIXED)]
-    assert sampled.pass_at_k(make_tally(MIXED), 2)[1:4] == pytest.approx(tuple(statistics.mean_interval(values)))
+    assert sampled.at_k(make_tally(MIXED), "pass@", 2)[1:4] == pytest.approx(tuple(statistics.mean_interval(values)))
 
 
 def test_more_draws_than_samples_are_refused_with_run_and_cure():
     tally = make_tally(MIXED)
-    for metric in (sampled.pass_at_k, sampled.pass_hat_k, sampled.g_pass_at_k, sampled.majority_at_k, sampled.best_of, sampled.worst_of):
+    for metric in (*sampled.OF_COUNTS, *sampled.OF_SCORES, sampled.VOTE):
         with pytest.raises(UsageError, match=r"from 4 samples per problem \(run run-tiny\); draw at least 5 samples: .*--samples 5"):
-            metric(tally, 5)
+            sampled.at_k(tally, metric, 5)
         with pytest.raises(UsageError, match="k of 1 or more"):
-            metric(tally, 0)
+            sampled.at_k(tally, metric, 0)
 
 
 def test_imported_runs_are_told_to_import_more_because_they_cannot_draw():
     with pytest.raises(UsageError, match="import a file with at least 8 completions"):
-        sampled.pass_at_k(make_tally(MIXED, sampler="import"), 8)
+        sampled.at_k(make_tally(MIXED, sampler="import"), "pass@", 8)
 
 
 def test_incomplete_and_empty_runs_are_refused():
@@ -81,19 +81,19 @@ def test_incomplete_and_empty_runs_are_refused():
 
 def test_a_vote_takes_the_most_frequent_answer_of_each_problem():
     tally = voting_run(["right", "right", "7", "8"], ["right", "7", "7", None], ["right", "7", "cut", None], [None, "cut", None, None])
-    assert sampled.majority_at_k(tally, 4).value == pytest.approx((1 + 0 + 0.5 + 0) / 4)
+    assert sampled.at_k(tally, "cons@", 4).value == pytest.approx((1 + 0 + 0.5 + 0) / 4)
 
 
 def test_cons_at_1_is_the_mean_score():
     tally = voting_run(["right", "right", "7", "8"], ["right", "7", "7", None])
-    assert sampled.majority_at_k(tally, 1).value == pytest.approx(sampled.pass_at_k(tally, 1).value)
+    assert sampled.at_k(tally, "cons@", 1).value == pytest.approx(sampled.at_k(tally, "pass@", 1).value)
 
 
 def test_answers_that_are_spelled_differently_vote_together_where_the_grader_says_so():
     samples = [answered("p0000", 0, "1/2", canonical="1/2"), answered("p0000", 1, "0.5", canonical="1/2")]
     samples += [answered("p0000", 2, "\\boxed{3}", right=True, canonical="3"), answered("p0000", 3, "3.0", right=True, canonical="3")]
     assert len({answer_of(sample) for sample in samples}) == 2
-    assert sampled.majority_at_k(make_tally([[0] * 4], samples=samples), 4).value == 0.5
+    assert sampled.at_k(make_tally([[0] * 4], samples=samples), "cons@", 4).value == 0.5
 
 
 def test_answers_without_a_canonical_form_are_compared_but_for_case_and_space():
@@ -116,7 +116,7 @@ def test_what_was_not_parsed_or_cut_or_failed_has_no_vote():
 def test_programs_cannot_be_voted_on():
     tally = make_tally(MIXED, grader="code")
     with pytest.raises(UsageError, match="grader 'code' finds none"):
-        sampled.majority_at_k(tally, 4)
+        sampled.at_k(tally, "cons@", 4)
     assert "pass@4" in sampled.summary(tally)
     assert not [name for name in sampled.summary(tally) if name.startswith("cons")]
 
@@ -124,7 +124,7 @@ def test_programs_cannot_be_voted_on():
 def test_shares_are_refused_where_right_ones_are_counted_and_have_best_and_worst():
     tally = make_tally([[0.25, 0.75], [0.5, 0.5]], grader="language")
     with pytest.raises(UsageError, match="ask for best-of-2 or worst-of-2"):
-        sampled.pass_at_k(tally, 2)
+        sampled.at_k(tally, "pass@", 2)
     found = sampled.summary(tally)
     assert {name: round(found[name]["value"], 6) for name in ("best-of-1", "best-of-2", "worst-of-2")} == {
         "best-of-1": 0.5,
@@ -133,13 +133,10 @@ def test_shares_are_refused_where_right_ones_are_counted_and_have_best_and_worst
     }
 
 
-def test_best_of_n_by_a_judge_is_between_chance_and_the_perfect_judge():
+def test_best_of_n_by_a_perfect_judge_is_pass_at_k_and_by_the_worst_one_pass_hat_k():
     tally = make_tally(MIXED)
-    lazy, perfect = sampled.best_of(tally, 4, chosen_by=[[1.0] * 4] * 5), sampled.best_of(tally, 4)
-    assert lazy.value == pytest.approx(sampled.pass_at_k(tally, 1).value)
-    assert perfect.value == pytest.approx(sampled.pass_at_k(tally, 4).value)
-    first = [[0.0, -1.0, -2.0, -3.0]] * 5
-    assert sampled.best_of(tally, 4, chosen_by=first).value == pytest.approx(3 / 5)
+    assert sampled.at_k(tally, "best-of-", 4).value == pytest.approx(sampled.at_k(tally, "pass@", 4).value)
+    assert sampled.at_k(tally, "worst-of-", 4).value == pytest.approx(sampled.at_k(tally, "pass^", 4).value)
 
 
 def cut_run():
@@ -171,7 +168,7 @@ def test_the_whole_budget_is_pass_at_1_and_the_curve_never_falls():
     points = budget_curve(cut_run())
     values = [point.value for point in points]
     assert values == sorted(values)
-    assert points[-1][1:5] == pytest.approx(sampled.pass_at_k(cut_run(), 1)[:4])
+    assert points[-1][1:5] == pytest.approx(sampled.at_k(cut_run(), "pass@", 1)[:4])
 
 
 def test_default_budgets_are_powers_of_two_up_to_the_runs_own():
@@ -200,14 +197,14 @@ def test_accuracy_at_completed_leaves_out_what_was_cut_and_says_of_how_many():
 def test_accuracy_at_completed_is_pass_at_1_where_nothing_was_cut():
     draw = random.Random(0)
     tally = make_tally([[float(draw.random() < chance) for _ in range(8)] for chance in (draw.random() for _ in range(60))])
-    completed, plain = accuracy_at_completed(tally), sampled.pass_at_k(tally, 1)
+    completed, plain = accuracy_at_completed(tally), sampled.at_k(tally, "pass@", 1)
     assert completed.value == pytest.approx(plain.value)
     assert completed[1:3] == pytest.approx(plain[1:3], abs=0.01)
 
 
 def test_accuracy_at_completed_of_shares_is_as_sure_as_their_mean():
     tally = make_tally([[0.25, 0.3, 0.35], [0.4, 0.35, 0.3], [0.2, 0.3, 0.4], [0.35, 0.3, 0.25]], grader="language")
-    completed, plain = accuracy_at_completed(tally), sampled.best_of(tally, 1)
+    completed, plain = accuracy_at_completed(tally), sampled.at_k(tally, "best-of-", 1)
     assert completed[:3] == pytest.approx(plain[:3], abs=0.04)
 
 
@@ -264,9 +261,9 @@ def test_the_summary_has_powers_of_two_and_n_and_is_plain_json():
 def test_the_summary_gives_what_each_function_gives():
     tally = voting_run(["right", "7", "7", None], ["right", "right", "7", "8"], ["right"] * 4)
     found = sampled.summary(tally, ks=[3], level=0.9)
-    assert found["pass@3"] == sampled.pass_at_k(tally, 3, level=0.9)._asdict()
-    assert found["cons@3"] == sampled.majority_at_k(tally, 3, level=0.9)._asdict()
-    assert found["mg-pass@3"] == sampled.g_pass_at_k(tally, 3, level=0.9)._asdict()
+    assert found["pass@3"] == sampled.at_k(tally, "pass@", 3, level=0.9)._asdict()
+    assert found["cons@3"] == sampled.at_k(tally, "cons@", 3, level=0.9)._asdict()
+    assert found["mg-pass@3"] == sampled.at_k(tally, "mg-pass@", 3, level=0.9)._asdict()
     assert found["budgets"] == [point._asdict() for point in budget_curve(tally, level=0.9)]
 
 
