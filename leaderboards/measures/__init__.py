@@ -162,7 +162,8 @@ def of_shares(rows: Rows, level: float = LEVEL, *, by_problem: bool = False) -> 
         rows = [[min(max(value, 0.0), 1.0) for value in row] for row in rows]
     means = statistics.question_means(rows)
     interval = statistics.mean_interval(means, level) if by_problem else statistics.interval(rows, level)
-    return Value(*mean_and_error(means), *interval, len(rows), sum(map(len, rows)))
+    value, error = mean_and_error(means)
+    return Value(value, error, *interval, len(rows), sum(map(len, rows)))
 
 
 def of_counts(rows: Rows, level: float = LEVEL) -> Value:
