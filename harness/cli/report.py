@@ -35,7 +35,7 @@ def parse_pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ..
 @click.option("-o", "--out", type=PATH, required=True, help="Folder that the page is written into.")
 @RUNS
 @click.option("--task", "task_names", multiple=True, help="Only this task; may be given more than once.")
-@click.option("--name", "names", default="", metavar="GLOB", help="Only checkpoints or runs of this name, with * and ?.")
+@click.option("--match", "names", default="", metavar="GLOB", help="Only checkpoints or runs of this name, with * and ?.")
 @click.option("--training", "trainings", multiple=True, type=PATH, help="Folder of a training to draw too.")
 @click.option("--compare", "asked", multiple=True, metavar="A,B", callback=parse_pairs, help="Two runs to compare besides the usual ones.")
 @click.option(

@@ -92,7 +92,7 @@ def check_asked(asked: Iterable[tuple[str, str]], folders: Mapping[str, Path]) -
     """
     for pair in asked:
         if missing := [run for run in pair if run not in folders]:
-            raise UsageError(f"--compare names {missing[0]}, which is not on the page; choose --task and --name so that it is")
+            raise UsageError(f"--compare names {missing[0]}, which is not on the page; choose --task and --match so that it is")
         check_comparable(reading.read(folders[pair[0]]), reading.read(folders[pair[1]]))
 
 
