@@ -111,7 +111,7 @@ def rules_of(options: dict[str, Any]) -> Any:
     """The rules from the options about them, which are taken out."""
     from r1bench.leaderboards.gate.guards import parse
     from r1bench.leaderboards.gate.judging import parse_points
-    from r1bench.leaderboards.gate.verdict import Rule, Rules
+    from r1bench.leaderboards.gate.rules import Rule, Rules
 
     margin, margins = parse_points(options.pop("margins"), "--margin")
     gain, gains = parse_points(options.pop("gains"), "--at-least")

@@ -21,8 +21,9 @@ from r1bench.leaderboards.gate.baselines import recognised
 from r1bench.leaderboards.gate.guards import check_recorded
 from r1bench.leaderboards.gate.references import Reference, find_candidate, first
 from r1bench.leaderboards.gate.rounds import Course
+from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.text import round_line
-from r1bench.leaderboards.gate.verdict import Rules, Verdict
+from r1bench.leaderboards.gate.verdict import Verdict
 from r1bench.leaderboards.measures.reading import of_run, read
 from r1bench.leaderboards.protocol import check_protocol
 

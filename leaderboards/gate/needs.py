@@ -6,15 +6,13 @@ the margin.
 
 import math
 from bisect import bisect_left
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from r1bench.harness.statistics import normal_quantile, power
 from r1bench.harness.statistics.student import t_quantile
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, moments_of
-
-if TYPE_CHECKING:
-    from r1bench.leaderboards.gate.verdict import Rules
+from r1bench.leaderboards.gate.rules import Rules
 
 POWER = 0.8
 """Chance of a PASS for such a candidate that the advice aims at."""
@@ -57,7 +55,7 @@ def spread(candidate: Tally, baseline: Tally, questions: str) -> Spread:
     return Spread(within, max(0.0, total - sampling) if questions == "random" else 0.0)
 
 
-def needs(candidate: Tally, baseline: Tally, found: Estimate, margin: float, rules: "Rules", *, is_open: bool) -> Needs:
+def needs(candidate: Tally, baseline: Tally, found: Estimate, margin: float, rules: Rules, *, is_open: bool) -> Needs:
     """Sizes for this margin, in points, and what these runs can show. Only an open verdict needs more."""
     if found.method == IDENTICAL:
         return Needs(0.0)

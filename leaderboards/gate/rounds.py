@@ -8,15 +8,13 @@ rounds only, with the first so many samples of each problem, however many are st
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.sequential import Design, Look, Standing, Stop, look_at, standing
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, estimate, moments_of
-
-if TYPE_CHECKING:
-    from r1bench.leaderboards.gate.verdict import Rule
+from r1bench.leaderboards.gate.rules import Rule
 
 GUARDS_SHARE = 0.2
 """Of alpha, for the FAILs of guards; the tasks share the rest equally (Bonferroni)."""
@@ -68,7 +66,7 @@ def alpha_below(alpha: float, num_tasks: int, *, has_guards: bool) -> float:
     return alpha * (1 - GUARDS_SHARE if has_guards else 1) / num_tasks
 
 
-def design(baseline: Tally, rule: "Rule", *, alpha: float, alpha_below: float, is_baseline_fixed: bool) -> Design:
+def design(baseline: Tally, rule: Rule, *, alpha: float, alpha_below: float, is_baseline_fixed: bool) -> Design:
     """The rounds for one task, from the variance within the baseline's problems.
 
     They do not depend on the budget, so that a gate that goes on with a larger one has the same looks behind it.

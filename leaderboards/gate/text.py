@@ -12,7 +12,8 @@ from r1bench.leaderboards.board.entry import sampling_text
 from r1bench.leaderboards.gate.estimate import IDENTICAL
 from r1bench.leaderboards.gate.guards import GuardVerdict
 from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course, Round
-from r1bench.leaderboards.gate.verdict import Rules, TaskVerdict, Verdict
+from r1bench.leaderboards.gate.rules import Rules
+from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
 from r1bench.leaderboards.measures import MEASURES, measured
 
 SIDES = (-10, -27, -22, 12)

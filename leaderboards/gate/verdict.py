@@ -12,70 +12,25 @@ checkpoints that tie everywhere still have bounds as wide as the number of sampl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple
 
 from r1bench.harness.errors import UsageError
-from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate import guards as gate_guards
 from r1bench.leaderboards.gate import needs as gate_needs
 from r1bench.leaderboards.gate.estimate import Estimate, estimate
-from r1bench.leaderboards.gate.guards import DEFAULTS, Guard, GuardVerdict
+from r1bench.leaderboards.gate.guards import GuardVerdict
 from r1bench.leaderboards.gate.needs import Needs
 from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course
+from r1bench.leaderboards.gate.rules import Rule, Rules
 from r1bench.leaderboards.protocol import check_comparable
 
 Decision = Literal["PASS", "FAIL", "INSUFFICIENT_EVIDENCE"]
 EXIT_CODES: dict[Decision, int] = {"PASS": 0, "FAIL": 1, "INSUFFICIENT_EVIDENCE": 3}
 """2 is taken: an error of the user's (R1benchError)."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What one task must show, in points."""
-
-    margin: float = 2.0
-    """The loss that is still accepted."""
-    at_least: float | None = None
-    """The gain that must be shown instead; None where not losing is enough."""
-
-    @property
-    def threshold(self) -> float:
-        """What the lower bound must lie above, a fraction."""
-        return -self.margin / 100 if self.at_least is None else self.at_least / 100
-
-    @property
-    def failing(self) -> float:
-        """What the upper bound must lie below for a FAIL, a fraction."""
-        return 0.0 if self.at_least is None else self.at_least / 100
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What all tasks must show."""
-
-    rule: Rule = Rule()
-    tasks: Mapping[str, Rule] = field(default_factory=dict)
-    """Task -> its own rule."""
-    alpha: float = 0.05
-    questions: Questions = "fixed"
-    guards: tuple[Guard, ...] = DEFAULTS
-
-    def of(self, task: str) -> Rule:
-        return self.tasks.get(task, self.rule)
-
-    def check(self) -> None:
-        """Raises UsageError for a margin, gain or alpha that cannot be."""
-        if not 0 < self.alpha < 0.5:
-            raise UsageError(f"alpha {self.alpha:g} is not an error rate of a one-sided test; give one between 0 and 0.5, such as 0.05")
-        for rule in (self.rule, *self.tasks.values()):
-            if not 0 <= rule.margin <= 100:
-                raise UsageError(f"margin {rule.margin:g} is not a loss in points; give one between 0 and 100, such as 2")
-            if rule.at_least is not None and not 0 <= rule.at_least <= 100:
-                raise UsageError(f"at least {rule.at_least:g} is not a gain in points; give one between 0 and 100, such as 3")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from r1bench.harness.evaluation.evaluate import evaluate
 from r1bench.harness.records import Checkpoint, Problem, Run, Sampling
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.tally import Tally
-from r1bench.leaderboards.gate.verdict import Rule, Rules, Verdict, judge_tasks
+from r1bench.leaderboards.gate.rules import Rule, Rules
+from r1bench.leaderboards.gate.verdict import Verdict, judge_tasks
 from r1bench.tasks import get_task
 from r1bench.tasks.templates import TEMPLATES
 

@@ -16,8 +16,9 @@ from r1bench.harness.store.runs import open_run
 from r1bench.harness.tables import display_width
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate import baselines
+from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.text import side_json
-from r1bench.leaderboards.gate.verdict import Rules, judge_tasks
+from r1bench.leaderboards.gate.verdict import judge_tasks
 from r1bench.leaderboards.measures.reading import of_run, read
 from r1bench.leaderboards.protocol import is_same_evaluation
 

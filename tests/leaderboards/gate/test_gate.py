@@ -16,7 +16,7 @@ from r1bench.harness.records import Noise
 from r1bench.leaderboards.gate import text as gate_json
 from r1bench.leaderboards.gate import text as gate_text
 from r1bench.leaderboards.gate import verdict as gate
-from r1bench.leaderboards.gate.verdict import Rule, Rules
+from r1bench.leaderboards.gate.rules import Rule, Rules
 
 
 def judge(candidate, baseline, **options):

@@ -14,7 +14,7 @@ from r1bench.leaderboards.gate import guards as gate_guards
 from r1bench.leaderboards.gate import verdict as gate
 from r1bench.leaderboards.gate.estimate import IDENTICAL, estimate, moments_of
 from r1bench.leaderboards.gate.guards import DEFAULTS, Guard, parse
-from r1bench.leaderboards.gate.verdict import Rule, Rules
+from r1bench.leaderboards.gate.rules import Rule, Rules
 from r1bench.leaderboards.measures import MEASURES, measured
 from r1bench.leaderboards.measures.reading import of_run
 

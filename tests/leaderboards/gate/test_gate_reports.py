@@ -13,7 +13,7 @@ from r1bench.leaderboards.gate import markdown as gate_markdown
 from r1bench.leaderboards.gate import rounds as gate_rounds
 from r1bench.leaderboards.gate import text as gate_text
 from r1bench.leaderboards.gate import verdict as gate
-from r1bench.leaderboards.gate.verdict import Rule, Rules
+from r1bench.leaderboards.gate.rules import Rule, Rules
 
 HOSTILE = (
     'x|`<script>alert(1)</script> & "]]> \x00\x1b[31m\u202e\ud800\n| @team www.evil.org https://evil.org [a](b) *b* _c_ 模型' + 70 * "y"

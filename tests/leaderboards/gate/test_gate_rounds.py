@@ -17,7 +17,8 @@ from r1bench.harness.store.listed import run_folders
 from r1bench.harness.store.runs import read_manifest
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate import rounds as gate_rounds
-from r1bench.leaderboards.gate.verdict import Rule, decide_course
+from r1bench.leaderboards.gate.rules import Rule
+from r1bench.leaderboards.gate.verdict import decide_course
 
 MARGIN = ("--adaptive", "--margin", "12")
 
