@@ -295,6 +295,11 @@ class Manifest(Record):
         fields["computed"] = [self.environment.get("dtype", ""), self.environment.get("device", "").partition(",")[0]]
         return digest_of(fields)
 
+    def made_with(self) -> dict[str, str]:
+        """What produced the samples: the sampler with those options of its own that can move a sample, versions, device."""
+        options = {f"{self.sampler} {name}": str(value) for name, value in self.sampler_options.get("sample", {}).items()}
+        return {"sampler": self.sampler, **options, **self.environment}
+
     def protocol(self) -> str:
         """What must agree before two runs may be compared (n may differ: pass@1 does not depend on it)."""
         sampling, judged_by = Sampling.from_json(self.sampling).digest(), [self.grader, self.grader_version]

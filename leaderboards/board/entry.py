@@ -173,7 +173,7 @@ def entry(tally: Tally) -> Entry:
         protocol=manifest.protocol(),
         sampling="sampling not known" if manifest.sampler == "import" else sampling_text(manifest.sampling),
         run=tally.id,
-        versions=dict(manifest.environment),
+        versions=manifest.made_with(),
         num_samples=tally.num_samples,
         outcomes=outcome_counts(tally),
         is_complete=not note,

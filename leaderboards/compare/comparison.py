@@ -59,11 +59,11 @@ class Comparison:
 def _notes(a: Manifest, b: Manifest) -> tuple[str, ...]:
     """Differences that can move a score a little (versions, device, batch) and are worth a line."""
     found = []
-    if a.checkpoint_digest == b.checkpoint_digest:
+    if a.checkpoint_digest == b.checkpoint_digest and a.sampler == b.sampler:
         found.append("A and B are one checkpoint: the difference is noise")
-    pairs = {"sampler": (a.sampler, b.sampler), "batch size": (a.batch_size, b.batch_size)}
-    for key in sorted(a.environment.keys() | b.environment.keys()):
-        pairs[key] = (a.environment.get(key, "unknown"), b.environment.get(key, "unknown"))
+    made_a, made_b = a.made_with(), b.made_with()
+    pairs: dict[str, tuple[Any, Any]] = {"sampler": (a.sampler, b.sampler), "batch size": (a.batch_size, b.batch_size)}
+    pairs |= {key: (made_a.get(key, "unknown"), made_b.get(key, "unknown")) for key in sorted(made_a.keys() | made_b.keys())}
     moved = [f"{what} {first} / {second}" for what, (first, second) in pairs.items() if first != second]
     if moved:
         found.append(f"made differently, which can move a score a little: {', '.join(moved)}")

@@ -256,7 +256,7 @@ def test_hostile_names_cannot_reach_the_terminal():
 def test_the_legend_says_what_the_interval_is_and_which_versions_made_the_samples():
     text = " ".join(board.render([row()]).split())
     assert "95 % interval over questions and samples: Wilson's" in text
-    assert "made with: device cpu, torch 2.9.0 (runs run-tiny)" in text
+    assert "made with: device cpu, sampler scripted, torch 2.9.0 (runs run-tiny)" in text
 
 
 def test_an_empty_board_says_so():

@@ -359,3 +359,11 @@ def test_no_chinese_word_on_either_side_is_no_sure_difference_of_nothing():
     assert (found.mean, found.method) == (0, "newcombe")
     assert found.low < 0 < found.high
     assert compare.compare(*runs_with([[{}]], [[words(0, 4)]], "languages")).measures["han"].mean is None
+
+
+def test_one_checkpoint_drawn_by_two_samplers_is_not_called_noise_and_their_options_are_named():
+    a, b = make_tally([[1]]), make_tally([[0]], sampler="echo", sampler_options={"sample": {"style": "short"}})
+    notes = compare.compare(a, b).notes
+    assert not any("the difference is noise" in note for note in notes)
+    assert "sampler scripted / echo" in notes[0]
+    assert "echo style unknown / short" in notes[0]
