@@ -1,7 +1,7 @@
 """The folder of a training: what its files and the lines in them are called; one writer and one reader of what it says while it runs.
 
     with Journal(out, job.num_steps()) as journal:          # a backend writes
-        journal.rollouts(1, rows)
+        journal.rollouts(rows)
         journal.step(1, {"reward": 0.5, "length": 31.0})
     figures, faults = read_steps(out)                       # the report reads
 
@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeGuard
+from typing import Any, BinaryIO, NamedTuple, Self, TypeGuard
 
 JOB, PROMPTS, EVENTS, ROLLOUTS = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl"
 CHECKPOINTS, FINAL = "checkpoints", "final"
@@ -87,7 +87,7 @@ class Journal:
             path = out / name
             path.touch()
             os.truncate(path, min((offsets or {}).get(name, 0), path.stat().st_size))
-            self.files[name] = path.open("a", encoding="utf-8")
+            self.files[name] = path.open("a", encoding="utf-8", errors="surrogatepass")
         self.event(START, step=step, pid=os.getpid())
 
     def __enter__(self) -> Self:
@@ -162,7 +162,7 @@ def read_steps(folder: Path) -> Steps:
     steps: dict[int, dict[str, float]] = {}
     strange: list[str] = []
     with (folder / EVENTS).open("rb") as file:
-        for event in map(parsed, iter(lambda: file.readline(LONGEST_LINE), b"")):
+        for event in map(parsed, lines_of(file)):
             step = event.get("step")
             if event.get("event") != STEP:
                 continue
@@ -188,11 +188,20 @@ def read_rollouts(folder: Path, most_bytes: int = MOST_BYTES) -> Rollouts | None
     return Rollouts(rows, 1.0 if size <= most_bytes else most_bytes / size)
 
 
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """Every line of at most LONGEST_LINE bytes; a longer one is passed over whole, and never held."""
+    while line := file.readline(LONGEST_LINE):
+        if line.endswith(b"\n") or len(line) < LONGEST_LINE:
+            yield line
+        while line and not line.endswith(b"\n"):
+            line = file.readline(LONGEST_LINE)
+
+
 def stretches(path: Path, size: int, most_bytes: int) -> Iterator[bytes]:
     """Every line, or the lines that begin in evenly spread stretches of a larger file."""
     with path.open("rb") as file:
         if size <= most_bytes:
-            yield from iter(lambda: file.readline(LONGEST_LINE), b"")
+            yield from lines_of(file)
             return
         for number in range(NUM_STRETCHES):
             file.seek(number * size // NUM_STRETCHES)

@@ -4,16 +4,24 @@ Evaluation, training and every engine go through here, so that a model reads the
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from r1bench.harness.errors import CheckpointError, UsageError
 from r1bench.harness.records import Checkpoint, Completion, FinishReason, Template
 
-if TYPE_CHECKING:
-    from r1bench.harness.samplers.decoding import Drawn
-
 UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, ImportError)
 """What transformers raises for folders that it cannot make sense of."""
+
+
+class Drawn(NamedTuple):
+    """One finished sequence."""
+
+    row: int
+    """Its place in the list of requests."""
+    tokens: list[int]
+    """What was generated, the end-of-text token included."""
+    is_stopped: bool
+    """True: it ended by itself; False: its budget ended."""
 
 
 def check_device(device: str) -> str:
@@ -125,7 +133,7 @@ def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:
     return tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
-def completion_of(tokenizer: Any, prompt: str, num_prompt_tokens: int, drawn: "Drawn", seconds: float = 0.0) -> Completion:
+def completion_of(tokenizer: Any, prompt: str, num_prompt_tokens: int, drawn: Drawn, seconds: float = 0.0) -> Completion:
     """What was drawn after a prompt, as a completion; a special token counts and does not show."""
     reason: FinishReason = "stop" if drawn.is_stopped else "length"
     return Completion(text_of(tokenizer, drawn.tokens), reason, len(drawn.tokens), num_prompt_tokens, seconds, prefill_of(prompt))

@@ -6,7 +6,7 @@ A run that was interrupted goes on where it stopped, and one with more samples t
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import ContextError, UsageError
 from r1bench.harness.evaluation.grading import Drawn, GradingAside, grade_and_store
 from r1bench.harness.progress import Progress, note
-from r1bench.harness.records import Checkpoint, Manifest, Problem, Run, Sampling, Template, is_count
+from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sampling, Template, is_count
 from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 from r1bench.harness.samplers.options import by_scope
 from r1bench.harness.store.runs import open_run, read_run
@@ -165,6 +165,37 @@ def evaluate(
                     progress.advance(len(writer.keys) - before)
 
             with GradingAside(store) as aside:
-                for request, completion in sampler.generate(missing, sampling) if missing else ():
-                    aside.add(Drawn(*request.key, completion))
+                for drawn in checked(sampler, missing, sampling) if missing else ():
+                    aside.add(drawn)
     return read_run(writer.folder)
+
+
+def checked(sampler: Sampler, missing: Requests, sampling: Sampling) -> Iterator[Drawn]:
+    """What a sampler draws, held to what it was asked for before anything of it is stored.
+
+    What comes twice counts once. Raises UsageError, naming the sampler: a request that nobody made; no completion; requests left out.
+    """
+    asked = {request.key for request in missing}
+    waiting = set(asked)
+    for request, completion in sampler.generate(missing, sampling):
+        what = f"sampler {sampler.name!r} on problem {request.key[0]!r}, sample {request.key[1]}"
+        if request.key not in asked:
+            raise UsageError(f"{what}: it was not asked for that; mend the sampler")
+        if fault := completion_fault(completion):
+            raise UsageError(f"{what}: {fault}; mend the sampler, and the same command goes on")
+        if request.key in waiting:
+            waiting.remove(request.key)
+            yield Drawn(*request.key, completion)
+    if waiting:
+        raise UsageError(f"sampler {sampler.name!r} left out {len(waiting)} of {len(missing)} samples; the same command draws them")
+
+
+def completion_fault(completion: Any) -> str:
+    """Why something cannot be stored as a completion; '' where it can."""
+    if not isinstance(completion, Completion) or not isinstance(completion.text, str):
+        return f"it gave {type(completion).__name__} instead of a completion with a text"
+    if completion.finish_reason not in FINISH_REASONS:
+        return f"finish_reason {completion.finish_reason!r} is none of {', '.join(FINISH_REASONS)}"
+    counts = {"num_tokens": completion.num_tokens, "num_prompt_tokens": completion.num_prompt_tokens}
+    wrong = [name for name, count in counts.items() if not is_count(count)]
+    return f"{wrong[0]} is {counts[wrong[0]]!r} and must be a whole number, 0 where it is not known" if wrong else ""

@@ -15,21 +15,11 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from r1bench.harness.errors import CheckpointError
+from r1bench.harness.models import Drawn
 from r1bench.harness.records import Sampling
 
 COMPACT_BELOW = 0.75
 """Finished rows are dropped once fewer than this share of the rows is alive: copying the cache at every end costs more."""
-
-
-class Drawn(NamedTuple):
-    """One finished sequence."""
-
-    row: int
-    """Its place in the list of requests."""
-    tokens: list[int]
-    """What was generated, the end-of-text token included."""
-    is_stopped: bool
-    """True: it ended by itself; False: its budget ended."""
 
 
 class GrowingLayer(DynamicLayer):

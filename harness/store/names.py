@@ -66,6 +66,8 @@ def runs_of(root: Path, word: str, tasks: Sequence[str] = ()) -> list[Named]:
         UsageError: nothing fits, with the nearest name; or nothing of these tasks; or a part of several ids.
         StorageError: a run that is meant cannot be read.
     """
+    if not word.strip():
+        raise UsageError(f"an empty word names no run; give a folder, an id or a checkpoint's name: r1bench leaderboard --runs {root}")
     exact = [folder for folder in (Path(word), root / word) if is_regular(folder / MANIFEST)][:1]
     exact = [folder.resolve() if folder.name in ("", "..") else folder for folder in exact]
     found = [Named(word, folder, read_manifest(folder)) for folder in exact]

@@ -102,5 +102,6 @@ class Cache:
     def _go_on_without(self, error: OSError) -> None:
         if self.is_stored:
             why = error.strerror or error
-            self.notes.append(f"{self.path} cannot be written ({why}): rows are kept in memory; use --runs with a folder of your own")
+            cure = "remove what stands there, or use --runs with a folder of your own"
+            self.notes.append(f"{self.path} cannot be written ({why}): rows are kept in memory; {cure}")
         self.is_stored = False

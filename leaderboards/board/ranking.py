@@ -14,7 +14,7 @@ from typing import Any, Literal
 from r1bench.harness import tables
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.board.entry import Entry, entry
-from r1bench.leaderboards.measures import MEASURES, measure_of
+from r1bench.leaderboards.measures import MEASURES, THINK_ANSWER, measure_of
 
 NAME_WIDTH, STAGE_WIDTH = 25, 10
 FIRST_LINE = (3, -NAME_WIDTH, -22, 12, 14)
@@ -132,14 +132,17 @@ def _tokens(count: int | None) -> str:
 
 
 def _form_lines(row: Entry) -> list[str]:
-    """Two lines: format and reflection, then the rest."""
+    """Two lines: format and reflection, then the rest; a third for the think-answer form where another one is asked for."""
     name, asked = tables.shortened(tables.plain(row.name), -FORM_LINE[1]), row.strictness.get(row.style, {})
     strict = [tables.measure("points", asked.get(key), asked.get(f"{key}_low"), asked.get(f"{key}_high")) for key in ("strict", "tax")]
     length = _mean(row, f"reasoning_{row.length_unit}") + ("w" if row.length_unit == "words" else "")
     first = ("", name, *strict, _mean(row, "reflection_r1"), _mean(row, "reflection_r1_per_1000"))
     shares = [cell(row, key) for key in ("repeated_passages", "loop", "truncated", "empty_reasoning")]
     second = ("", length, *shares, _mean(row, "answer_switches", 2), cell(row, "code_share"))
-    return [tables.columns(first, FORM_LINE), tables.columns(second, REASONING_LINE)]
+    lines = [tables.columns(first, FORM_LINE), tables.columns(second, REASONING_LINE)]
+    if row.style != THINK_ANSWER and "think_answer" in row.measures:
+        lines.append(f"    {MEASURES['think_answer'].title.removesuffix(' %')} form: {cell(row, 'think_answer')}")
+    return lines
 
 
 def _target_lines(row: Entry) -> list[str]:

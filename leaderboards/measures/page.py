@@ -3,7 +3,7 @@
     found = measure(tally, ks=[1, 4], budgets=[256, 512])
     print(render(found))
 
-Left out: the metrics (__init__.py, sampled.py, budgets.py, lengths.py), several runs (board/, compare/). JSON holds fractions, the text
+Left out: the metrics (__init__.py, sampled.py, lengths.py), several runs (board/, compare/). JSON holds fractions, the text
 shows points of 100; a count or a length is itself in both.
 """
 

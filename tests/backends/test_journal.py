@@ -116,3 +116,9 @@ def test_a_folder_without_files_says_nothing(tmp_path: Path) -> None:
 def test_the_page_names_every_figure_as_the_schema_does() -> None:
     table = [line.strip("| ").split(" | ") for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert FIGURES.items() <= {name.strip("`"): meaning for name, meaning in table}.items()
+
+
+def test_a_huge_line_is_passed_over_whole_whatever_its_pieces_say(tmp_path: Path) -> None:
+    event = '{"event": "step", "step": 7, "reward": 9}'
+    (tmp_path / EVENTS).write_text("x" * 1_000_000 + event + "\n" + event.replace("7", "8") + "\n")
+    assert list(read_steps(tmp_path).figures) == [8]

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -291,3 +292,31 @@ def test_a_program_that_the_sandbox_could_not_run_is_no_sample_and_no_score(tmp_
         with pytest.raises(SandboxError, match="the same command goes on"):
             grade_and_store(BrokenSandbox(), writer, by_id, drawn, len)  # type: ignore[arg-type]
         assert len(writer.keys) == (len(problems) + 1) // 2
+
+
+class Faulty(ScriptedSampler):
+    """Gives what a rule makes of each request and completion."""
+
+    def __init__(self, rule: Callable[[Request, Completion], list[tuple[Request, Any]]]) -> None:
+        super().__init__(right_when_even)
+        self.rule = rule
+
+    def generate(self, requests: Requests, sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        for request, completion in super().generate(requests, sampling):
+            yield from self.rule(request, completion)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (lambda request, done: [(request, replace(done, finish_reason="weird"))], "finish_reason 'weird' is none of"),
+        (lambda request, done: [(request, replace(done, num_tokens=None))], "num_tokens is None and must be a whole number"),
+        (lambda request, done: [(request, None)], "it gave NoneType instead of a completion"),
+        (lambda request, done: [(replace(request, index=99), done)], "it was not asked for that"),
+        (lambda request, done: [] if request.index else [(request, done)], "left out 18 of 24 samples"),
+    ],
+)
+def test_what_a_sampler_may_not_give_is_refused_and_the_run_goes_on_with_a_sound_one(tmp_path, rule, message) -> None:
+    with pytest.raises(UsageError, match=f"sampler 'scripted'.*{message}"):
+        run(tmp_path, Faulty(rule))
+    assert run(tmp_path, ScriptedSampler(right_when_even)).is_complete

@@ -104,3 +104,10 @@ def test_every_command_refuses_a_word_in_the_same_words(runs: Path, monkeypatch:
         runs_of(Path("."), word)
     done = CliRunner().invoke(main, [*command, word, "--runs", "."])
     assert (done.exit_code, done.stderr.strip()) == (2, f"Error: {error.value}")
+
+
+@pytest.mark.parametrize("word", ["", "  "])
+def test_an_empty_word_names_no_run_also_where_there_is_only_one(tmp_path, word):
+    store_run(tmp_path)
+    with pytest.raises(UsageError, match="an empty word names no run"):
+        runs_of(tmp_path, word)
