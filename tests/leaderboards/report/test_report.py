@@ -196,7 +196,7 @@ def test_boot_leaves_to_the_page_of_a_run_what_only_it_shows(tmp_path: Path, ass
     whole = data_of(tmp_path / "site", f"run/{child}/entry")
     assert "versions" not in entry
     assert list(entry["measures"]) == [key for key in MEASURES if key in entry["measures"]]
-    assert whole["entry"]["versions"] == {"device": "cpu", "torch": "2.9.0"}
+    assert whole["entry"]["versions"] == {"sampler": "scripted", "device": "cpu", "torch": "2.9.0"}
     assert whole["manifest"]["command"] == "r1bench eval"
 
 
