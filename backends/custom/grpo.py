@@ -22,7 +22,8 @@ from r1bench.backends.job import TrainJob
 from r1bench.backends.journal import Journal
 from r1bench.backends.prompts import draw_problems
 from r1bench.harness.checkpoints import find_checkpoint
-from r1bench.harness.models import load_model, load_tokenizer
+from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.harness.models.weights import load_model
 from r1bench.harness.records import Checkpoint, Problem
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool

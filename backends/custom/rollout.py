@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import torch
 
 from r1bench.backends.job import RewardSpec, TrainJob
-from r1bench.harness.models import completion_of, encode, end_tokens_of, render
+from r1bench.harness.models.prompts import encode, render
+from r1bench.harness.models.turns import completion_of, end_tokens_of
 from r1bench.harness.records import Completion, Problem, Sampling
 from r1bench.harness.samplers.decoding import decode, uniforms_for
 from r1bench.tasks.grading import GradingPool

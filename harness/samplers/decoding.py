@@ -15,7 +15,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from r1bench.harness.errors import CheckpointError
-from r1bench.harness.models import Drawn
+from r1bench.harness.models.turns import Drawn
 from r1bench.harness.records import Sampling
 
 COMPACT_BELOW = 0.75

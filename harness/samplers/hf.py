@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
-from r1bench.harness import models
 from r1bench.harness.checkpoints import find_checkpoint
+from r1bench.harness.models import prompts, tokenizer, turns, weights
 from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
 from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 
@@ -51,11 +51,11 @@ class TransformersSampler(Sampler):
 
     def __init__(self, checkpoint: Checkpoint, options: TransformersOptions) -> None:
         super().__init__(checkpoint, options)
-        self.device = models.check_device(options.device)
-        self.tokenizer = models.load_tokenizer(checkpoint)
-        self.model = models.load_model(checkpoint, self.device, options.dtype, allow_pickle=options.allow_pickle)
-        self.context_length = models.context_length_of(self.model.config)
-        self.end_tokens = models.end_tokens_of(self.model, self.tokenizer)
+        self.device = weights.check_device(options.device)
+        self.tokenizer = tokenizer.load_tokenizer(checkpoint)
+        self.model = weights.load_model(checkpoint, self.device, options.dtype, allow_pickle=options.allow_pickle)
+        self.context_length = weights.context_length_of(self.model.config)
+        self.end_tokens = turns.end_tokens_of(self.model, self.tokenizer)
         self.encoded: dict[str, list[int]] = {}
 
     @classmethod
@@ -73,9 +73,9 @@ class TransformersSampler(Sampler):
     def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
         found = []
         for problem_id, question in problems:
-            text = models.render(self.tokenizer, template, question)
-            self.encoded[problem_id] = models.encode(self.tokenizer, template, text)
-            found.append(Prompt(problem_id, text, models.prefill_of(text), len(self.encoded[problem_id])))
+            text = prompts.render(self.tokenizer, template, question)
+            self.encoded[problem_id] = prompts.encode(self.tokenizer, template, text)
+            found.append(Prompt(problem_id, text, prompts.prefill_of(text), len(self.encoded[problem_id])))
         return found
 
     def together(self, whole: Sequence[Sequence[Request]]) -> list[list[Request]]:
@@ -104,7 +104,7 @@ class TransformersSampler(Sampler):
             is_stop=self._stop_test(sampling.stop),
         ):
             prompt, seconds = batch[drawn.row].prompt, round(time.perf_counter() - started, 4)
-            yield batch[drawn.row], models.completion_of(self.tokenizer, prompt.text, len(self.encoded[prompt.problem_id]), drawn, seconds)
+            yield batch[drawn.row], turns.completion_of(self.tokenizer, prompt.text, len(self.encoded[prompt.problem_id]), drawn, seconds)
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a piece of text, without special ones."""
@@ -114,4 +114,4 @@ class TransformersSampler(Sampler):
         if not stop:
             return None
         reach = 4 * max(map(len, stop)) + 8
-        return lambda tokens: any(text in models.text_of(self.tokenizer, tokens[-reach:]) for text in stop)
+        return lambda tokens: any(text in tokenizer.text_of(self.tokenizer, tokens[-reach:]) for text in stop)

@@ -8,7 +8,9 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError
-from r1bench.harness.models import check_device, context_length_of, encode, load_tokenizer, render
+from r1bench.harness.models.prompts import encode, render
+from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.harness.models.weights import check_device, context_length_of
 from r1bench.harness.records import Checkpoint
 from r1bench.harness.store.disk import LOCK, refusals, write_whole
 from r1bench.harness.training.recipes import apply_settings, read_recipe

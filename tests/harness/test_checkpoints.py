@@ -91,7 +91,7 @@ def test_a_configuration_or_a_seal_that_is_no_object_is_named(copied: Path, cont
 
 
 def test_weights_that_do_not_fill_the_model_are_refused(copied: Path) -> None:
-    from r1bench.harness.models import load_model
+    from r1bench.harness.models.weights import load_model
 
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 6}))

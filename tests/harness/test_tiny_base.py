@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from r1bench.harness.checkpoints import file_digest, find_checkpoint
-from r1bench.harness.models import load_model, load_tokenizer
+from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.harness.models.weights import load_model
 
 FOLDER = Path(find_checkpoint("tiny-base").path)
 HOSTILE = (

@@ -8,7 +8,7 @@ import torch
 
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.errors import CheckpointError
-from r1bench.harness.models import text_of
+from r1bench.harness.models.tokenizer import text_of
 from r1bench.harness.records import Completion, Sampling
 from r1bench.harness.samplers import Request, Requests
 from r1bench.harness.samplers.decoding import decode, draw_tokens, new_cache, uniforms_for
