@@ -135,7 +135,7 @@ def _group_markdown(rows: Sequence[Entry], ranked: Mapping[str, int]) -> list[st
         form, tokens = (row.measures.get(key, {}) for key in ("format", "tokens"))
         shares = tables.interval("points", form.get("value"), form.get("low"), form.get("high"))
         spent = "-" if row.generated_tokens is None else f"{row.generated_tokens:,}"
-        size = f"{row.num_problems} x {row.n}"
+        size = row.size
         figures = (score, size, shares, tables.number(tokens.get("value")), spent, tables.number(row.seconds))
         cells.append((str(ranked.get(row.run, "-")), row.name, row.stage or "-", *figures))
     return [f"## {_markdown_cell(first.task)}", "", _markdown_cell(f"{about}, {graded}"), "", *_markdown_table(titles, cells), ""]
