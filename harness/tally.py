@@ -172,19 +172,19 @@ class Tally:
         failed = tuple(each for each in self.failed if each.index < n)
         digests = chain(compress(self.digests, kept), (each.digest for each in failed))
         cut = replace(self, manifest=replace(self.manifest, rounds=(n,)), failed=failed, samples_digest=digest_of_samples(digests))
-        return cut._with(kept)
+        return cut.where(kept)
 
     def only(self, problems: Collection[str]) -> "Tally":
         """The samples of these problems alone, under the manifest of all."""
         named = set(problems)
         found = replace(self, failed=tuple(each for each in self.failed if each.problem in named))
-        return found._with([problem in named for problem in self._problem_of_each()])
+        return found.where([problem in named for problem in self._problem_of_each()])
 
     def _problem_of_each(self) -> Iterable[str]:
         """The problem of each value."""
         return chain.from_iterable(map(repeat, self.problems, self.counts))
 
-    def _with(self, kept: list[bool]) -> "Tally":
+    def where(self, kept: list[bool]) -> "Tally":
         """The samples that are marked, a mark for each value."""
         counts = Counter(compress(self._problem_of_each(), kept))
         problems = tuple(problem for problem in self.problems if counts[problem])

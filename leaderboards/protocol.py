@@ -2,9 +2,9 @@
 
     check_comparable(a, b)       # ProtocolError, in one line
 
-n and seed may differ: pass@1 does not depend on them; and samples may have failed (`paired`). Left out: carrying the command out. It is
-put together from the two manifests; where a run's own command is known, its data and device are taken over. The folder of runs is where the run lies today
-(`Tally.place`), which its own command cannot know; where it is not known the command names none.
+n and seed may differ: pass@1 does not depend on them; and samples may have failed (`paired`). Left out: carrying the command out. It is put
+together from the two manifests; where a run's own command is known, its data and device are taken over. The folder of runs is where the run
+lies today (`Tally.place`), which its own command cannot know; where it is not known the command names none.
 """
 
 import shlex

@@ -24,9 +24,10 @@ LEGEND = (
     "score: pass@1 (of the language grader: the mean share) in points [95 % interval over questions and samples: Wilson's, with as many"
     " trials as the samples are worth]. r/q/t: standard errors of resampling the same questions, of the choice of questions beyond that,"
     " and of both. c/w/u/t/f: samples correct, wrong, unparsed, truncated, failed; the last are part of no other number. format: % of"
-    " samples in the form that the template asks for. tokens, reasoning: means per completion; ±: the larger half of the 95 % interval. han: % Chinese words of the reasoning."
-    " mixed: % of reasonings with 2 words and 10 % or more in other languages than most. #: rank by score within the group. Rows with"
-    " overlapping intervals may be equal: compare them in pairs. Groups differ in protocol: no ranking across them."
+    " samples in the form that the template asks for. tokens, reasoning: means per completion; ±: the larger half of the 95 % interval."
+    " han: % Chinese words of the reasoning. mixed: % of reasonings with 2 words and 10 % or more in other languages than most. #: rank by"
+    " score within the group. Rows with overlapping intervals may be equal: compare them in pairs. Groups differ in protocol: no ranking"
+    " across them."
 )
 FORM_LINE = (3, -26, 11, 11, 12, 12)
 REASONING_LINE = (3, 13, 9, 9, 9, 9, 9, 9)

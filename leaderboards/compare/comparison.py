@@ -72,15 +72,13 @@ def _notes(a: Manifest, b: Manifest) -> tuple[str, ...]:
 
 
 def _notes_on_failed(a: Tally, b: Tally) -> list[str]:
-    """What samples that failed leave open. Nobody knows what they would have said: at most, all of one side's went the same way."""
+    """Samples that failed, how they come to a score, and how far the difference could be off if all of them had gone one way."""
     told = [(letter, run, failed_text(len(run.failed), run.num_samples, run.lost)) for letter, run in (("A", a), ("B", b))]
     found = [f"{letter}: {text}; {redrawing(run)}" for letter, run, text in told if text]
     if lost := sorted({*a.lost, *b.lost}):
         found.append(f"{listed(lost)} {'are' if len(lost) > 1 else 'is'} out of B - A, having no sample on one side")
     if found:
-        low, high = a.failed_share + b.failed_share, abs(b.failed_share - a.failed_share)
-        moved = f"what failed could move B - A by up to {100 * low:.1f} points, and the side on which more did by {100 * high:.1f}"
-        found.append(moved)
+        found.append(f"what failed could have moved B - A by up to {100 * (a.failed_share + b.failed_share):.1f} points")
     return found
 
 

@@ -13,6 +13,7 @@ from r1bench.harness.statistics.student import t_quantile
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, moments_of
 from r1bench.leaderboards.gate.rules import Rules
+from r1bench.leaderboards.protocol import paired
 
 POWER = 0.8
 """Chance of a PASS for such a candidate that the advice aims at."""
@@ -57,6 +58,7 @@ def spread(candidate: Tally, baseline: Tally, questions: str) -> Spread:
 
 def needs(candidate: Tally, baseline: Tally, found: Estimate, margin: float, rules: Rules, *, is_open: bool) -> Needs:
     """Sizes for this margin, in points, and what these runs can show. Only an open verdict needs more."""
+    candidate, baseline = paired(candidate, baseline)
     if found.method == IDENTICAL:
         return Needs(0.0)
     if not found.degrees:

@@ -4,8 +4,7 @@
     everything = measures(tally)           # key -> Value: the table's, then whatever else the samples recorded of how they reason
 
 Samples that failed are part of none of them. Board, comparison, gate, page and export show these and compute none of their own. What the
-graders recorded beside (`Sample.behaviour`:
-rules of the format, loops, reflection words, ...) is a measure under its own key.
+graders recorded beside (`Sample.behaviour`: rules of the format, loops, reflection words, ...) is a measure under its own key.
 """
 
 import math
