@@ -176,13 +176,13 @@ def render_failures(found: dict[str, int], total: int) -> str:
     if not any(found.values()):
         return ""
     return (
-        """Every sample on which our verdict and that of the file disagree, as plain values. What failed has no verdict of ours."""
-        f" error, and grading {found['grading']} broke off (the same command grades these again)."
+        f"{sum(found.values())} of {total} completions have no score and are part of no number: {found['generating']} came with"
+        f" finish_reason error, and grading {found['grading']} broke off (the same command grades these again)."
     )
 
 
 def differences(run: Run) -> list[dict[str, Any]]:
-    """Every sample on which our verdict and the one that came with it disagree, as plain values. What failed has no verdict."""
+    """Every sample on which our verdict and that of the file disagree, as plain values. What failed has no verdict of ours."""
     ours, theirs = ("outcome", "extracted", "reason"), ("problem_id", "index", "published")
     return [
         {**{name: getattr(sample, name) for name in theirs}, **{name: getattr(sample.grade, name) for name in ours}}

@@ -4,9 +4,10 @@
     tally = read(Path("baselines/main.json"))["gsm8k"]
 
 One line per problem: its id, then a cell for each measure, with the values of its samples in order of index; one value alone where all
-samples have it, null where it is not known, as of a sample that failed, which has no score. A digest over the content is checked when the file is read: a file that was edited by hand,
-or in which a merge went wrong, is refused, and so is one that says what no samples can say. Files of version 1, which hold sums and sums
-of squares, are read too: values of the same mean and variance stand for them. Left out: the samples.
+samples have it, null where it is not known, as of a sample that failed, which has no score. A digest over the content is checked when the
+file is read: a file that was edited by hand, or in which a merge went wrong, is refused, and so is one that says what no samples can say.
+Files of version 1, which hold sums and sums of squares, are read too: values of the same mean and variance stand for them. Left out: the
+samples.
 """
 
 import hashlib
@@ -94,8 +95,10 @@ def from_json(value: dict[str, Any], where: str, version: int) -> Tally:
         if not isinstance(row, list) or len(row) != len(columns) or not isinstance(row[0], str):
             raise Impossible(f"row {number} of its problems does not fit its columns")
         cells = dict(zip(columns, row, strict=True))
+        of_row = {name: unfold(cells, name, n) for name in names}
+        check_failed(cells, of_row)
         for name in names:
-            values[name].extend(unfold(cells, name, n))
+            values[name].extend(of_row[name])
     problems = tuple(row[0] for row in rows)
     for earlier, later in pairwise(problems):
         if earlier >= later:
@@ -147,6 +150,16 @@ def check_columns(columns: list[str], beginning: list[str]) -> list[str]:
     if unknown := [name for name in rest if name not in names and name not in squares]:
         raise Impossible(f"column {unknown[0]!r} is not one of a baseline")
     return names
+
+
+def check_failed(cells: dict[str, Any], values: dict[str, list[float]]) -> None:
+    """A sample without a score failed, and nothing else is known of it either."""
+    has_score = [score == score for score in values["score"]]
+    for name, row in values.items():
+        if any(value == value and not has for value, has in zip(row, has_score, strict=True)):
+            raise Impossible(
+                f"problem {cells['id']!r} has score {cells['score']!s:.80} in {len(row)} samples, and {name} where it has none"
+            )
 
 
 def _values(cells: dict[str, Any], measure: str, n: int) -> list[float]:
