@@ -19,14 +19,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, repeat
 from pathlib import Path
-from typing import NamedTuple
 
 from r1bench.harness.records import Manifest, Noise
 
 Rows = list[list[float]]
 
 
-class Failed(NamedTuple):
+@dataclass(frozen=True)
+class Failed:
     """A sample that failed."""
 
     problem: str

@@ -68,8 +68,8 @@ def noise_floor(a: Tally, b: Tally) -> float:
 
 def score_difference(a: Tally, b: Tally, *, level: float, questions: Questions = "random") -> PairedDifference:
     """B - A of the scores of two runs, over the problems that have samples in both (`paired`), as are all differences here."""
-    rows = (run.rows("score") for run in paired(a, b))
-    return statistics.paired_difference(*rows, level, questions=questions, noise_error=noise_floor(a, b))
+    rows_a, rows_b = (run.rows("score") for run in paired(a, b))
+    return statistics.paired_difference(rows_a, rows_b, level, questions=questions, noise_error=noise_floor(a, b))
 
 
 def measures(

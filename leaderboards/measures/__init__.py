@@ -249,7 +249,7 @@ def measures(tally: Tally, level: float = LEVEL) -> dict[str, Value]:
 def outcome_counts(tally: Tally) -> dict[str, int]:
     """Samples by outcome; all five are always there. Those that failed are among no others, whatever a grader said of them."""
     counts = Counter(tally.values["outcome"])
-    return {outcome: counts[place] for place, outcome in enumerate(OUTCOMES)} | {"failed": len(tally.failed)}
+    return {**{outcome: counts[place] for place, outcome in enumerate(OUTCOMES)}, "failed": len(tally.failed)}
 
 
 def failed_text(num_failed: int, num_samples: int, lost: Sequence[str]) -> str:

@@ -167,7 +167,7 @@ def outcome_shares(tally: Tally | Drawn, *, level: float = 0.95) -> dict[str, Es
     """Outcome -> share of the samples that count, mean over problems; 'failed' of all that were drawn. All five are always there."""
     drawn = gather(tally)
     rows = drawn.tally.rows("outcome")
-    shares = {outcome: [row.count(place) / len(row) for row in rows] for place, outcome in enumerate(OUTCOMES)}
+    shares: dict[str, list[float]] = {outcome: [row.count(place) / len(row) for row in rows] for place, outcome in enumerate(OUTCOMES)}
     found = {outcome: drawn.estimate(each, level, is_share=True) for outcome, each in shares.items()}
     return {**found, "failed": failed_share(drawn.tally, level)}
 
