@@ -111,7 +111,8 @@ class Tally:
     @property
     def lost(self) -> tuple[str, ...]:
         """The problems all of whose samples failed."""
-        return tuple(problem for problem in self.drawn if problem not in set(self.problems))
+        left = set(self.problems)
+        return tuple(problem for problem in self.drawn if problem not in left)
 
     @property
     def failed_share(self) -> float:

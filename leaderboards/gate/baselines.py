@@ -121,6 +121,8 @@ def from_json(value: dict[str, Any], where: str, version: int) -> Tally:
     )
     if all(has_score):
         return whole
+    if not any(has_score):
+        raise Impossible("all of its samples failed")
     return replace(whole.where(has_score), failed=tuple(Failed(*key) for key, has in zip(keys, has_score, strict=True) if not has))
 
 

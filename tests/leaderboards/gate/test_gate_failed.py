@@ -12,7 +12,9 @@ from fakes_folders import store_run
 from fakes_gate import judge
 from fakes_runs import make_sample, make_tally
 
+from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import main
+from r1bench.harness.errors import StorageError
 from r1bench.harness.statistics.sequential import Design
 from r1bench.leaderboards.gate import baselines, junit, text
 from r1bench.leaderboards.gate.guards import Guard
@@ -141,6 +143,17 @@ def test_a_baseline_file_keeps_what_failed(tmp_path: Path) -> None:
     assert ([each.key for each in found.failed], found.shortfall) == ([each.key for each in tally.failed], "")
     assert found.rows("tokens") == tally.rows("tokens")
     assert judge(tally, found).decision == "PASS"
+
+
+@pytest.mark.parametrize(("format_ok", "said"), [(1, "format where it has none"), (None, "all of its samples failed")])
+def test_a_baseline_file_of_which_nothing_is_left_or_that_contradicts_itself_is_refused(tmp_path: Path, format_ok: Any, said: str) -> None:
+    task = baselines.to_json(make_tally([[1, 1]], name="a"))
+    columns = task["columns"]
+    task["problems"] = [["p0000", *(format_ok if name == "format" else None for name in columns[1:])]]
+    head = {"kind": baselines.KIND, "version": 2, "tasks": {"arithmetic": task}}
+    (tmp_path / "b.json").write_text(json.dumps({**head, "digest": digest_of([2, head["tasks"]])}))
+    with pytest.raises(StorageError, match=said):
+        baselines.read(tmp_path / "b.json")
 
 
 def test_the_command_judges_with_failed_samples_only_where_told(tmp_path: Path) -> None:
