@@ -61,6 +61,7 @@ def measured_lines(row: Entry, rank: int | None) -> list[dict[str, Any]]:
     shared = {"kind": MEASURED, "unit": "fraction", **{name: values[name] for name in names}}
     first = {name: values[name] for name in COLUMNS if name in values}
     first |= {**shared, **row.outcomes, "metric": "pass@1", "rank": rank, "value": row.score, "interval_method": row.method}
+    first["num_problems"] = row.num_problems - len(row.lost)
     first["noise_error"] = (row.noise or {}).get("error")
     units = {key: "fraction" if measure.unit == "points" else measure.unit for key, measure in MEASURES.items() if key != "score"}
     listed: dict[str, Mapping[str, Any]] = {key: found for key, found in row.measures.items() if key in units}

@@ -317,7 +317,7 @@ def render(found: dict[str, Any]) -> str:
         noise = "not measured" if task["noise"] is None else f"{tables.points(task['noise'])} points"
         versions = ", ".join(f"{key} {value}" for key, value in sorted(task["versions"].items()))
         text = (
-            f"{name}: {task['name']} ({task['checkpoint_digest']}), score {score}, 95 %, {task['num_problems']} problems x {task['n']},"
+            f"{name}: {task['name']} ({task['checkpoint_digest']}), score {score}, 95 %, {task['size'].replace(' x ', ' problems x ')},"
             f" format {tables.points(form)} %, {tables.number(tokens)} tokens per completion, protocol {task['protocol']}, noise floor"
             f" {noise}; made with {versions}"
         )

@@ -50,7 +50,7 @@ def spread(candidate: Tally, baseline: Tally, questions: str) -> Spread:
     differences = b.mean - a.mean
     total = float(differences.var(ddof=1)) if size > 1 else 0.5
     if min(*candidate.counts, *baseline.counts) < 2:
-        return Spread(total / (1 / baseline.n + 1 / candidate.n), 0.0)
+        return Spread(total / float((1 / a.count + 1 / b.count).mean()), 0.0)
     within = float((a.variance + b.variance).mean() / 2)
     sampling = float((a.variance / a.count + b.variance / b.count).mean())
     return Spread(within, max(0.0, total - sampling) if questions == "random" else 0.0)
@@ -70,7 +70,7 @@ def needs(candidate: Tally, baseline: Tally, found: Estimate, margin: float, rul
     seen, size = spread(candidate, baseline, rules.questions), len(baseline.problems)
     score = baseline.mean("score")
     samples = power.samples_needed(seen.within, size, target, question_variance=seen.between, alpha=rules.alpha, power=POWER, score=score)
-    n = min(candidate.n, baseline.n)
+    n = min(candidate.manifest.n, baseline.manifest.n)
     if samples is not None and samples <= n:
         samples = None
     return Needs(detectable, samples, problems_needed(seen, n, target, rules.alpha, score), tokens_needed(candidate, baseline, samples))

@@ -152,7 +152,7 @@ def needs(verdict: TaskVerdict) -> str:
     least = f"At this size {equal} passes with 80 % chance only at a margin of {tables.points(wanted.detectable)} points or more."
     if wanted.detectable <= margin / 100:
         return f"At this size {equal} passes with 80 % chance or more: the evidence is enough, and lies between."
-    n, size, ways = min(candidate.n, verdict.baseline.n), verdict.num_problems, []
+    n, size, ways = min(candidate.manifest.n, verdict.baseline.manifest.n), verdict.num_problems, []
     if wanted.samples_needed is not None:
         cost = "" if wanted.tokens_needed is None else f", {wanted.tokens_needed:,} more tokens of both together"
         ways.append(f"about {wanted.samples_needed} samples for each of these problems (now {n}{cost})")
@@ -375,6 +375,7 @@ def side_json(tally: Tally) -> dict[str, Any]:
         "versions": held.environment,
         "num_problems": len(tally.problems),
         "n": tally.n,
+        "size": tally.size,
         "num_samples": tally.num_samples,
         "num_failed": len(tally.failed),
         **{"score": score.value, "low": score.low, "high": score.high, "method": score.method},
