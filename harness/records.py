@@ -210,6 +210,11 @@ class Sample(Record):
         """What no two samples of a run share."""
         return self.problem_id, self.index
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether generating or grading it broke off. It has no score then, and is part of no number but their count."""
+        return self.grade.outcome == "failed" or self.completion.finish_reason == "error"
+
     def check(self) -> None:
         """Raise ValueError or TypeError where a value read from a file cannot be that of a sample."""
         done, grade = self.completion, self.grade
@@ -388,5 +393,11 @@ class Run:
         return found
 
     def scores_by_problem(self) -> dict[str, list[float]]:
-        """Problem id -> its n scores, each 0.0 or 1.0."""
-        return {problem: [sample.grade.score for sample in samples] for problem, samples in self.samples_by_problem.items()}
+        """Problem id -> the scores of its samples, of those that did not fail; a problem without any is left out."""
+        rows = {name: [each.grade.score for each in samples if not each.has_failed] for name, samples in self.samples_by_problem.items()}
+        return {name: row for name, row in rows.items() if row}
+
+    @property
+    def num_failed(self) -> int:
+        """Samples that have no score."""
+        return sum(sample.has_failed for sample in self.samples)

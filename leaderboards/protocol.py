@@ -2,9 +2,9 @@
 
     check_comparable(a, b)       # ProtocolError, in one line
 
-n and seed may differ: pass@1 does not depend on them. Left out: carrying the command out. It is put together from the two manifests;
-where a run's own command is known, its data and device are taken over. The folder of runs is where the run lies today
-(`Tally.place`), which its own command cannot know; where it is not known the command names none.
+n and seed may differ: pass@1 does not depend on them; and samples may have failed (`paired`). Left out: carrying the command out. It is put
+together from the two manifests; where a run's own command is known, its data and device are taken over. The folder of runs is where the run
+lies today (`Tally.place`), which its own command cannot know; where it is not known the command names none.
 """
 
 import shlex
@@ -165,10 +165,22 @@ def finishing(tally: Tally) -> str:
     return f"finish it by {what}" + (f": {command}" if command else "")
 
 
+def redrawing(tally: Tally) -> str:
+    """How samples that failed come to a score, with the command where it is known."""
+    if tally.manifest.sampler == IMPORTED:
+        return "import a file in which they did not fail"
+    command = again_command(tally.manifest, tally.manifest, place=tally.place) if tally.folder else ""
+    return "draw them again with the same evaluation" + (f": {command}" if command else "")
+
+
 def check_complete(tally: Tally) -> None:
-    """Raises ProtocolError, in one line with the command that cures it, unless every problem has its samples."""
-    if missing := tally.shortfall:
-        raise ProtocolError(f"run {tally.id} ({tally.manifest.name}) is {missing} samples; {finishing(tally)}")
+    """Raises ProtocolError, in one line with the command that cures it, unless every problem has its samples, and some have a score."""
+    if not (missing := tally.shortfall):
+        return
+    named = f"run {tally.id} ({tally.manifest.name})"
+    if tally.failed and len(tally.failed) == tally.manifest.num_problems * tally.manifest.n:
+        raise ProtocolError(f"{named} has no score: all of its {len(tally.failed)} samples failed; {redrawing(tally)}")
+    raise ProtocolError(f"{named} is {missing} samples; {finishing(tally)}")
 
 
 def check_protocol(a: Tally, b: Tally) -> None:
@@ -183,9 +195,19 @@ def check_comparable(a: Tally, b: Tally) -> None:
     for tally in (a, b):
         check_complete(tally)
     check_protocol(a, b)
-    if a.problems != b.problems:
-        shared = f"only {len({*a.problems} & {*b.problems})} of {len(a.problems)} problems are in both"
+    if a.drawn.keys() != b.drawn.keys():
+        shared = f"only {len(a.drawn.keys() & b.drawn.keys())} of {len(a.drawn)} problems are in both"
         raise ProtocolError(f"{_pair(a, b)}: {shared}; evaluate both with the same problems")
+    if not set(a.problems) & set(b.problems):
+        raise ProtocolError(f"{_pair(a, b)}: no problem has a sample in both that did not fail; {redrawing(a)}; {redrawing(b)}")
+
+
+def paired(a: Tally, b: Tally) -> tuple[Tally, Tally]:
+    """Both runs over the problems that have samples in both; what all samples of one of them failed on is left out of both."""
+    if a.problems == b.problems:
+        return a, b
+    shared = set(a.problems) & set(b.problems)
+    return a.only(shared), b.only(shared)
 
 
 def _pair(a: Tally, b: Tally) -> str:
@@ -194,4 +216,5 @@ def _pair(a: Tally, b: Tally) -> str:
 
 def is_same_evaluation(a: Tally, b: Tally) -> bool:
     """Whether both hold the very same texts and scores from the same checkpoint: a copy, or an exact repetition."""
-    return a.manifest.checkpoint_digest == b.manifest.checkpoint_digest and a.samples_digest == b.samples_digest
+    is_same = a.manifest.checkpoint_digest == b.manifest.checkpoint_digest and a.samples_digest == b.samples_digest
+    return is_same and [each.key for each in a.failed] == [each.key for each in b.failed]

@@ -56,7 +56,8 @@ def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -
 def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     """Sample CHECKPOINT (a folder, a hub id, or tiny-base), grade what it says, keep every sample.
 
-    The same command again goes on where it was interrupted; with more --samples it draws only the new ones.
+    The same command again goes on where it was interrupted, and gives samples that failed another try; with more --samples it draws only
+    the new ones.
     """
     from r1bench.harness import tables
     from r1bench.harness.evaluation import repeat
@@ -91,11 +92,13 @@ def import_command(task: str, responses: Path, as_json: bool, **options: Any) ->
 
     RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
     """
-    from r1bench.harness.evaluation.importing import differences, import_responses, render_differences
+    from r1bench.harness import tables
+    from r1bench.harness.evaluation.importing import differences, failures, import_responses, render_differences, render_failures
     from r1bench.leaderboards.board import ranking as board
     from r1bench.leaderboards.measures.reading import of_run
 
     run = import_responses(task, responses, **options)
-    entries, differing = board.entries([of_run(run)]), differences(run)
-    text = board.render(entries) + ("\n\n" + render_differences(differing) if differing else "")
-    show(as_json, {"entries": board.to_json(entries), "differences": differing}, text)
+    entries, differing, failed = board.entries([of_run(run)]), differences(run), failures(run)
+    said = [tables.paragraph(render_failures(failed, len(run.samples))), render_differences(differing) if differing else ""]
+    text = "\n\n".join(filter(None, [board.render(entries), *said]))
+    show(as_json, {"entries": board.to_json(entries), "failed": failed, "differences": differing}, text)

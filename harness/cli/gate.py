@@ -64,6 +64,7 @@ class Gate(click.Command):
     "--guard", "guards", multiple=True, help="NAME=LIMIT: format=2, length=25, loop=1, rule:think_once=1, task:NAME=1; repeatable."
 )
 @click.option("--no-guards", is_flag=True, help="Without the default guards: format, truncated and mixed 2 points, length 25 %.")
+@click.option("--allow-failed", is_flag=True, help="Judge as if samples that failed were like the others, whichever side has more.")
 @click.option("--adaptive", "is_adaptive", is_flag=True, help="Draw samples in rounds and stop as soon as the verdict is certain.")
 @click.option("--max-samples", "most_samples", type=click.IntRange(min=1), help="Most samples per problem of --adaptive.")
 @file_option("--junit", text="Write the verdict as JUnit XML.")
@@ -118,7 +119,9 @@ def rules_of(options: dict[str, Any]) -> Any:
     rule = Rule(2.0 if margin is None else margin, gain)
     tasks = {task: Rule(margins.get(task, rule.margin), gains.get(task, gain)) for task in {**margins, **gains}}
     guards = parse(options.pop("guards"), has_defaults=not options.pop("no_guards"))
-    found = Rules(rule, tasks, alpha=options.pop("alpha"), questions=options.pop("questions"), guards=guards)
+    found = Rules(
+        rule, tasks, alpha=options.pop("alpha"), questions=options.pop("questions"), guards=guards, allow_failed=options.pop("allow_failed")
+    )
     found.check()
     return found
 

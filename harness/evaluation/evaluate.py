@@ -1,12 +1,13 @@
 """Evaluation: task x sampler -> completions -> grades -> run folder, each sample stored as soon as it is graded.
 
-A run that was interrupted goes on where it stopped, and one with more samples than before draws only the new ones.
+A run that was interrupted goes on where it stopped, and one with more samples than before draws only the new ones. What failed before gets
+another try: it is drawn again where generating broke off, and graded again where grading did.
 """
 
 import platform
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import ContextError, UsageError
 from r1bench.harness.evaluation.grading import Drawn, GradingAside, grade_and_store
 from r1bench.harness.progress import Progress, note
-from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sampling, Template, is_count
+from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sample, Sampling, Template, is_count
 from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 from r1bench.harness.samplers.options import by_scope
 from r1bench.harness.store.runs import open_run, read_run
@@ -153,21 +154,29 @@ def evaluate(
         GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
         open_run(root, manifest, problems) as writer,
     ):
-        missing = Requests(all_requests(prompts, writer.manifest.rounds), writer.keys)
+        again = ungraded(writer.failed.values())
+        missing = Requests(all_requests(prompts, writer.manifest.rounds), writer.keys | {each.key for each in again})
         total, label = len(problems) * writer.manifest.n, f"{writer.manifest.name} on {task.name}"
-        with Progress(label, total, done=len(writer.keys)) as progress:
+        with Progress(label, total, done=writer.num_samples) as progress:
 
             def store(drawn: Sequence[Drawn]) -> None:
-                before = len(writer.keys)
+                before = writer.num_samples
                 try:
                     grade_and_store(pool, writer, by_id, drawn, sampler.count_tokens)
                 finally:
-                    progress.advance(len(writer.keys) - before)
+                    progress.advance(writer.num_samples - before)
 
             with GradingAside(store) as aside:
+                for stored in again:
+                    aside.add(stored)
                 for drawn in checked(sampler, missing, sampling) if missing else ():
                     aside.add(drawn)
     return read_run(writer.folder)
+
+
+def ungraded(failed: Iterable[Sample]) -> list[Drawn]:
+    """Of samples that failed those that were generated: they are graded again. The others are drawn again."""
+    return [Drawn(*each.key, each.completion) for each in failed if each.completion.finish_reason != "error"]
 
 
 def checked(sampler: Sampler, missing: Requests, sampling: Sampling) -> Iterator[Drawn]:

@@ -165,13 +165,29 @@ def import_responses(
     return read_run(writer.folder)
 
 
+def failures(run: Run) -> dict[str, int]:
+    """Completions that have no score, by what broke off: 'generating' (finish_reason error, as the file says) or 'grading' (ours)."""
+    errors = sum(sample.completion.finish_reason == "error" for sample in run.samples)
+    return {"generating": errors, "grading": run.num_failed - errors}
+
+
+def render_failures(found: dict[str, int], total: int) -> str:
+    """One line; '' where none failed."""
+    if not any(found.values()):
+        return ""
+    return (
+        f"{sum(found.values())} of {total} completions have no score and are part of no number: {found['generating']} came with"
+        f" finish_reason error, and grading {found['grading']} broke off (the same command grades these again)."
+    )
+
+
 def differences(run: Run) -> list[dict[str, Any]]:
-    """Every sample on which our verdict and the one that came with it disagree, as plain values."""
+    """Every sample on which our verdict and that of the file disagree, as plain values. What failed has no verdict of ours."""
     ours, theirs = ("outcome", "extracted", "reason"), ("problem_id", "index", "published")
     return [
         {**{name: getattr(sample, name) for name in theirs}, **{name: getattr(sample.grade, name) for name in ours}}
         for sample in run.samples
-        if sample.published is not None and sample.published != bool(sample.grade.score)
+        if sample.published is not None and not sample.has_failed and sample.published != bool(sample.grade.score)
     ]
 
 

@@ -100,7 +100,10 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         for old, new in zip(run.samples, after, strict=True)
         if (old.grade.outcome, old.grade.score) != (new.grade.outcome, new.grade.score)
     )
+    replayed_run = replace(run, samples=tuple(after))
     remarks = [f"{run.shortfall}: the run is not whole" if run.shortfall else ""]
+    if num_failed := replayed_run.num_failed:
+        remarks.append(f"{num_failed} of {len(after)} samples failed and have no score (before: {run.num_failed})")
     if write_to and version == run.manifest.grader_version:
         remarks.append("not written: the run was graded by this version already, and a run is never changed")
         write_to = None
@@ -113,7 +116,7 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         num_samples=len(run.samples),
         num_problems=len({sample.problem_id for sample in run.samples}),
         before=summary(list(run.scores_by_problem().values())),
-        after=summary(list(replace(run, samples=tuple(after)).scores_by_problem().values())),
+        after=summary(list(replayed_run.scores_by_problem().values())),
         flips=flips,
         written=str(write_run(write_to, run, problems, after, version)) if write_to else "",
         remark="; ".join(filter(None, remarks)),

@@ -118,7 +118,11 @@ def repeat_check(
         for request, completion in sampler.generate(requests, Sampling.from_json(run.manifest.sampling)):
             drawn.append(Drawn(*request.key, completion))
             progress.advance()
-        second = {each.key: (each.completion.text, grade.score) for each, grade in graded(pool, by_id, drawn)}
+        second = {
+            each.key: (each.completion.text, grade.score)
+            for each, grade in graded(pool, by_id, drawn)
+            if grade.outcome != "failed" and each.completion.finish_reason != "error"
+        }
     made_by = {**environment(sampler), "batch size": str(again.batch_size or run.manifest.batch_size)}
     found = noise_of(run, second, made_by)
     with refusals(folder):
@@ -127,8 +131,13 @@ def repeat_check(
 
 
 def noise_of(run: Run, second: Mapping[tuple[str, int], tuple[str, float]], made_by: dict[str, str]) -> Noise:
-    """What differs between the run's samples and their repetition, given as text and score. The formula stands at the top of this file."""
-    pairs = [(sample, *second[sample.key]) for sample in run.samples if sample.key in second]
+    """What differs between the run's samples and their repetition, given as text and score. The formula stands at the top of this file.
+
+    Samples that failed, the first or the second time, differ by nothing that is known. Raises UsageError where no others are left.
+    """
+    pairs = [(sample, *second[sample.key]) for sample in run.samples if sample.key in second and not sample.has_failed]
+    if not pairs:
+        raise UsageError(f"--repeat-check found nothing to compare: what was asked again of run {run.id} failed; run it again")
     by_problem: dict[str, list[float]] = {}
     for sample, _, score in pairs:
         by_problem.setdefault(sample.problem_id, []).append(score - sample.grade.score)

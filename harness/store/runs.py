@@ -46,15 +46,24 @@ class RunWriter:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder, self.manifest = folder, manifest
         self.path = folder / SAMPLES
-        self.keys = {sample.key for sample in repair(self.path)}
+        stored = {sample.key: sample for sample in repair(self.path)}
+        self.failed = {key: sample for key, sample in stored.items() if sample.has_failed}
+        """Those that failed: they may be stored again, and the last line counts."""
+        self.keys = stored.keys() - self.failed.keys()
+        """Those that have a score."""
         self.file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
+    @property
+    def num_samples(self) -> int:
+        """Those that are stored."""
+        return len(self.keys) + len(self.failed)
+
     def append(self, sample: Sample) -> None:
-        """Store a sample; one that is there already is left as it is.
+        """Store a sample; one that is there already is left as it is, unless that failed and this one did not.
 
         Raises StorageError: the disk is full; the file then ends with the last whole line.
         """
-        if sample.key in self.keys:
+        if sample.key in self.keys or (sample.has_failed and sample.key in self.failed):
             return
         line = (canonical_json(sample.to_json()) + "\n").encode("utf-8", "surrogatepass")
         with refusals(self.folder):
@@ -65,7 +74,11 @@ class RunWriter:
             except OSError:
                 os.ftruncate(self.file, before)
                 raise
-        self.keys.add(sample.key)
+        if sample.has_failed:
+            self.failed[sample.key] = sample
+        else:
+            self.failed.pop(sample.key, None)
+            self.keys.add(sample.key)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -167,15 +180,16 @@ def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
 
 
 def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sample], int]:
-    """The samples by their keys, and how many of them have a line before that says something else."""
+    """The samples by their keys, and how many of them have a line before that says something else, and had not failed."""
     found: dict[tuple[str, int], Sample] = {}
     differing = set()
     for sample, _ in parse_samples(path, keep_texts=keep_texts):
         key = sample.key
         held = found.setdefault(key, sample)
         if held is not sample and held != sample:
-            differing.add(key)
             found[key] = sample
+            if not held.has_failed:
+                differing.add(key)
     return found, len(differing)
 
 

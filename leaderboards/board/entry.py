@@ -28,6 +28,8 @@ OF_MANIFEST += ("num_problems", "n", "parent")
 class Entry(Record):
     """A leaderboard row: a checkpoint on a task under one protocol. Rates and errors are fractions; None is unknown."""
 
+    tuples = ("lost",)
+
     name: str
     """What tables call the checkpoint."""
     checkpoint: str
@@ -50,11 +52,11 @@ class Entry(Record):
     n: int
     """Samples per problem that were asked for."""
     num_samples: int
-    """Samples that are there."""
+    """Samples that count: those that are there and did not fail."""
     outcomes: dict[str, int]
     is_complete: bool
     note: str
-    """'incomplete 512/1000' where no number may be printed, otherwise empty."""
+    """'incomplete 512/1000' or 'all 1000 failed' where there is no number, otherwise empty."""
     score: float | None = None
     low: float | None = None
     high: float | None = None
@@ -96,6 +98,10 @@ class Entry(Record):
     """The backend's own nondeterminism, as `Noise.to_json`, where `eval --repeat-check` measured it."""
     several: dict[str, Any] = field(default_factory=dict)
     """What several samples per problem say besides, see `sampled.summary`."""
+    size: str = ""
+    """Problems and samples that count of each, '250 x 4' or '248 x 2-4', see `Tally.size`."""
+    lost: tuple[str, ...] = ()
+    """Problems all of whose samples failed: they are part of no number."""
 
 
 def sampling_text(sampling: dict[str, Any]) -> str:
@@ -144,17 +150,22 @@ def least_seconds(tally: Tally) -> float | None:
     A sample knows the seconds from the start of its batch to its last token. Batches come one after the other, and each takes as long as
     its slowest sample, so at least as long as its mean one: the sum over all samples divided by the size of a batch is never too much.
     """
-    seconds = [each for each in tally.values["seconds"] if each > 0]
+    seconds = [each for each in cost_of(tally, "seconds") if each > 0]
     if not seconds or tally.manifest.batch_size < 1:
         return None
     return max(max(seconds), math.fsum(seconds) / tally.manifest.batch_size)
 
 
+def cost_of(tally: Tally, measure: str) -> list[float]:
+    """What each sample cost, those that failed too, since they were paid for."""
+    return [*tally.values[measure], *(getattr(each, measure) for each in tally.failed)]
+
+
 def _cost(tally: Tally) -> dict[str, Any]:
     """What was spent, by field of Entry: of incomplete runs too."""
-    made = [tokens for tokens in tally.values["tokens"] if tokens == tokens]
-    prompts = sum(map(int, tally.values["prompt_tokens"]))
-    timed = [each for each in tally.values["seconds"] if each > 0]
+    made = [tokens for tokens in cost_of(tally, "tokens") if tokens == tokens]
+    prompts = sum(map(int, cost_of(tally, "prompt_tokens")))
+    timed = [each for each in cost_of(tally, "seconds") if each > 0]
     return {
         "device": tally.manifest.environment.get("device"),
         "generated_tokens": sum(map(int, made)) if made else None,
@@ -166,7 +177,7 @@ def _cost(tally: Tally) -> dict[str, Any]:
 
 
 def entry(tally: Tally) -> Entry:
-    """One run as a row. An incomplete run has its counts and a note, and no number."""
+    """One run as a row. A run that is incomplete, or all of which failed, has its counts and a note, and no number."""
     manifest, note = tally.manifest, tally.shortfall
     return Entry(
         **{name: getattr(manifest, name) for name in OF_MANIFEST},
@@ -176,6 +187,8 @@ def entry(tally: Tally) -> Entry:
         versions=manifest.made_with(),
         num_samples=tally.num_samples,
         outcomes=outcome_counts(tally),
+        size=tally.size,
+        lost=tally.lost,
         is_complete=not note,
         note=note,
         **_cost(tally),

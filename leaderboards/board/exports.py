@@ -61,6 +61,7 @@ def measured_lines(row: Entry, rank: int | None) -> list[dict[str, Any]]:
     shared = {"kind": MEASURED, "unit": "fraction", **{name: values[name] for name in names}}
     first = {name: values[name] for name in COLUMNS if name in values}
     first |= {**shared, **row.outcomes, "metric": "pass@1", "rank": rank, "value": row.score, "interval_method": row.method}
+    first["num_problems"] = row.num_problems - len(row.lost)
     first["noise_error"] = (row.noise or {}).get("error")
     units = {key: "fraction" if measure.unit == "points" else measure.unit for key, measure in MEASURES.items() if key != "score"}
     listed: dict[str, Mapping[str, Any]] = {key: found for key, found in row.measures.items() if key in units}
@@ -135,7 +136,7 @@ def _group_markdown(rows: Sequence[Entry], ranked: Mapping[str, int]) -> list[st
         form, tokens = (row.measures.get(key, {}) for key in ("format", "tokens"))
         shares = tables.interval("points", form.get("value"), form.get("low"), form.get("high"))
         spent = "-" if row.generated_tokens is None else f"{row.generated_tokens:,}"
-        size = f"{row.num_problems} x {row.n}"
+        size = row.size
         figures = (score, size, shares, tables.number(tokens.get("value")), spent, tables.number(row.seconds))
         cells.append((str(ranked.get(row.run, "-")), row.name, row.stage or "-", *figures))
     return [f"## {_markdown_cell(first.task)}", "", _markdown_cell(f"{about}, {graded}"), "", *_markdown_table(titles, cells), ""]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from r1bench.harness import tables
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.board.entry import Entry, entry
-from r1bench.leaderboards.measures import MEASURES, THINK_ANSWER, measure_of
+from r1bench.leaderboards.measures import MEASURES, THINK_ANSWER, failed_text, measure_of
 
 NAME_WIDTH, STAGE_WIDTH = 25, 10
 FIRST_LINE = (3, -NAME_WIDTH, -22, 12, 14)
@@ -23,10 +23,11 @@ SortKey = Literal["score", "name", "tokens", "seconds", "format", "date"]
 LEGEND = (
     "score: pass@1 (of the language grader: the mean share) in points [95 % interval over questions and samples: Wilson's, with as many"
     " trials as the samples are worth]. r/q/t: standard errors of resampling the same questions, of the choice of questions beyond that,"
-    " and of both. c/w/u/t/f: samples correct, wrong, unparsed, truncated, failed. format: % of samples in the form that the template"
-    " asks for. tokens, reasoning: means per completion; ±: the larger half of the 95 % interval. han: % Chinese words of the reasoning."
-    " mixed: % of reasonings with 2 words and 10 % or more in other languages than most. #: rank by score within the group. Rows with"
-    " overlapping intervals may be equal: compare them in pairs. Groups differ in protocol: no ranking across them."
+    " and of both. c/w/u/t/f: samples correct, wrong, unparsed, truncated, failed; the last are part of no other number. format: % of"
+    " samples in the form that the template asks for. tokens, reasoning: means per completion; ±: the larger half of the 95 % interval."
+    " han: % Chinese words of the reasoning. mixed: % of reasonings with 2 words and 10 % or more in other languages than most. #: rank by"
+    " score within the group. Rows with overlapping intervals may be equal: compare them in pairs. Groups differ in protocol: no ranking"
+    " across them."
 )
 FORM_LINE = (3, -26, 11, 11, 12, 12)
 REASONING_LINE = (3, 13, 9, 9, 9, 9, 9, 9)
@@ -77,11 +78,13 @@ def _row_lines(row: Entry, rank: int | None) -> list[str]:
         lines = tables.paragraph(name, indent=" " * 4).splitlines()
         lines[0] = tables.columns((counted, lines[0].strip()), (3, -1))
         counted = name = ""
-    lines.append(tables.columns((counted, name, score, f"{row.num_problems} x {row.n}", errors), FIRST_LINE))
+    lines.append(tables.columns((counted, name, score, row.size, errors), FIRST_LINE))
     han, mixed = (tables.points(row.measures.get(key, {}).get("value")) for key in ("han", "mixed"))
     means = (fitting(row, key, SECOND_LINE[3]) for key in ("format", "tokens", "reasoning_tokens"))
     stage = tables.shortened(tables.plain(row.stage) or tables.UNKNOWN, STAGE_WIDTH)
     lines.append(tables.columns(("", stage, tables.outcome_counts(row.outcomes), *means, han, mixed), SECOND_LINE))
+    if failed := failed_text(row.outcomes["failed"], row.num_samples, row.lost):
+        lines.append(tables.paragraph(tables.plain(failed), indent=" " * 4))
     if row.published_score is not None:
         came = f"came with {tables.points(row.published_score)} by another grader (n {row.num_published})"
         lines.append(f"    {came}; {row.num_differing} verdicts differ")

@@ -18,7 +18,8 @@ from r1bench.leaderboards.board.entry import Entry, entry
 from r1bench.leaderboards.compare import differences
 from r1bench.leaderboards.compare.differences import MeasureDifference, ProblemDifference
 from r1bench.leaderboards.compare.text import verdict
-from r1bench.leaderboards.protocol import again_command, check_comparable, is_same_evaluation
+from r1bench.leaderboards.measures import failed_text, listed
+from r1bench.leaderboards.protocol import again_command, check_comparable, is_same_evaluation, redrawing
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,17 @@ def _notes(a: Manifest, b: Manifest) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _notes_on_failed(a: Tally, b: Tally) -> list[str]:
+    """Samples that failed, how they come to a score, and how far the difference could be off if all of them had gone one way."""
+    told = [(letter, run, failed_text(len(run.failed), run.num_samples, run.lost)) for letter, run in (("A", a), ("B", b))]
+    found = [f"{letter}: {text}; {redrawing(run)}" for letter, run, text in told if text]
+    if lost := sorted({*a.lost, *b.lost}):
+        found.append(f"{listed(lost)} {'are' if len(lost) > 1 else 'is'} out of B - A, having no sample on one side")
+    if found:
+        found.append(f"what failed could have moved B - A by up to {100 * (a.failed_share + b.failed_share):.1f} points")
+    return found
+
+
 def _notes_on_error(a: Tally, b: Tally, questions: Questions) -> list[str]:
     """What keeps an interval wide: the backends' own noise, and single samples, with the command that cures these."""
     noise = differences.noise_floor(a, b)
@@ -110,7 +122,7 @@ def compare(
         b=entry_b or entry(b),
         difference=scores,
         level=level,
-        notes=(*notes, *_notes_on_error(a, b, questions)),
+        notes=(*notes, *_notes_on_failed(a, b), *_notes_on_error(a, b, questions)),
         questions=questions,
         measures=found,
         problems=differences.by_problem(a, b),

@@ -15,6 +15,7 @@ from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.ratios import ratio_difference
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.measures import MEASURES, THINK_ANSWER, Measure, Value, asked_style, mean_and_error, measured
+from r1bench.leaderboards.protocol import paired
 
 
 class MeasureDifference(NamedTuple):
@@ -66,8 +67,9 @@ def noise_floor(a: Tally, b: Tally) -> float:
 
 
 def score_difference(a: Tally, b: Tally, *, level: float, questions: Questions = "random") -> PairedDifference:
-    """B - A of the scores of two runs with the same problems."""
-    return statistics.paired_difference(a.rows("score"), b.rows("score"), level, questions=questions, noise_error=noise_floor(a, b))
+    """B - A of the scores of two runs, over the problems that have samples in both (`paired`), as are all differences here."""
+    rows_a, rows_b = (run.rows("score") for run in paired(a, b))
+    return statistics.paired_difference(rows_a, rows_b, level, questions=questions, noise_error=noise_floor(a, b))
 
 
 def measures(
@@ -86,7 +88,7 @@ def measures(
         if key == "score":
             fields |= _of_shares(scores)
         elif value_a and value_b:
-            fields |= _difference(measure, a, b, level, questions)
+            fields |= _difference(measure, *paired(a, b), level, questions)
         found[key] = MeasureDifference(key, measure.title, measure.unit, **fields)
     return found
 
@@ -139,6 +141,7 @@ def _of_counts(rows_a: Scores, rows_b: Scores, level: float, questions: Question
 
 def by_problem(a: Tally, b: Tally) -> tuple[ProblemDifference, ...]:
     """Every problem, those that B wins by most first, those that it loses by most last; ties in order of their ids."""
+    a, b = paired(a, b)
     means = [statistics.question_means(run.rows("score")) for run in (a, b)]
     found = map(ProblemDifference, a.problems, *means, a.counts, b.counts)
     return tuple(sorted(found, key=lambda each: (-each.difference, each.id)))

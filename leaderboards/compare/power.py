@@ -156,7 +156,9 @@ def of_baseline(tally: Tally) -> tuple[Spread, Tokens | None]:
     """
     check_complete(tally)
     scores, length = tally.rows("score"), measured(tally, "tokens")
-    size = f"{tally.manifest.num_problems} problems x {tally.manifest.n} samples of run {tally.id}"
+    if tally.failed:  # a problem that is left with one sample does not say how its samples vary
+        scores = [row for row in scores if len(row) > 1] or scores
+    size = f"{tally.size.replace(' x ', ' problems x ')} samples of run {tally.id}"
     tokens = None if length is None else Tokens(length.value, f"mean of {size}")
     parts, rate = statistics.variance_parts(scores), statistics.pass_at_1(scores)
     if parts.within is None or parts.between is None:

@@ -4,9 +4,10 @@
     tally = read(Path("baselines/main.json"))["gsm8k"]
 
 One line per problem: its id, then a cell for each measure, with the values of its samples in order of index; one value alone where all
-samples have it, null where it is not known. A digest over the content is checked when the file is read: a file that was edited by hand,
-or in which a merge went wrong, is refused, and so is one that says what no samples can say. Files of version 1, which hold sums and sums
-of squares, are read too: values of the same mean and variance stand for them. Left out: the samples.
+samples have it, null where it is not known, as of a sample that failed, which has no score. A digest over the content is checked when the
+file is read: a file that was edited by hand, or in which a merge went wrong, is refused, and so is one that says what no samples can say.
+Files of version 1, which hold sums and sums of squares, are read too: values of the same mean and variance stand for them. Left out: the
+samples.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.records import LARGEST, Manifest, Noise, is_number
 from r1bench.harness.store.disk import open_regular, refusals, write_whole
 from r1bench.harness.store.runs import read_run
-from r1bench.harness.tally import Tally
+from r1bench.harness.tally import Failed, Rows, Tally
 from r1bench.leaderboards.gate.text import side_json
 from r1bench.leaderboards.measures import MEASURES, NAN, RULE, SHARES, measure_of, shares
 
@@ -48,7 +49,7 @@ class Impossible(Exception):
 def to_json(tally: Tally) -> dict[str, Any]:
     """One task of a baseline file: JSON values only."""
     names = [key for key in (*KEPT, *shares(tally)) if tally.known(key)]
-    cells = [map(_cell, tally.rows(name)) for name in names]
+    cells = [map(_cell, with_failed(tally, name)) for name in names]
     manifest = {key: value for key, value in tally.manifest.to_json().items() if key not in NOT_KEPT}
     return {
         "run": tally.id,
@@ -56,12 +57,24 @@ def to_json(tally: Tally) -> dict[str, Any]:
         "samples_digest": tally.samples_digest,
         "noise": tally.noise.to_json() if tally.noise else None,
         "columns": ["id", *names],
-        "problems": [list(row) for row in zip(tally.problems, *cells, strict=True)],
+        "problems": [list(row) for row in zip(tally.drawn, *cells, strict=True)],
     }
 
 
+def with_failed(tally: Tally, measure: str) -> Rows:
+    """Problem by problem the values of all samples in order of index, NaN where they failed."""
+    failed: dict[str, list[tuple[float, float]]] = {}
+    for problem, index in (each.key for each in tally.failed):
+        failed.setdefault(problem, []).append((index, NAN))
+    counted = dict(zip(tally.problems, zip(tally.rows("index"), tally.rows(measure), strict=True), strict=True))
+    if not failed:
+        return tally.rows(measure)
+    pairs = ([*zip(*counted.get(problem, ((), ())), strict=True), *failed.get(problem, [])] for problem in tally.drawn)
+    return [[value for _, value in sorted(row, key=lambda pair: pair[0])] for row in pairs]
+
+
 def _cell(row: list[float]) -> list[float | None] | float | None:
-    """Values of samples as they stand in a file: whole numbers without a decimal point."""
+    """Values of samples as they stand in a file: whole numbers without a decimal point, null where they are not known."""
     values = [None if value != value else int(value) if value == int(value) else value for value in row]
     return values[0] if values.count(values[0]) == len(values) else values
 
@@ -82,25 +95,35 @@ def from_json(value: dict[str, Any], where: str, version: int) -> Tally:
         if not isinstance(row, list) or len(row) != len(columns) or not isinstance(row[0], str):
             raise Impossible(f"row {number} of its problems does not fit its columns")
         cells = dict(zip(columns, row, strict=True))
+        of_row = {name: unfold(cells, name, n) for name in names}
+        check_failed(cells, of_row)
         for name in names:
-            values[name].extend(unfold(cells, name, n))
+            values[name].extend(of_row[name])
     problems = tuple(row[0] for row in rows)
     for earlier, later in pairwise(problems):
         if earlier >= later:
             raise Impossible(f"problem {later!r} is there twice" if earlier == later else f"problem {later!r} is not in its place by name")
     if not all(isinstance(text, str) for text in (value["run"], value["samples_digest"])):
         raise Impossible("a name or a digest is not a text")
-    return Tally(
+    values["index"] = array("d", chain.from_iterable([range(n)] * len(rows)))
+    keys = ((problem, index) for problem in problems for index in range(n))
+    has_score = [score == score for score in values["score"]]
+    whole = Tally(
         id=f"{where}, run {value['run']}",
         manifest=manifest,
         problems=problems,
         counts=(n,) * len(rows),
-        values={**values, "index": array("d", chain.from_iterable([range(n)] * len(rows)))},
+        values=values,
         recorded=tuple(name for name in names if name not in MEASURES),
         samples_digest=value["samples_digest"],
         noise=None if value["noise"] is None else Noise.from_json(value["noise"]),
         is_ordered=version > 1,
     )
+    if all(has_score):
+        return whole
+    if not any(has_score):
+        raise Impossible("all of its samples failed")
+    return replace(whole.where(has_score), failed=tuple(Failed(*key) for key, has in zip(keys, has_score, strict=True) if not has))
 
 
 def check_numbers(value: Any, where: str) -> None:
@@ -131,13 +154,23 @@ def check_columns(columns: list[str], beginning: list[str]) -> list[str]:
     return names
 
 
+def check_failed(cells: dict[str, Any], values: dict[str, list[float]]) -> None:
+    """A sample without a score failed, and nothing else is known of it either."""
+    has_score = [score == score for score in values["score"]]
+    for name, row in values.items():
+        if any(value == value and not has for value, has in zip(row, has_score, strict=True)):
+            raise Impossible(
+                f"problem {cells['id']!r} has score {cells['score']!s:.80} in {len(row)} samples, and {name} where it has none"
+            )
+
+
 def _values(cells: dict[str, Any], measure: str, n: int) -> list[float]:
-    """The n values that a cell holds: from 0 on, and for a share up to 1."""
+    """The n values that a cell holds: from 0 on, and for a share up to 1. A sample without a score failed."""
     cell, most = cells[measure], LARGEST if measure_of(measure).unit == "tokens" else 1
     values = cell if isinstance(cell, list) else [cell] * n
 
     def can_be(value: Any) -> bool:
-        return measure != "score" if value is None else is_number(value, least=0) and value <= most
+        return value is None or (is_number(value, least=0) and value <= most)
 
     if len(values) != n or not all(map(can_be, values)):
         raise Impossible(f"problem {cells['id']!r} has {measure} {cell!s:.80} in {n} samples")
@@ -284,7 +317,7 @@ def render(found: dict[str, Any]) -> str:
         noise = "not measured" if task["noise"] is None else f"{tables.points(task['noise'])} points"
         versions = ", ".join(f"{key} {value}" for key, value in sorted(task["versions"].items()))
         text = (
-            f"{name}: {task['name']} ({task['checkpoint_digest']}), score {score}, 95 %, {task['num_problems']} problems x {task['n']},"
+            f"{name}: {task['name']} ({task['checkpoint_digest']}), score {score}, 95 %, {task['size'].replace(' x ', ' problems x ')},"
             f" format {tables.points(form)} %, {tables.number(tokens)} tokens per completion, protocol {task['protocol']}, noise floor"
             f" {noise}; made with {versions}"
         )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from r1bench.harness.statistics.evidence import Evidence, Moments, Questions, Side, bound, can_fix_questions, evidence, moments, tail_p
 from r1bench.harness.statistics.restricted import Restricted
 from r1bench.harness.tally import Tally
-from r1bench.leaderboards.protocol import is_same_evaluation
+from r1bench.leaderboards.protocol import is_same_evaluation, paired
 
 IDENTICAL = "identical"
 
@@ -76,9 +76,11 @@ def estimate(candidate: Tally, baseline: Tally, measure: str, *, questions: Ques
     """The difference in one measure, candidate - scale x baseline, paired by problem.
 
     Of scores the standard error is never below what the backends answered differently to the same question; of other measures that is not
-    known. Evaluations that hold the very same samples of one checkpoint differ by exactly 0.
+    known. Evaluations that hold the very same samples of one checkpoint differ by exactly 0. A problem that has no sample left on one side,
+    since all failed, is out of both.
     """
-    a, b = moments_of(baseline, measure, scale=scale), moments_of(candidate, measure)
+    both = paired(baseline, candidate)
+    a, b = moments_of(both[0], measure, scale=scale), moments_of(both[1], measure)
     floor = (candidate.noise_error**2 + baseline.noise_error**2) ** 0.5 if measure == "score" else 0.0
     found = evidence(a, b, questions=questions, noise_error=floor)
     mean, error, degrees = (float(value) for value in found[:3])

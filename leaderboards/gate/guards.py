@@ -17,6 +17,7 @@ from r1bench.harness.errors import UsageError
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import estimate
+from r1bench.leaderboards.gate.failures import failures
 from r1bench.leaderboards.measures import MEASURES, measure_of, measured, shares
 
 GuardDecision = Literal["PASS", "FAIL", "OFFSET", "NOT SHOWN", "NOT KNOWN"]
@@ -118,18 +119,24 @@ def guarded_tasks(guards: Sequence[Guard]) -> list[str]:
     return [guard.task for guard in guards if guard.task]
 
 
-def watch(candidate: Tally, baseline: Tally, guards: Sequence[Guard], *, alpha: float, questions: Questions) -> list[GuardVerdict]:
+def watch(
+    candidate: Tally, baseline: Tally, guards: Sequence[Guard], *, alpha: float, questions: Questions, allow_failed: bool = False
+) -> list[GuardVerdict]:
     """What each guard sees on one task, before the claims are corrected for their number. A task that is a guard has no other guards.
+
+    Of a share it must be shown that the limit is exceeded even if what failed on one side more than on the other were all in its favour.
+    Lengths have no such bound: of them samples that failed say nothing.
 
     Raises:
         UsageError: a guard that was asked for is not recorded in both.
     """
     of_task = [guard for guard in guards if guard.task == baseline.task]
     chosen = of_task or [guard for guard in guards if not guard.task]
-    return [_watch(candidate, baseline, guard, alpha=alpha, questions=questions) for guard in chosen]
+    slack = failures(candidate, baseline, is_allowed=allow_failed).slack
+    return [_watch(candidate, baseline, guard, alpha=alpha, questions=questions, slack=slack) for guard in chosen]
 
 
-def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, questions: Questions) -> GuardVerdict:
+def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, questions: Questions, slack: float) -> GuardVerdict:
     both = (baseline, candidate)
     values = [measured(tally, guard.measure) if guard.measure in watchable(tally) else None for tally in both]
     seen = GuardVerdict(baseline.task, guard, "NOT KNOWN", *(each and each.value for each in values))
@@ -153,7 +160,8 @@ def _watch(candidate: Tally, baseline: Tally, guard: Guard, *, alpha: float, que
         mean, low, high = found.mean, found.lower(alpha), found.upper(alpha)
         if guard.is_good:
             mean, low, high = -mean, -high, -low
-        p_value, is_within = found.p_below(-limit) if guard.is_good else found.p_above(limit), high < limit
+        shown = limit + slack
+        p_value, is_within = found.p_below(-shown) if guard.is_good else found.p_above(shown), high < limit - slack
     decision: GuardDecision = "PASS" if is_within else "NOT SHOWN"
     return replace(seen, decision=decision, worsening=mean + 0.0, low=low + 0.0, high=high + 0.0, p_value=p_value)
 

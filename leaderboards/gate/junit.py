@@ -7,7 +7,7 @@ was not judged; a guard that shows or knows nothing is `skipped` with its figure
 those of Apache Ant's schema, which Jenkins, GitLab and the GitHub actions read. Left out: durations, which the gate does not measure (0).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -47,7 +47,7 @@ def _add(suite: ElementTree.Element, case: Case) -> None:
         why.text = clean(" ".join([case.message, *case.advice]))
 
 
-def _document(timestamp: str, verdict: str, cases: Sequence[Case], text: str, **properties: str) -> str:
+def _document(timestamp: str, verdict: str, cases: Sequence[Case], text: str, properties: Mapping[str, str]) -> str:
     """The document with its one suite, `text` being what the terminal shows."""
     root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(root, "testsuite", name="r1bench gate", package="r1bench", id="0", hostname="localhost", time="0")
@@ -68,7 +68,7 @@ def _document(timestamp: str, verdict: str, cases: Sequence[Case], text: str, **
 
 def not_judged(message: str, *, timestamp: str) -> str:
     """The document of a gate that ended in an error: one testcase with that `error`."""
-    return _document(timestamp, "NOT JUDGED", [Case("gate", "NOT JUDGED", message)], f"NOT JUDGED: {message}")
+    return _document(timestamp, "NOT JUDGED", [Case("gate", "NOT JUDGED", message)], f"NOT JUDGED: {message}", {})
 
 
 def render(verdict: Verdict, *, timestamp: str) -> str:
@@ -78,4 +78,5 @@ def render(verdict: Verdict, *, timestamp: str) -> str:
         advice = gate_text.remarks(each, verdict.rules) if each.decision == "INSUFFICIENT_EVIDENCE" else ()
         cases.append(Case(f"task {each.task}", each.decision, gate_text.sentence(each, verdict.rules), advice))
     cases += [Case(f"guard {each.guard.name} on {each.task}", each.decision, gate_text.guard_sentence(each)) for each in verdict.guards]
-    return _document(timestamp, gate_text.shown(verdict.decision), cases, gate_text.render(verdict), alpha=f"{verdict.rules.alpha:g}")
+    asked = {"alpha": f"{verdict.rules.alpha:g}", "allow-failed": str(verdict.rules.allow_failed).lower()}
+    return _document(timestamp, gate_text.shown(verdict.decision), cases, gate_text.render(verdict), asked)

@@ -39,10 +39,11 @@ def row(*cells: str) -> str:
 
 
 def _task(verdict: TaskVerdict) -> str:
-    rule, size = verdict.rule, len(verdict.baseline.problems)
+    rule = verdict.rule
     asked = f"-{rule.margin:g}" if rule.at_least is None else f"+{rule.at_least:g} or more"
     change = gate_text.signed(verdict.estimate.mean, verdict.lower, verdict.upper)
-    samples = f"{size} x {verdict.candidate.n} / {verdict.baseline.n}"
+    n = (each.size.partition(" x ")[2] for each in (verdict.candidate, verdict.baseline))
+    samples = f"{verdict.num_problems} x {' / '.join(n)}"
     decision = f"{MARKS[verdict.decision]} {gate_text.shown(verdict.decision)}"
     sides = [f"{escape(each.manifest.name)}: {gate_text.score(each).strip()}" for each in (verdict.candidate, verdict.baseline)]
     return row(escape(verdict.task), decision, *sides, change, asked, samples)

@@ -13,6 +13,7 @@ from r1bench.harness.statistics.student import t_quantile
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import IDENTICAL, Estimate, moments_of
 from r1bench.leaderboards.gate.rules import Rules
+from r1bench.leaderboards.protocol import paired
 
 POWER = 0.8
 """Chance of a PASS for such a candidate that the advice aims at."""
@@ -49,7 +50,7 @@ def spread(candidate: Tally, baseline: Tally, questions: str) -> Spread:
     differences = b.mean - a.mean
     total = float(differences.var(ddof=1)) if size > 1 else 0.5
     if min(*candidate.counts, *baseline.counts) < 2:
-        return Spread(total / (1 / baseline.n + 1 / candidate.n), 0.0)
+        return Spread(total / float((1 / a.count + 1 / b.count).mean()), 0.0)
     within = float((a.variance + b.variance).mean() / 2)
     sampling = float((a.variance / a.count + b.variance / b.count).mean())
     return Spread(within, max(0.0, total - sampling) if questions == "random" else 0.0)
@@ -57,6 +58,7 @@ def spread(candidate: Tally, baseline: Tally, questions: str) -> Spread:
 
 def needs(candidate: Tally, baseline: Tally, found: Estimate, margin: float, rules: Rules, *, is_open: bool) -> Needs:
     """Sizes for this margin, in points, and what these runs can show. Only an open verdict needs more."""
+    candidate, baseline = paired(candidate, baseline)
     if found.method == IDENTICAL:
         return Needs(0.0)
     if not found.degrees:
@@ -68,7 +70,7 @@ def needs(candidate: Tally, baseline: Tally, found: Estimate, margin: float, rul
     seen, size = spread(candidate, baseline, rules.questions), len(baseline.problems)
     score = baseline.mean("score")
     samples = power.samples_needed(seen.within, size, target, question_variance=seen.between, alpha=rules.alpha, power=POWER, score=score)
-    n = min(candidate.n, baseline.n)
+    n = min(candidate.manifest.n, baseline.manifest.n)
     if samples is not None and samples <= n:
         samples = None
     return Needs(detectable, samples, problems_needed(seen, n, target, rules.alpha, score), tokens_needed(candidate, baseline, samples))

@@ -37,7 +37,7 @@ class Reference:
 
     def asked(self, drawing: Drawing) -> list[Problem]:
         """The problems that it was asked. Raises DataError where a file's are not at hand."""
-        return drawing.problems(self.tally.manifest, self.tally.folder, self.tally.problems, self.tally.id)
+        return drawing.problems(self.tally.manifest, self.tally.folder, list(self.tally.drawn), self.tally.id)
 
 
 def by_task(found: Sequence[Named]) -> dict[str, list[Named]]:
@@ -48,10 +48,12 @@ def by_task(found: Sequence[Named]) -> dict[str, list[Named]]:
 
 def finished(tally: Tally) -> int:
     """The samples per problem of the last round that a run has whole; 0 where it has none."""
-    if len(tally.problems) < tally.manifest.num_problems:
+    if len(tally.drawn) < tally.manifest.num_problems:
         return 0
-    indices = [set(row) for row in tally.rows("index")]
-    return max((n for n in tally.manifest.rounds if all(found.issuperset(range(n)) for found in indices)), default=0)
+    indices = {problem: set(row) for problem, row in zip(tally.problems, tally.rows("index"), strict=True)}
+    for problem, index in (each.key for each in tally.failed):
+        indices.setdefault(problem, set()).add(index)
+    return max((n for n in tally.manifest.rounds if all(found.issuperset(range(n)) for found in indices.values())), default=0)
 
 
 def first(tally: Tally, n: int) -> Tally:

@@ -24,7 +24,7 @@ class Round(NamedTuple):
     """One look. Differences are fractions."""
 
     samples: int
-    """Per problem, of the candidate."""
+    """Per problem, of the candidate, those that failed among them."""
     samples_baseline: int
     estimate: float
     error: float
@@ -77,7 +77,7 @@ def design(baseline: Tally, rule: Rule, *, alpha: float, alpha_below: float, is_
     from r1bench.harness.statistics import sequential
 
     seen, task = moments_of(baseline, "score"), baseline.manifest.task
-    if baseline.n < 2:
+    if max(baseline.counts) < 2 or (baseline.n < 2 and not baseline.failed):
         raise UsageError(
             f"--adaptive plans its rounds by how much the baseline's samples of a problem vary, and {baseline.id} has one sample for some"
             f" problem of {task}; evaluate it with --samples 4"
@@ -88,12 +88,12 @@ def design(baseline: Tally, rule: Rule, *, alpha: float, alpha_below: float, is_
         return sequential.design(
             rule.threshold,
             rule.threshold + rule.margin / 100,
-            variance=float(seen.variance.mean()),
+            variance=float(seen.variance[seen.count > 1].mean()),
             num_problems=len(baseline.problems),
             score=float(seen.mean.mean()),
             alpha_above=alpha,
             alpha_below=alpha_below,
-            samples_baseline=baseline.n if is_baseline_fixed else None,
+            samples_baseline=baseline.manifest.n if is_baseline_fixed else None,
         )
     except UsageError as error:
         raise UsageError(f"--adaptive on {task}: {error}") from error
@@ -106,8 +106,8 @@ def look(course: Course, candidate: Tally, baseline: Tally) -> Course:
     now = _standing(course, found, seen)
     spent = [candidate.total("tokens"), 0.0 if course.is_baseline_fixed else baseline.total("tokens")]
     one = Round(
-        samples=candidate.n,
-        samples_baseline=baseline.n,
+        samples=candidate.manifest.n,
+        samples_baseline=baseline.manifest.n,
         estimate=found.mean,
         error=float(seen.error),
         degrees=float(seen.degrees),
@@ -115,7 +115,7 @@ def look(course: Course, candidate: Tally, baseline: Tally) -> Course:
         upper=now.upper,
         information=now.information,
         tokens=None if None in spent else int(sum(each or 0 for each in spent)),
-        share=candidate.n / plan.fixed_samples,
+        share=candidate.manifest.n / plan.fixed_samples,
         stop=now.stop,
     )
     return replace(course, rounds=(*course.rounds, one))

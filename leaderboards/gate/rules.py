@@ -38,6 +38,8 @@ class Rules:
     alpha: float = 0.05
     questions: Questions = "fixed"
     guards: tuple[Guard, ...] = DEFAULTS
+    allow_failed: bool = False
+    """Whether samples that failed are taken to be like the others, however many more one side has of them (failures.py)."""
 
     def of(self, task: str) -> Rule:
         return self.tasks.get(task, self.rule)

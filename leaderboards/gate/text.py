@@ -14,7 +14,8 @@ from r1bench.leaderboards.gate.guards import GuardVerdict
 from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course, Round
 from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
-from r1bench.leaderboards.measures import MEASURES, measured
+from r1bench.leaderboards.measures import MEASURES, listed, measured
+from r1bench.leaderboards.protocol import redrawing
 
 SIDES = (-10, -27, -22, 12)
 ROUNDS = (-5, 6, 22, 13, 9, 11, -8)
@@ -41,7 +42,7 @@ def signed(*numbers: float | None, decimals: int = 1) -> str:
 
 def over(verdict: TaskVerdict, rules: Rules) -> str:
     """'one-sided 95 %, on these 250 problems'."""
-    size = len(verdict.baseline.problems)
+    size = verdict.num_problems
     kind = "on questions like these" if rules.questions == "random" else "on these questions"
     return f"one-sided {percent(rules)}, paired over {size} problem{'s' * (size != 1)}, {kind}"
 
@@ -53,7 +54,9 @@ def sentence(verdict: TaskVerdict, rules: Rules) -> str:
     rule, low, high = verdict.rule, tables.signed_points(verdict.lower), tables.signed_points(verdict.upper)
     change = f"candidate - baseline is {tables.signed_points(verdict.estimate.mean)} points"
     asked = f"the accepted -{rule.margin:.1f}" if rule.at_least is None else f"the asked +{rule.at_least:.1f}"
-    if verdict.decision == "PASS":
+    if verdict.failed_decide:
+        reason = f"between {low} and {high}: {_failed_reason(verdict)}"
+    elif verdict.decision == "PASS":
         reason = f"at least {low}, above {asked}"
     elif verdict.decision == "FAIL" and rule.at_least is not None:
         reason = f"at most {high}, below {asked}"
@@ -62,6 +65,16 @@ def sentence(verdict: TaskVerdict, rules: Rules) -> str:
     else:
         reason = f"between {low} and {high}: {_open_reason(verdict, rules, asked)}"
     return f"{shown(verdict.decision)}: {change}, {reason} ({over(verdict, rules)})."
+
+
+def _failed_reason(verdict: TaskVerdict) -> str:
+    """Why what failed leaves a verdict open that would stand without."""
+    found = verdict.failed
+    return (
+        f"a {verdict.without_failed} but for samples that failed, {tables.points(found.candidate)} % of the candidate's and"
+        f" {tables.points(found.baseline)} % of the baseline's: if the {tables.points(found.excess)} % that one side has more had gone"
+        " against it, it would not stand"
+    )
 
 
 def _open_reason(verdict: TaskVerdict, rules: Rules, asked: str) -> str:
@@ -103,9 +116,30 @@ def floor_text(verdict: TaskVerdict) -> str:
     )
 
 
+def failed_texts(verdict: TaskVerdict) -> list[str]:
+    """How many samples failed, whether that could change the verdict, and how they come to a score; nothing where none did."""
+    found = verdict.failed
+    if not found.is_any:
+        return []
+    sides = (("candidate", verdict.candidate), ("baseline", verdict.baseline))
+    counts = ", ".join(f"{len(tally.failed):,} of {tally.num_samples + len(tally.failed):,} of the {title}" for title, tally in sides)
+    texts = [f"Samples that failed, and are part of no score: {counts}."]
+    if found.lost:
+        texts.append(f"Nothing is left of {listed(found.lost)} on one side: out of the difference.")
+    if found.is_allowed and found.excess:
+        texts.append(f"--allow-failed: that one side has {tables.points(found.excess)} % more of them is not held against the verdict.")
+    if verdict.at_worst != verdict.decision:
+        worst = f"up to {tables.points(found.most)} points"
+        texts.append(f"If all of them had gone against it ({worst}), the verdict would be {shown(verdict.at_worst)}.")
+    if verdict.failed_decide:
+        more = sides[found.candidate < found.baseline]
+        texts.append(f"Of the {more[0]}, {redrawing(more[1])}; or judge without them: --allow-failed.")
+    return texts
+
+
 def needs(verdict: TaskVerdict) -> str:
-    """What more evidence would take, in words; empty for a decided verdict."""
-    if verdict.decision != "INSUFFICIENT_EVIDENCE":
+    """What more evidence would take, in words; empty for a decided verdict, and for one that is open because samples failed."""
+    if verdict.decision != "INSUFFICIENT_EVIDENCE" or verdict.failed_decide:
         return ""
     margin, wanted, candidate = verdict.rule.margin, verdict.needs, verdict.candidate
     if verdict.course and verdict.course.last.stop != "go on":
@@ -118,7 +152,7 @@ def needs(verdict: TaskVerdict) -> str:
     least = f"At this size {equal} passes with 80 % chance only at a margin of {tables.points(wanted.detectable)} points or more."
     if wanted.detectable <= margin / 100:
         return f"At this size {equal} passes with 80 % chance or more: the evidence is enough, and lies between."
-    n, size, ways = min(candidate.n, verdict.baseline.n), len(verdict.baseline.problems), []
+    n, size, ways = min(candidate.manifest.n, verdict.baseline.manifest.n), verdict.num_problems, []
     if wanted.samples_needed is not None:
         cost = "" if wanted.tokens_needed is None else f", {wanted.tokens_needed:,} more tokens of both together"
         ways.append(f"about {wanted.samples_needed} samples for each of these problems (now {n}{cost})")
@@ -151,7 +185,7 @@ def course_lines(course: Course | None) -> list[str]:
 
 def course_end(verdict: TaskVerdict) -> str:
     """How an adaptive gate ended, where it did not decide."""
-    if verdict.course is None or verdict.decision != "INSUFFICIENT_EVIDENCE":
+    if verdict.course is None or verdict.decision != "INSUFFICIENT_EVIDENCE" or verdict.failed_decide:
         return ""
     last, gain = verdict.course.last, verdict.rule.at_least
     if last.stop != "go on":
@@ -164,8 +198,9 @@ def course_end(verdict: TaskVerdict) -> str:
 
 
 def remarks(verdict: TaskVerdict, rules: Rules) -> list[str]:
-    """What belongs to the sentence about a task: how its error came about, how it ended, what more evidence would take."""
-    return [text for text in (method_text(verdict, rules), floor_text(verdict), course_end(verdict), needs(verdict)) if text]
+    """What belongs to the sentence about a task: how its error came about, what failed, how it ended, what more evidence would take."""
+    told = (method_text(verdict, rules), floor_text(verdict), *failed_texts(verdict), course_end(verdict), needs(verdict))
+    return [text for text in told if text]
 
 
 def worsening(guard: GuardVerdict) -> str:
@@ -211,7 +246,7 @@ def heading(tally: Tally) -> str:
     held = tally.manifest
     sampling = "sampling not known" if held.sampler == "import" else sampling_text(held.sampling)
     return (
-        f"{held.task}, version {held.task_version}: {len(tally.problems)} problems, template {held.template}, {sampling}, grader"
+        f"{held.task}, version {held.task_version}: {len(tally.drawn)} problems, template {held.template}, {sampling}, grader"
         f" {held.grader} {held.grader_version}, protocol {held.protocol()}"
     )
 
@@ -228,7 +263,7 @@ def task_text(verdict: TaskVerdict, guards: list[GuardVerdict], rules: Rules) ->
     sides = [tables.columns(("", "checkpoint", "score [95 % interval]", "problems x n"), SIDES)]
     for title, tally in (("baseline", verdict.baseline), ("candidate", verdict.candidate)):
         name = tables.shortened(tables.plain(tally.manifest.name), -SIDES[1])
-        sides.append(tables.columns((title, name, score(tally), f"{len(tally.problems)} x {tally.n}"), SIDES))
+        sides.append(tables.columns((title, name, score(tally), tally.size), SIDES))
     texts = [sentence(verdict, rules), improvement(verdict), *remarks(verdict, rules)]
     said = [tables.paragraph(text) for text in texts if text]
     blocks = ([tables.paragraph(tables.plain(heading(verdict.baseline)))], sides, guard_lines(guards), course_lines(verdict.course), said)
@@ -287,6 +322,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "exit_code": verdict.exit_code,
         "alpha": verdict.rules.alpha,
         "questions": verdict.rules.questions,
+        "allow_failed": verdict.rules.allow_failed,
         "is_adaptive": any(each.course for each in verdict.tasks),
         "chosen": [each._asdict() for each in verdict.chosen],
         "tasks": [_task_json(each, verdict.rules) for each in verdict.tasks],
@@ -310,7 +346,11 @@ def _task_json(verdict: TaskVerdict, rules: Rules) -> dict[str, Any]:
         "noise_floor": found.floor,
         "noise_floor_decides": verdict.floor_decides,
         **{key: getattr(verdict, key) for key in ("p_value", "adjusted_p", "is_improvement")},
-        "num_problems": len(verdict.baseline.problems),
+        "num_problems": verdict.num_problems,
+        "failed": {**verdict.failed._asdict(), "excess": verdict.failed.excess, "most": verdict.failed.most},
+        "failed_decide": verdict.failed_decide,
+        "decision_without_failed": verdict.without_failed,
+        "decision_at_worst": verdict.at_worst,
         "candidate": side_json(verdict.candidate),
         "baseline": side_json(verdict.baseline),
         **verdict.needs._asdict(),
@@ -335,7 +375,9 @@ def side_json(tally: Tally) -> dict[str, Any]:
         "versions": held.environment,
         "num_problems": len(tally.problems),
         "n": tally.n,
+        "size": tally.size,
         "num_samples": tally.num_samples,
+        "num_failed": len(tally.failed),
         **{"score": score.value, "low": score.low, "high": score.high, "method": score.method},
         "measures": {key: value._asdict() for key, value in found.items() if value is not None},
         "noise": tally.noise.error if tally.noise else None,

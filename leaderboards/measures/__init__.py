@@ -3,13 +3,13 @@
     found = measured(tally, "format")      # Value(value, error, low, high, method, num_problems, num_samples); None where it is not known
     everything = measures(tally)           # key -> Value: the table's, then whatever else the samples recorded of how they reason
 
-Board, comparison, gate, page and export show these and compute none of their own. What the graders recorded beside (`Sample.behaviour`:
-rules of the format, loops, reflection words, ...) is a measure under its own key.
+Samples that failed are part of none of them. Board, comparison, gate, page and export show these and compute none of their own. What the
+graders recorded beside (`Sample.behaviour`: rules of the format, loops, reflection words, ...) is a measure under its own key.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from r1bench.harness import statistics
@@ -20,6 +20,8 @@ from r1bench.harness.tally import Rows, Tally
 
 LEVEL = 0.95
 NAN = math.nan
+MOST_NAMED = 5
+"""Problems that a line names."""
 STYLE, RULE, PER_1000 = "style:", "rule:", "_per_1000"
 THINK_ANSWER = "think-answer"
 ASKED_BY = {"boxed": "boxed"}
@@ -245,9 +247,28 @@ def measures(tally: Tally, level: float = LEVEL) -> dict[str, Value]:
 
 
 def outcome_counts(tally: Tally) -> dict[str, int]:
-    """Samples by outcome; all five are always there."""
+    """Samples by outcome; all five are always there. Those that failed are among no others, whatever a grader said of them."""
     counts = Counter(tally.values["outcome"])
-    return {outcome: counts[place] for place, outcome in enumerate(OUTCOMES)}
+    return {**{outcome: counts[place] for place, outcome in enumerate(OUTCOMES)}, "failed": len(tally.failed)}
+
+
+def failed_text(num_failed: int, num_samples: int, lost: Sequence[str]) -> str:
+    """'12 of 1,000 samples failed and have no score; left without any, and out of every number: problems p3, p7'; '' where none failed.
+
+    Args:
+        num_samples: those that count.
+    """
+    if not num_failed:
+        return ""
+    total = num_failed + num_samples
+    text = f"{num_failed:,} of {total:,} sample{'s' * (total != 1)} failed and {'have' if num_failed != 1 else 'has'} no score"
+    return text + (f"; left without any, and out of every number: {listed(lost)}" if lost else "")
+
+
+def listed(problems: Sequence[str]) -> str:
+    """'problems p3, p7', the first five of many."""
+    more = f" and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
+    return f"problem{'s' * (len(problems) != 1)} {', '.join(problems[:MOST_NAMED])}{more}"
 
 
 class Strictness(NamedTuple):

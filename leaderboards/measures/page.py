@@ -21,6 +21,7 @@ from r1bench.leaderboards.measures import (
     THINK_ANSWER,
     asked_style,
     by_target,
+    failed_text,
     length_unit,
     lengths,
     measure_of,
@@ -67,6 +68,8 @@ def measure(tally: Tally, *, ks: Sequence[int] | None = None, budgets: Sequence[
         "num_problems": manifest.num_problems,
         "n": manifest.n,
         "num_samples": tally.num_samples,
+        "size": tally.size,
+        "lost": list(tally.lost),
         "several": several,
         "outcomes": outcome_counts(tally),
         "lengths": [_plain(length) for length in lengths.lengths(tally, level)],
@@ -83,10 +86,12 @@ def _plain(length: lengths.Length) -> dict[str, Any]:
 
 def render(found: Mapping[str, Any]) -> str:
     """What `measure` gives as text, with a legend."""
-    problems = f"{found['num_problems']} problem{'s' if found['num_problems'] != 1 else ''}"
+    num_problems, _, n = found["size"].partition(" x ")
+    failed = failed_text(found["outcomes"]["failed"], found["num_samples"], found["lost"])
     heading = (
-        f"{found['name']} on {found['task']}, version {found['task_version']}: {problems} x {found['n']},"
+        f"{found['name']} on {found['task']}, version {found['task_version']}: {num_problems} problem{'s' * (num_problems != '1')} x {n},"
         f" template {found['template']}, grader {found['grader']}, protocol {found['protocol']}, run {found['run']}"
+        f"{'; ' + failed if failed else ''}"
     )
     sections = [_of_k(found), _outcomes(found), _budgets(found), _lengths(found), _format(found), _languages(found), _behaviour(found)]
     legend = tables.paragraph(f"[..., ...]: {100 * found['level']:g} % interval. {LEGEND}")
@@ -125,8 +130,9 @@ def _of_k(found: Mapping[str, Any]) -> list[str]:
 
 def _outcomes(found: Mapping[str, Any]) -> list[str]:
     """Accuracy of what was completed, and the share of each outcome."""
+    whole = {"failed": sum(found["outcomes"].values())}
     rows = [
-        (outcome, _value(found["several"][sampled.OUTCOME + outcome]), f"{count:,} of {found['num_samples']:,}")
+        (outcome, _value(found["several"][sampled.OUTCOME + outcome]), f"{count:,} of {whole.get(outcome, found['num_samples']):,}")
         for outcome, count in found["outcomes"].items()
     ]
     if completed := found["several"].get("accuracy@completed"):

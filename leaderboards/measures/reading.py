@@ -6,7 +6,7 @@
 Beside the table's measures and what graders recorded there are numbers that other statistics start from: 'outcome' (its place in OUTCOMES),
 'vote' (0: right, 1, 2, ...: a wrong answer of the problem, NaN: none), 'ended' (by itself, as far as is known), 'published' (the verdict
 that an imported completion came with), 'words', 'prompt_tokens', 'seconds', and for the language grader 'target:<language>' (that was asked
-for), 'called_mixed' and 'switches_per_1000_words'.
+for), 'called_mixed' and 'switches_per_1000_words'. Of samples that failed there is no value: they stand in `Tally.failed`.
 """
 
 import math
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from r1bench.harness.records import OUTCOMES, Run, Sample, sample_digest
 from r1bench.harness.store.runs import read_run
-from r1bench.harness.tally import Tally, digest_of_samples
+from r1bench.harness.tally import Failed, Tally, digest_of_samples
 from r1bench.leaderboards.measures import MEASURES, NAN, NOT_AVERAGED, asked_style, words_by_language
 
 VOTING = ("choice", "integer", "math")
@@ -39,7 +39,8 @@ def read(folder: Path) -> Tally:
 
 def of_run(run: Run, *, place: Path | None = None) -> Tally:
     """The tally of a run. `place`: the folder of runs that it lies in."""
-    samples = sorted(run.samples, key=lambda sample: sample.key)
+    drawn = sorted(run.samples, key=lambda sample: sample.key)
+    samples, failed = [each for each in drawn if not each.has_failed], [each for each in drawn if each.has_failed]
     problems = [(name, len(list(members))) for name, members in groupby(samples, key=lambda sample: sample.problem_id)]
     style = asked_style(run.manifest.template)
     values = {name: array("d", [value(sample, style) for sample in samples]) for name, value in _readers(samples).items()}
@@ -50,7 +51,10 @@ def of_run(run: Run, *, place: Path | None = None) -> Tally:
     for sample in samples:
         told.extend([sample.behaviour[key] for key in recorded])
     values = {**{key: told[place :: len(recorded)] for place, key in enumerate(recorded)}, **values}
-    digests = array("Q", [int(sample_digest(sample) if run.has_texts else sample.completion.text, 16) for sample in samples])
+
+    def digest(sample: Sample) -> int:
+        return int(sample_digest(sample) if run.has_texts else sample.completion.text, 16)
+
     return Tally(
         id=run.id,
         manifest=run.manifest,
@@ -58,12 +62,19 @@ def of_run(run: Run, *, place: Path | None = None) -> Tally:
         counts=tuple(count for _, count in problems),
         values=values,
         recorded=recorded,
-        samples_digest=digest_of_samples(digests),
-        digests=digests,
+        samples_digest=digest_of_samples(map(digest, drawn)),
+        digests=array("Q", map(digest, samples)),
         noise=run.noise,
         remarks=run.remarks,
         place=place,
+        failed=tuple(_failed(each, digest(each)) for each in failed),
     )
+
+
+def _failed(sample: Sample, digest: int) -> Failed:
+    """A sample that failed, with its cost."""
+    done = sample.completion
+    return Failed(*sample.key, digest, done.num_tokens or NAN, done.num_prompt_tokens, done.seconds)
 
 
 def _readers(samples: Sequence[Sample]) -> dict[str, Callable[[Sample, str], float]]:

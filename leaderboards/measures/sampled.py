@@ -5,7 +5,8 @@
 
 Each is a value per problem (r1bench.harness.statistics.estimators: sources, small n), their mean, and the interval of that mean over
 problems, `statistics.mean_interval`: the problems are what varies, so samples of one problem stay together. Runs with samples missing are
-refused, and so are draws of more samples than every problem has. Left out: what a larger budget than the run's would give (nobody knows).
+refused, and so are draws of more samples than every problem has when those that failed are taken out. Left out: what a larger budget than
+the run's would give (nobody knows).
 """
 
 import math
@@ -105,9 +106,12 @@ class Drawn:
         more = f"draw at least {k} samples: r1bench eval ... --samples {k}"
         if self.tally.manifest.sampler == "import":
             more = f"import a file with at least {k} completions of each problem"
+        elif k <= self.tally.manifest.n and self.tally.failed:
+            more = "draw those that failed again with the same r1bench eval"
         cure = f"{more}, or lower k" if k > 0 else "give k of 1 or more"
         given = "1 sample" if fewest == 1 else f"{fewest} samples"
-        raise UsageError(f"{metric} cannot be estimated from {given} per problem (run {self.tally.id}); {cure}")
+        why = f", where {len(self.tally.failed)} failed" if self.tally.failed else ""
+        raise UsageError(f"{metric} cannot be estimated from {given} per problem (run {self.tally.id}{why}); {cure}")
 
     def estimate(self, values: Sequence[float], level: float, *, is_share: bool = False) -> Estimate:
         """The mean of one value per problem, with its interval over problems (`statistics.mean_interval`).
@@ -160,11 +164,20 @@ def metrics_of_k(drawn: Drawn, k: int) -> list[str]:
 
 
 def outcome_shares(tally: Tally | Drawn, *, level: float = 0.95) -> dict[str, Estimate]:
-    """Outcome -> share of the samples, mean over problems; all five are always there."""
+    """Outcome -> share of the samples that count, mean over problems; 'failed' of all that were drawn. All five are always there."""
     drawn = gather(tally)
     rows = drawn.tally.rows("outcome")
-    shares = {outcome: [row.count(place) / len(row) for row in rows] for place, outcome in enumerate(OUTCOMES)}
-    return {outcome: drawn.estimate(each, level, is_share=True) for outcome, each in shares.items()}
+    shares: dict[str, list[float]] = {outcome: [row.count(place) / len(row) for row in rows] for place, outcome in enumerate(OUTCOMES)}
+    found = {outcome: drawn.estimate(each, level, is_share=True) for outcome, each in shares.items()}
+    return {**found, "failed": failed_share(drawn.tally, level)}
+
+
+def failed_share(tally: Tally, level: float = 0.95) -> Estimate:
+    """The share of samples that failed, mean over problems, of all that were drawn."""
+    failed = Counter(each.problem for each in tally.failed)
+    rows = [[1.0] * failed[problem] + [0.0] * (count - failed[problem]) for problem, count in tally.drawn.items()]
+    value, interval = statistics.pass_at_1(rows), statistics.interval(rows, level)
+    return Estimate(value, *interval, len(rows), sum(map(len, rows)))
 
 
 def default_ks(n: int) -> list[int]:

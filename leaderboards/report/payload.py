@@ -205,7 +205,7 @@ def sample_row(sample: Sample, place: str) -> dict[str, Any]:
         "reasoning": spans.in_utf16(text, reasoning),
         "marked": spans.in_utf16(text, answer),
         "outcome": grade.outcome,
-        "score": grade.score,
+        "score": None if sample.has_failed else grade.score,
         "extracted": None if grade.extracted is None else shortened(grade.extracted, LONGEST_ANSWER),
         "reason": shortened(grade.reason, LONGEST_LINE),
         "flags": list(grade.flags),

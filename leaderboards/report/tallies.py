@@ -12,7 +12,7 @@ from pathlib import Path
 
 from r1bench.harness.errors import StorageError
 from r1bench.harness.records import Manifest, Noise
-from r1bench.harness.tally import Tally
+from r1bench.harness.tally import Failed, Tally
 from r1bench.leaderboards.measures import MEASURES
 from r1bench.leaderboards.report import output
 
@@ -33,6 +33,7 @@ def write(site_folder: Path, directory: str, tally: Tally) -> int:
         "samples_digest": tally.samples_digest,
         "problems": tally.problems,
         "counts": tally.counts,
+        "failed": [each.key for each in tally.failed],
         "values": {key: tally.values[key].tolist() for key in KEPT if key in tally.values},
     }
     return output.write(path_of(site_folder, directory), json.dumps(held, separators=(",", ":")))
@@ -57,6 +58,7 @@ def read(site_folder: Path, directory: str, *, place: Path | None = None) -> Tal
             samples_digest=held["samples_digest"],
             noise=Noise.from_json(held["noise"]) if held["noise"] else None,
             place=place,
+            failed=tuple(Failed(*key) for key in held["failed"]),
         )
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         cure = f"remove {site_folder / output.CACHE} and repeat the command"

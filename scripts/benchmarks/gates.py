@@ -253,9 +253,10 @@ def show_tasks(num_gates: int) -> None:
 
 def main(arguments: list[str]) -> None:
     from benchmarks.adaptive import show_adaptive, show_bounds, show_theory
+    from benchmarks.failed import show_failed
 
     parts = {"theory": show_theory, "fixed": show_fixed, "random": show_random, "tasks": show_tasks}
-    parts |= {"adaptive": show_adaptive, "bounds": show_bounds}
+    parts |= {"adaptive": show_adaptive, "bounds": show_bounds, "failed": show_failed}
     parser = argparse.ArgumentParser(prog="scripts/bench gates", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gates", type=int, default=10_000, help="simulated gates per setting")
     parser.add_argument("--only", default=",".join(parts), help="parts, separated by commas: %(default)s")

@@ -69,6 +69,13 @@ def tied(name: str) -> list[Sample]:
     return samples
 
 
+def some_failed(name: str) -> list[Sample]:
+    """Every ninth sample failed, and all of one problem."""
+    samples = drawn(name, 20, 4)
+    lost = [number for number, each in enumerate(samples) if number % 9 == 0 or each.problem_id == "p0003"]
+    return [make_sample(*each.key, None, completion=each.completion) if i in lost else each for i, each in enumerate(samples)]
+
+
 CASES: dict[str, tuple[Callable[[str], list[Sample]], dict[str, Any]]] = {
     "n 4, think-answer": (lambda name: drawn(name, 30, 4), {}),
     "n 1, boxed": (lambda name: drawn(name, 33, 1), {"template": "boxed"}),
@@ -78,6 +85,7 @@ CASES: dict[str, tuple[Callable[[str], list[Sample]], dict[str, Any]]] = {
         {"template": "imported", "sampler": "import", "sampling": {"max_tokens": 0}},
     ),
     "ties": (tied, {}),
+    "some failed": (some_failed, {}),
 }
 
 

@@ -19,7 +19,7 @@ def make_problems(count: int) -> list[Problem]:
     return [Problem(f"p{number:04d}", f"Question {number}?", ("1",)) for number in range(count)]
 
 
-def store_run(root: Path, scores: Sequence[Sequence[float]] = ((1, 0), (1, 1), (0, 0)), **changes: Any) -> Path:
+def store_run(root: Path, scores: Sequence[Sequence[float | None]] = ((1, 0), (1, 1), (0, 0)), **changes: Any) -> Path:
     """Write a run with these scores through the store; `changes` as for `make_run`."""
     problems = make_problems(len(scores))
     run = make_run(scores, problems_digest=digest_of([problem.digest() for problem in problems]), **changes)

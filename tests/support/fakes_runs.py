@@ -8,9 +8,10 @@ from r1bench.harness.tally import Tally
 from r1bench.leaderboards.measures.reading import of_run
 
 
-def make_sample(problem: str, index: int, score: float, **changes: Any) -> Sample:
-    """A graded sample; `outcome` and every field of Sample may be given."""
-    outcome: Outcome = changes.pop("outcome", "correct" if score else "wrong")
+def make_sample(problem: str, index: int, score: float | None, **changes: Any) -> Sample:
+    """A graded sample; one that failed where the score is None. `outcome` and every field of Sample may be given."""
+    outcome: Outcome = changes.pop("outcome", "failed" if score is None else "correct" if score else "wrong")
+    score = score or 0.0
     text = changes.pop("text", f"<think>so</think><answer>{score:g}</answer>")
     fields: dict[str, Any] = {
         "problem_id": problem,
@@ -25,8 +26,8 @@ def make_sample(problem: str, index: int, score: float, **changes: Any) -> Sampl
     return Sample(**{**fields, **changes})
 
 
-def make_run(scores: Sequence[Sequence[float]], *, samples: Sequence[Sample] | None = None, **changes: Any) -> Run:
-    """A complete run with these scores; `changes` are fields of its manifest, `sampling` options among them."""
+def make_run(scores: Sequence[Sequence[float | None]], *, samples: Sequence[Sample] | None = None, **changes: Any) -> Run:
+    """A complete run with these scores (None: it failed); `changes` are fields of its manifest, `sampling` options among them."""
     name = changes.get("name", "tiny")
     n = max((len(row) for row in scores), default=1)
     names = [f"p{index:04d}" for index in range(len(scores))]
@@ -52,6 +53,6 @@ def make_run(scores: Sequence[Sequence[float]], *, samples: Sequence[Sample] | N
     return Run(f"run-{name}", Manifest(**{**fields, **changes}), tuple(made if samples is None else samples))
 
 
-def make_tally(scores: Sequence[Sequence[float]], **changes: Any) -> Tally:
+def make_tally(scores: Sequence[Sequence[float | None]], **changes: Any) -> Tally:
     """The tally of such a run."""
     return of_run(make_run(scores, **changes))

@@ -123,7 +123,7 @@
         hint: "problems × samples for each",
         largestFirst: true,
         value: (entry) => entry.num_samples,
-        show: (entry) => [words.count(entry.num_problems), " × ", words.count(entry.n)],
+        show: (entry) => words.size(entry),
       },
       ...boardMeasures(rows).map(measureColumn),
       {

@@ -27,7 +27,7 @@
     wrong: "the answer was read and is not right",
     unparsed: "no answer could be read",
     truncated: "the token limit came before an answer",
-    failed: "the grader or the sandbox could not judge it",
+    failed: "generating or grading it broke off: it is part of no score",
   };
   r1bench.STATES = ["closed", "prefilled", "unfinished", "absent", "malformed"];
 
@@ -54,6 +54,8 @@
       return [text, known(low) || known(high) ? `[${ends.join(", ")}]` : ""];
     },
     count: (value) => (known(value) ? grouped(fixed(value, 0)) : UNKNOWN),
+    // "248 × 2-4": problems × samples that count of each
+    size: (row) => row.size.replace(/^\d+/, grouped).replace(" x ", " × "),
     plural: (count, one, many = one + "s") => `${words.count(count)} ${count === 1 ? one : many}`,
     tokens: (count) => (known(count) && count >= 1e9 ? `${grouped(fixed(count / 1e9, 1))} G` : words.count(count)),
     seconds: (value) => (known(value) ? `${fixed(value, value >= 100 ? 0 : 1)} s` : UNKNOWN),

@@ -27,7 +27,7 @@
   function curves(entry) {
     const several = entry.several || {};
     const over = curveOf(several);
-    const n = `n = ${words.plural(entry.num_problems, "problem")} with ${words.plural(entry.n, "sample")} each`;
+    const n = `n = ${words.size(entry)} problems × samples`;
     const size = `${n}; bands are ${words.level()} intervals.`;
     const budgets = (several.budgets || []).filter((each) => known(each.value)).map((each) => ({ x: each.tokens, ...each }));
     return el(
@@ -57,7 +57,16 @@
   function shareText(entry, outcome) {
     const found = (entry.several || {})[`outcome:${outcome}`];
     if (found) return `${words.points(found.value)} % ${words.pointsBetween(found.low, found.high)}`;
-    return entry.num_samples ? `${words.points((entry.outcomes[outcome] || 0) / entry.num_samples)} %` : "";
+    const whole = entry.num_samples + (outcome === "failed" ? entry.outcomes.failed : 0);
+    return whole ? `${words.points((entry.outcomes[outcome] || 0) / whole)} %` : "";
+  }
+
+  // samples that failed are part of no number: said beside the one that they might have moved
+  function lostText(entry) {
+    const failed = entry.outcomes.failed || 0;
+    if (!failed) return "";
+    const without = entry.lost.length ? `; nothing is left of ${words.plural(entry.lost.length, "problem")}: ${entry.lost.slice(0, 5).join(", ")}` : "";
+    return `; ${words.plural(failed, "sample")} of ${words.count(entry.num_samples + failed)} failed and are no part of it${without}`;
   }
 
   function outcomes(entry, canOpen) {
@@ -112,7 +121,7 @@
     const about = entry.is_complete
       ? [
           r1bench.valued(words.points(entry.score), words.pointsBetween(entry.low, entry.high)),
-          ` points, ${words.level()} interval, n = ${words.count(entry.num_problems)} problems × ${words.count(entry.n)}`,
+          ` points, ${words.level()} interval, n = ${words.size(entry)} problems × samples${lostText(entry)}`,
         ]
       : [el("span", { class: "note" }, entry.note), ": no number may be made from a part. Run the same evaluation again to finish it."];
     return [el("p", { class: "verdict" }, about), published];
