@@ -22,7 +22,7 @@ from r1bench.backends import get_backend
 from r1bench.backends.job import Support, TrainJob, read_job
 from r1bench.backends.journal import CHECKPOINTS, END, FINAL, JOB, PROMPTS, Journal
 from r1bench.harness.checkpoints import is_sealed, seal
-from r1bench.harness.errors import BackendError, R1benchError, printable
+from r1bench.harness.errors import BackendError, R1benchError, error_line, printable
 from r1bench.harness.records import Problem
 from r1bench.harness.store.disk import only_writer
 
@@ -136,7 +136,7 @@ def main(job_file: Path, parent: int | None = None) -> int:
         problems = None if lines is None else [Problem.from_json(json.loads(line)) for line in lines if line]
         get_backend(job.backend).train(job, problems)
     except R1benchError as error:
-        print(f"Error: {printable(str(error))}", file=sys.stderr)
+        print(error_line(str(error)), file=sys.stderr)
         return 2
     except OSError as error:
         place = printable(str(job_file.parent))

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from r1bench.harness.cli.options import DATA, JSON, MAP, OUT_RUNS, PATH, SANDBOX, WORKERS, example, sampler_options, show
-from r1bench.harness.errors import printable
+from r1bench.harness.errors import harmless, printable
 
 
 def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -69,7 +69,7 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     show(as_json, board.to_json(entries), board.render(entries))
     if options["repeat_check"] is not None:
         for run in finished:
-            click.echo(tables.paragraph(printable(repeat.render(run))), err=as_json)
+            click.echo(harmless(tables.paragraph(printable(repeat.render(run)))), err=as_json)
 
 
 @click.command(

@@ -9,8 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from r1bench.harness.canonical import parse_json
 from r1bench.harness.errors import StorageError
 
 LOCK = ".lock"
@@ -41,6 +42,12 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(handle)
         raise OSError(errno.EINVAL, "it is no regular file, but a folder, a pipe or a device", str(path))
     return os.fdopen(handle, "rb")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises OSError: it is no file that can be read; ValueError: it is no text, or as `parse_json`."""
+    with open_regular(path) as file:
+        return parse_json(file.read().decode("utf-8-sig", "surrogatepass"))
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -101,7 +108,7 @@ def only_writer(folder: Path, what: str) -> Iterator[None]:
     """
     with refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

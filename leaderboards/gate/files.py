@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 import click
 
-from r1bench.harness.errors import R1benchError, StorageError, UsageError, printable
+from r1bench.harness.errors import R1benchError, StorageError, UsageError, error_line
 from r1bench.harness.store.disk import check_writable, refusals, write_whole
 from r1bench.leaderboards.gate import junit as gate_junit
 from r1bench.leaderboards.gate import markdown as gate_markdown
@@ -113,7 +113,7 @@ class Files(NamedTuple):
         said = error.format_message() if isinstance(error, click.ClickException) else str(error)
         for option, path in self.named():
             with suppress(StorageError):
-                self._say(option, path, printable(said) or type(error).__name__, code)
+                self._say(option, path, error_line(said).removeprefix("Error: ") or type(error).__name__, code)
 
     def _say(self, option: str, path: Path, message: str, code: int | None) -> None:
         """Make a file say that the gate was not judged, and why."""
