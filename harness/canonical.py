@@ -29,6 +29,10 @@ def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
         value = json.loads(text, object_pairs_hook=pairs)
     except RecursionError as error:
         raise ValueError(f"it is nested more than {DEEPEST} levels deep") from error
+    except ValueError as error:
+        if "int_max_str_digits" in str(error):
+            raise ValueError("it has a number of thousands of digits") from error
+        raise
     if text.count("[") + text.count("{") > DEEPEST:  # fewer signs cannot be more levels
         check_depth(value)
     return value
