@@ -19,7 +19,7 @@ from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of, parse_json
 from r1bench.harness.errors import StorageError, quoted
-from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample
+from r1bench.harness.records import TASK_NAME, Manifest, Noise, Problem, Run, Sample
 from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, read_json, refusals, write_whole
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
@@ -36,7 +36,9 @@ def folder_title(name: str) -> str:
 
 
 def run_id(manifest: Manifest) -> str:
-    """The folder's name: readable, and unique by the run's identity."""
+    """The folder's name: readable, and unique by the run's identity. Raises StorageError: the task's name could lead out of the runs."""
+    if not TASK_NAME.fullmatch(manifest.task):
+        raise StorageError(f"a task cannot be called {quoted(manifest.task)}; its name must have letters, digits and - _ . + alone")
     return f"{manifest.task}--{folder_title(manifest.name)}--{manifest.identity()[:8]}"
 
 
@@ -81,7 +83,6 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
 
     Raises StorageError: the folder cannot be written, or another process is writing it.
     """
-    manifest.check()
     folder = root / run_id(manifest)
     with only_writer(folder, f"run {folder.name}"), refusals(folder):
         refuse_links(folder)
