@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from r1bench.harness.cli.options import DATA, JSON, MAP, RUNS, SANDBOX, WORKERS, example, questions_option, sampler_options, show
-from r1bench.harness.errors import R1benchError, UsageError, printable
+from r1bench.harness.errors import R1benchError, UsageError, printable, quoted
 
 
 def names(text: str) -> list[str]:
@@ -16,7 +16,7 @@ def names(text: str) -> list[str]:
 
     found = list(dict.fromkeys(get_task(name.strip()).name for name in text.split(",") if name.strip()))
     if text and not found:
-        raise UsageError(f"{text!r} names no task; give for example gsm8k,math500, or leave the option out for all tasks")
+        raise UsageError(f"{quoted(text)} names no task; give for example gsm8k,math500, or leave the option out for all tasks")
     return found
 
 

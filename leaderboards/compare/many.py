@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness import tables
-from r1bench.harness.errors import ProtocolError, UsageError
+from r1bench.harness.errors import ProtocolError, UsageError, quoted
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
 from r1bench.harness.store import runs as store
@@ -86,7 +86,9 @@ def one_of(held: Sequence[Named]) -> Named:
     """The only run of a name on a task."""
     if len(held) > 1:
         ids = ", ".join(each.folder.name for each in held)
-        raise UsageError(f"{held[0].name!r} has {len(held)} runs of task {held[0].manifest.task!r}: {ids}; give one of these instead")
+        raise UsageError(
+            f"{quoted(held[0].name)} has {len(held)} runs of task {quoted(held[0].manifest.task)}: {ids}; give one of these instead"
+        )
     return held[0]
 
 
