@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, TypeGuard
 
+from r1bench.harness.errors import StorageError
+
 JOB, PROMPTS, EVENTS, ROLLOUTS = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl"
 CHECKPOINTS, FINAL = "checkpoints", "final"
 """Folders: the one for step-000020, ..., and the result."""
@@ -85,6 +87,8 @@ class Journal:
         self.files = {}
         for name in (EVENTS, ROLLOUTS):
             path = out / name
+            if path.is_symlink():
+                raise StorageError(f"{path} is a link, and a training writes files of its own; remove it, or choose another --out")
             path.touch()
             os.truncate(path, min((offsets or {}).get(name, 0), path.stat().st_size))
             self.files[name] = path.open("a", encoding="utf-8", errors="surrogatepass")

@@ -3,13 +3,14 @@
 import errno
 import fcntl
 import os
+import select
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from r1bench.harness.canonical import parse_json
 from r1bench.harness.errors import StorageError
@@ -42,6 +43,28 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(handle)
         raise OSError(errno.EINVAL, "it is no regular file, but a folder, a pipe or a device", str(path))
     return os.fdopen(handle, "rb")
+
+
+def open_any(path: Path, seconds: float = 10.0) -> BinaryIO:
+    """Open a file, or a pipe that another process writes, to read its bytes.
+
+    Raises OSError: it is neither, or a pipe that nobody has written to for so many seconds.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(handle).st_mode
+    is_endless = not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or os.isatty(handle)) and os.path.realpath(path) != os.devnull
+    if is_endless or (stat.S_ISFIFO(mode) and not select.select([handle], [], [], seconds)[0]):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is a folder or a device" if is_endless else "it is a pipe that nobody writes to", str(path))
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "rb")
+
+
+def open_to_append(path: Path) -> TextIO:
+    """Open a file, or a pipe or a device, to write lines behind what is there. Raises OSError: a folder, or a pipe that nobody reads."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "a", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

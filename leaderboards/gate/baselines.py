@@ -267,7 +267,7 @@ def _task(name: str, value: dict[str, Any], path: Path, version: int) -> Tally:
     except Impossible as error:
         raise Impossible(f"cannot be, on {quoted(name)}: {error}") from error
     if found.task != name:
-        raise Impossible(f"has samples of {found.task} under the name {quoted(name)}")
+        raise Impossible(f"has samples of {found.task} under the name {name:.200}")
     return found
 
 
