@@ -89,7 +89,8 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
 def import_command(task: str, responses: Path, as_json: bool, **options: Any) -> None:
     """Grade completions that someone else generated, as a run like any other.
 
-    RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
+    RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=...; with dots
+    for what is inside: response=choices.message.content,finish_reason=choices.finish_reason.
     """
     from r1bench.harness.evaluation.importing import differences, import_responses, render_differences
     from r1bench.leaderboards.board import ranking as board

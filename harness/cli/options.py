@@ -134,7 +134,11 @@ RUNS = runs_option("--runs", text="Folder of runs.")
 OUT_RUNS = runs_option("--out", "--runs", text="Folder that the run is written into.")
 DATA = click.option("--data", type=PATH, help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.")
 MAP = click.option(
-    "--map", "columns", multiple=True, callback=parse_map, help="Names of columns that are not recognised: problem=question,gold=answer."
+    "--map",
+    "columns",
+    multiple=True,
+    callback=parse_map,
+    help="Names of columns that are not recognised: problem=question,gold=answer; with dots inside one.",
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
 SANDBOX = click.option(
