@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, TypeGuard
 
 from r1bench.harness.errors import StorageError
+from r1bench.harness.store.disk import open_regular
 
 JOB, PROMPTS, EVENTS, ROLLOUTS = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl"
 CHECKPOINTS, FINAL = "checkpoints", "final"
@@ -165,7 +166,7 @@ def read_steps(folder: Path) -> Steps:
     """Every step's figures; a step that stands there twice (a resumed training) counts as it stands last."""
     steps: dict[int, dict[str, float]] = {}
     strange: list[str] = []
-    with (folder / EVENTS).open("rb") as file:
+    with open_regular(folder / EVENTS) as file:
         for event in map(parsed, lines_of(file)):
             step = event.get("step")
             if event.get("event") != STEP:
@@ -203,7 +204,7 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
 
 def stretches(path: Path, size: int, most_bytes: int) -> Iterator[bytes]:
     """Every line, or the lines that begin in evenly spread stretches of a larger file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if size <= most_bytes:
             yield from lines_of(file)
             return

@@ -20,6 +20,7 @@ from r1bench.harness.errors import ProtocolError, UsageError, quoted
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
 from r1bench.harness.store import runs as store
+from r1bench.harness.store.disk import open_regular
 from r1bench.harness.store.names import Named, runs_of
 from r1bench.leaderboards.board.entry import entry
 from r1bench.leaderboards.compare import comparison
@@ -138,7 +139,7 @@ def is_shown(adjusted_p: float, level: float) -> bool:
 def sample_lines(folder: Path, n: int) -> dict[str, list[int]]:
     """Problem -> the line numbers of its samples in samples.jsonl, counted from 1, in order of index; repeated samples once."""
     found: dict[str, dict[int, int]] = defaultdict(dict)
-    with (folder / store.SAMPLES).open("rb") as file:
+    with open_regular(folder / store.SAMPLES) as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break

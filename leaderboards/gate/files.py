@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 import click
 
-from r1bench.harness.errors import R1benchError, StorageError, UsageError, error_line
+from r1bench.harness.errors import R1benchError, StorageError, UsageError, error_line, harmless
 from r1bench.harness.store.disk import check_writable, refusals, write_whole
 from r1bench.leaderboards.gate import junit as gate_junit
 from r1bench.leaderboards.gate import markdown as gate_markdown
@@ -104,7 +104,7 @@ class Files(NamedTuple):
 
     def write(self, verdict: Verdict) -> None:
         """The verdict, each file whole or not at all. Raises StorageError, naming the file and its option."""
-        text = json.dumps(to_json(verdict), indent=1) + "\n"
+        text = harmless(json.dumps(to_json(verdict), indent=1), r"\u0023") + "\n"
         self._put(self.named(), gate_junit.render(verdict, timestamp=now()), gate_markdown.render(verdict), text)
 
     def write_error(self, error: BaseException) -> None:

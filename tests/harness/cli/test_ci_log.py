@@ -102,7 +102,7 @@ def test_no_command_writes_a_line_that_a_ci_runner_obeys(tmp_path: Path, monkeyp
     monkeypatch.setenv("R1BENCH_RUNS", str(runs))
     for command in commands(runs, a, b, at, text):
         done = CliRunner().invoke(main, [str(word) for word in command], prog_name="r1bench")
-        files = "".join(path.read_text() for name in ("gate.xml", "gate.md", "board.md") if (path := runs / name).is_file())
+        files = "".join(path.read_text() for name in ("gate.xml", "gate.md", "gate.json", "board.md") if (path := runs / name).is_file())
         obeyed = [line for line in (done.stdout + done.stderr + files).split("\n") if OBEYED.match(line)]
         assert (obeyed, done.exit_code in (0, 1, 2, 3)) == ([], True), (command, done.output)
 
