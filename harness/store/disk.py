@@ -3,10 +3,10 @@
 import errno
 import fcntl
 import os
-import select
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,16 +48,30 @@ def open_regular(path: Path) -> BinaryIO:
 def open_any(path: Path, seconds: float = 10.0) -> BinaryIO:
     """Open a file, or a pipe that another process writes, to read its bytes.
 
-    Raises OSError: it is neither, or a pipe that nobody has written to for so many seconds.
+    Raises OSError: it is neither, or a pipe that nobody has opened to write for so many seconds.
     """
+    if stat.S_ISFIFO(path.stat().st_mode):
+        return os.fdopen(_open_pipe(path, seconds), "rb")
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(handle).st_mode
-    is_endless = not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or os.isatty(handle)) and os.path.realpath(path) != os.devnull
-    if is_endless or (stat.S_ISFIFO(mode) and not select.select([handle], [], [], seconds)[0]):
+    if not (stat.S_ISREG(os.fstat(handle).st_mode) or os.isatty(handle) or os.path.realpath(path) == os.devnull):
         os.close(handle)
-        raise OSError(errno.EINVAL, "it is a folder or a device" if is_endless else "it is a pipe that nobody writes to", str(path))
+        raise OSError(errno.EINVAL, "it is a folder or a device", str(path))
     os.set_blocking(handle, True)
     return os.fdopen(handle, "rb")
+
+
+def _open_pipe(path: Path, seconds: float) -> int:
+    """A pipe once a writer is there, who may take any time to write. Raises OSError: none came."""
+    opened: list[int] = []
+    waiting = threading.Thread(target=lambda: opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), daemon=True)
+    waiting.start()
+    waiting.join(seconds)
+    if waiting.is_alive():
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))  # a writer for a moment: the thread ends
+        waiting.join()
+        os.close(opened[0])
+        raise OSError(errno.EINVAL, "it is a pipe that nobody writes to", str(path))
+    return opened[0]
 
 
 def open_to_append(path: Path) -> TextIO:

@@ -39,6 +39,15 @@ def test_a_pipe_whose_writer_comes_later_is_read(tmp_path: Path) -> None:
     writer.join()
 
 
+def test_a_writer_may_take_its_time(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    writer = threading.Timer(0.3, lambda: (os.write(writing, ROW.encode()), os.close(writing)))
+    writer.start()
+    with open_any(Path(f"/dev/fd/{reading}"), seconds=0.1) as file:
+        assert file.read() == ROW.encode()
+    os.close(reading)
+
+
 def test_a_device_is_not_read_without_end(tmp_path: Path) -> None:
     assert "it is a folder or a device" in told(call("grade", "integer", "/dev/zero"))
     assert call("grade", "integer", "/dev/null").exit_code == 0
