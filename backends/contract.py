@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 from r1bench.backends import get_backend
 from r1bench.backends.job import Support, TrainJob, read_job
 from r1bench.backends.journal import CHECKPOINTS, END, FINAL, JOB, PROMPTS, Journal
+from r1bench.harness.canonical import parse_json
 from r1bench.harness.checkpoints import is_sealed, seal
-from r1bench.harness.errors import BackendError, R1benchError, printable
+from r1bench.harness.errors import BackendError, R1benchError, error_line, printable
 from r1bench.harness.records import Problem
-from r1bench.harness.store.disk import only_writer
+from r1bench.harness.store.disk import only_writer, open_regular, read_json
 
 STATE = "trainer/state.json"
 """Of a checkpoint: its step and how much of the journal belongs to it. A backend keeps what else it needs beside it, in trainer/."""
@@ -73,8 +74,12 @@ def resume(job: TrainJob) -> Start:
     newest = next((folder for folder in reversed(checkpoints_of(Path(job.out))) if is_sealed(folder)), None)
     if newest is None:
         return Start(None, 0, {})
-    state = json.loads((newest / STATE).read_text(encoding="utf-8"))
-    return Start(newest, state["step"], state["offsets"])
+    try:
+        state = read_json(newest / STATE)
+        return Start(newest, state["step"], state["offsets"])
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        cure = "remove that folder to go on from the one before"
+        raise BackendError(f"{newest / STATE} does not say where the training stood ({type(error).__name__}); {cure}") from error
 
 
 def checkpoints_of(out: Path) -> list[Path]:
@@ -125,6 +130,18 @@ def end_with_parent(parent: int) -> None:
             sys.exit("the process that started this training has ended")
 
 
+def read_prompts(path: Path) -> list[Problem]:
+    """The problems that a training draws its prompts from. Raises BackendError: the file is broken."""
+    try:
+        with open_regular(path) as file:
+            problems = [Problem.from_json(parse_json(line)) for line in file.read().decode("utf-8", "surrogatepass").split("\n") if line]
+        for problem in problems:
+            problem.check()
+        return problems
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise BackendError(f"{path} cannot be read ({type(error).__name__}); remove the training's folder and begin it again") from error
+
+
 def main(job_file: Path, parent: int | None = None) -> int:
     """Train the job in a file; exit code 0, 2 with one line that says why, or 130 where it was interrupted."""
     threading.excepthook = lambda _: None  # a library's thread and ours meet the same full disk; ours says so
@@ -132,11 +149,9 @@ def main(job_file: Path, parent: int | None = None) -> int:
         end_with_parent(parent)
     try:
         job, prompts = read_job(job_file), job_file.with_name(PROMPTS)
-        lines = prompts.read_text(encoding="utf-8").split("\n") if prompts.is_file() else None
-        problems = None if lines is None else [Problem.from_json(json.loads(line)) for line in lines if line]
-        get_backend(job.backend).train(job, problems)
+        get_backend(job.backend).train(job, read_prompts(prompts) if prompts.exists() else None)
     except R1benchError as error:
-        print(f"Error: {printable(str(error))}", file=sys.stderr)
+        print(error_line(str(error)), file=sys.stderr)
         return 2
     except OSError as error:
         place = printable(str(job_file.parent))

@@ -4,14 +4,14 @@ A job is what every training has and exactly one algorithm: `Grpo`, `Sft` or `Re
 made and again when it is read. What moves no result (memory, threads) stands in `engine`, which only the backend itself understands.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from r1bench.harness.errors import UsageError
+from r1bench.harness.errors import UsageError, quoted
+from r1bench.harness.store.disk import read_json
 
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -220,8 +220,8 @@ def first_reason(error: ValidationError) -> str:
     """The first complaint of pydantic in one line, with the key it is about."""
     detail = error.errors()[0]
     key = ".".join(str(part) for part in detail["loc"] if part not in ("grpo", "sft", "reward_model"))
-    given = "" if detail["type"] in ("missing", "value_error") else f" (given: {detail['input']!r})"
-    return f"{key + ': ' if key else ''}{detail['msg']}{given}"
+    given = "" if detail["type"] in ("missing", "value_error") else f" (given: {quoted(detail['input'])})"
+    return f"{f'{key:.200}: ' if key else ''}{detail['msg']:.500}{given}"
 
 
 Settings = TypeVar("Settings", bound=Part)
@@ -249,7 +249,7 @@ def make_job(values: dict[str, Any]) -> TrainJob:
 def read_job(path: Path) -> TrainJob:
     """The job in a file, which may be one of the first. Raises UsageError: the file is broken."""
     try:
-        return TrainJob.model_validate(modern(json.loads(path.read_text(encoding="utf-8"))))
+        return TrainJob.model_validate(modern(read_json(path)))
     except (OSError, ValueError, TypeError, AttributeError) as error:  # pydantic's error is a ValueError
         reason = first_reason(error) if isinstance(error, ValidationError) else f"{type(error).__name__}"
         raise UsageError(

@@ -17,6 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, TypeGuard
 
+from r1bench.harness.errors import StorageError
+from r1bench.harness.store.disk import open_regular
+
 JOB, PROMPTS, EVENTS, ROLLOUTS = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl"
 CHECKPOINTS, FINAL = "checkpoints", "final"
 """Folders: the one for step-000020, ..., and the result."""
@@ -85,6 +88,8 @@ class Journal:
         self.files = {}
         for name in (EVENTS, ROLLOUTS):
             path = out / name
+            if path.is_symlink():
+                raise StorageError(f"{path} is a link, and a training writes files of its own; remove it, or choose another --out")
             path.touch()
             os.truncate(path, min((offsets or {}).get(name, 0), path.stat().st_size))
             self.files[name] = path.open("a", encoding="utf-8", errors="surrogatepass")
@@ -161,7 +166,7 @@ def read_steps(folder: Path) -> Steps:
     """Every step's figures; a step that stands there twice (a resumed training) counts as it stands last."""
     steps: dict[int, dict[str, float]] = {}
     strange: list[str] = []
-    with (folder / EVENTS).open("rb") as file:
+    with open_regular(folder / EVENTS) as file:
         for event in map(parsed, lines_of(file)):
             step = event.get("step")
             if event.get("event") != STEP:
@@ -199,7 +204,7 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
 
 def stretches(path: Path, size: int, most_bytes: int) -> Iterator[bytes]:
     """Every line, or the lines that begin in evenly spread stretches of a larger file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if size <= most_bytes:
             yield from lines_of(file)
             return

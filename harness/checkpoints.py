@@ -15,9 +15,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from r1bench.harness.canonical import digest_of
+from r1bench.harness.canonical import DEEPEST, digest_of
 from r1bench.harness.errors import CheckpointError, StorageError
 from r1bench.harness.records import Checkpoint
+from r1bench.harness.store.disk import read_json
 
 EMBEDDED = "tiny-base"
 SEAL, COMPLETE = "r1bench.json", "COMPLETE"
@@ -26,6 +27,8 @@ DIGESTED = (
     *("*token*.json", "*.model", "*.tiktoken", "vocab.*", "merges.txt", "*.jinja"),
 )
 """Files that decide what a model says."""
+READ_AS_JSON = ("*config.json", "*token*.json", "*.index.json", "vocab.json")
+"""Files that whatever loads a model or a tokenizer reads as a JSON object."""
 SEALED = (*DIGESTED, "trainer/*")
 """Files that a seal vouches for: those, and what a training needs to go on."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -47,7 +50,7 @@ def find_checkpoint(name: str, *, allow_pickle: bool = False) -> Checkpoint:
     check_folder(folder, name, allow_pickle=allow_pickle)
     seal = read_seal(folder)
     title = safe_name(str(seal.get("name") or (folder.resolve().name if Path(name).exists() else name)))
-    lineage = {key: seal.get(key, "") for key in ("stage", "parent")}
+    lineage = {key: text if isinstance(text := seal.get(key), str) else "" for key in ("stage", "parent")}
     return Checkpoint(EMBEDDED if name == EMBEDDED else title, str(folder), folder_digest(folder), **lineage)
 
 
@@ -78,9 +81,13 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
         raise CheckpointError(f"checkpoint {name!r} is a file; give the folder that holds config.json and *.safetensors")
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"checkpoint {name!r} has no config.json; give the folder that save_pretrained() wrote")
-    for path in (folder / "config.json", folder / "tokenizer.json"):
-        if path.is_file() and read_object(path) is None:
-            raise CheckpointError(f"checkpoint {name!r} has a {path.name} that is no JSON object; copy it again")
+    for path in sorted(folder.iterdir()):
+        if path.exists() and not (path.is_file() or path.is_dir()):  # what loads a model would wait for a pipe's writer for ever
+            raise CheckpointError(f"checkpoint {name!r} has a {path.name} that is no file; copy it again")
+        if any(path.match(pattern) for pattern in READ_AS_JSON) and path.is_file() and read_object(path) is None:
+            raise CheckpointError(
+                f"checkpoint {name!r} has a {path.name} that is no JSON object of at most {DEEPEST} levels; copy it again"
+            )
     if (folder / SEAL).is_file() and not (folder / COMPLETE).is_file():
         raise CheckpointError(f"checkpoint {name!r} is unfinished ({COMPLETE} is missing); resume the training that was writing it")
     if any(folder.glob("*.safetensors")):
@@ -113,9 +120,9 @@ def folder_digest(folder: Path) -> str:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None where it holds none, or cannot be read."""
+    """The JSON object in a file; None where it holds none, of too many levels, or cannot be read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
@@ -124,7 +131,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
 def read_seal(folder: Path) -> dict[str, Any]:
     """The seal of a folder, or nothing where there is none."""
     path = folder / SEAL
-    found = read_object(path) if path.is_file() else {}
+    found = read_object(path) if path.exists() else {}
     if found is None:
         raise CheckpointError(f"{path} is not a readable seal; restore it or delete it")
     return found

@@ -14,12 +14,50 @@ R1benchError              exit code 2 at the command line, one line, no tracebac
 """
 
 import difflib
+import re
+import reprlib
 from collections.abc import Iterable
+from typing import Any
+
+MOST_QUOTED = 200
+"""Characters of a value that a message quotes."""
+LONGEST_LINE = 2000
+"""Characters of an error's line."""
+MOST_NAMES = 40
+"""Known names that a message lists."""
+COMMAND = re.compile(r"^([^\S\n]*):(?=:)|#(?=\w*\[)(?<=##)", re.MULTILINE)
+"""What a CI runner takes for a command: '::name' at the start of a line, after blanks too, and '##[name' or '##vso[name' anywhere."""
+
+
+def harmless(text: str, sign: str = "?") -> str:
+    """The same lines with a sign in the place of a letter that would make a CI runner obey (`::error::`, `##[add-mask]`).
+
+    Lines must end in '\\n': other line breaks are for the caller to escape.
+    """
+    return COMMAND.sub(lambda found: (found[1] or "") + sign, text)
 
 
 def printable(text: str) -> str:
-    """One line without control characters: what a file says must not steer a terminal."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text.split()))
+    """One line without control characters: what a file says must steer neither a terminal nor a CI runner."""
+    return harmless("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text.split())))
+
+
+def error_line(message: str) -> str:
+    """'Error: ...' as one line. Of a very long message the middle is left out: its start says what is wrong, its end what to do."""
+    half = LONGEST_LINE // 2
+    return f"Error: {printable(message if len(message) <= LONGEST_LINE else f'{message[:half]} ... {message[-half:]}')}"
+
+
+def quoted(value: Any) -> str:
+    """A value that somebody gave, as `repr` writes it, of at most MOST_QUOTED characters; a large one costs no more than a small one."""
+    short = reprlib.Repr()
+    short.maxother = short.maxlong = 60
+    try:
+        text = repr(value[:MOST_QUOTED]) if isinstance(value, str) else short.repr(value)
+    except ValueError:  # an integer of so many digits that Python writes none of them
+        return "a number of very many digits"
+    is_whole = len(text) <= MOST_QUOTED and not (isinstance(value, str) and len(value) > MOST_QUOTED)
+    return text if is_whole else f"{text[: MOST_QUOTED - 3]}..."
 
 
 class R1benchError(Exception):
@@ -35,9 +73,12 @@ class UnknownNameError(UsageError):
 
     def __init__(self, kind: str, given: str, known: Iterable[str], see: str) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}."
-        super().__init__(f"unknown {kind} {given!r}; {hint} See: {see}")
+        near = difflib.get_close_matches(given[:MOST_QUOTED], names, n=1, cutoff=0.5)
+        more = ", ..." if len(names) > MOST_NAMES else ""
+        hint = (
+            f"did you mean {quoted(near[0])}?" if near else f"known: {', '.join(name[:MOST_QUOTED] for name in names[:MOST_NAMES])}{more}."
+        )
+        super().__init__(f"unknown {kind} {quoted(given)}; {hint} See: {see}")
 
 
 class DataError(R1benchError):

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from r1bench.harness.errors import UnknownNameError, UsageError
+from r1bench.harness.errors import UnknownNameError, UsageError, quoted
 
 
 def strangers(kind: str) -> dict[str, EntryPoint]:
@@ -38,7 +38,7 @@ def load(kind: str, name: str, ours: Mapping[str, str], see: str) -> Any:
     if name in ours:
         if name in others:
             raise UsageError(
-                f"{whose(others[name])} brings a {kind} {name!r}, which is a name of r1bench; rename it there, or uninstall it"
+                f"{whose(others[name])} brings a {kind} {quoted(name)}, which is a name of r1bench; rename it there, or uninstall it"
             )
         module, _, attribute = ours[name].partition(":")
         found = import_module(module)
@@ -49,7 +49,9 @@ def load(kind: str, name: str, ours: Mapping[str, str], see: str) -> Any:
         return others[name].load()
     except Exception as error:  # a stranger's code may fail in any way
         reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{kind} {name!r} of {whose(others[name])} cannot be loaded ({reason}); mend or update that package") from error
+        raise UsageError(
+            f"{kind} {quoted(name)} of {whose(others[name])} cannot be loaded ({reason}); mend or update that package"
+        ) from error
 
 
 def whose(point: EntryPoint) -> str:

@@ -48,7 +48,7 @@ class Progress:
         elapsed = max(now - self.started, 1e-9)
         rate = (self.done - self.start_done) / elapsed
         left = f", {(self.total - self.done) / rate:.0f} s left" if rate > 0 and self.done < self.total else f", {elapsed:.0f} s"
-        line = f"{self.label}: {self.done}/{self.total}{left}{', ' + note if note else ''}"
+        line = f"{self.label}: {self.done}/{self.total}{left}{', ' + printable(note) if note else ''}"
         if self.is_terminal:
             print(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="\n" if is_last else "", file=sys.stderr, flush=True)
         else:

@@ -4,6 +4,7 @@ Each is one JSON object; `to_json` and `from_json` are inverse.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, Self, TypeGuard
@@ -16,6 +17,8 @@ LARGEST = 2.0**53
 """Of any other number: the whole numbers up to here are exact as floats."""
 LONGEST = 1e9
 """Seconds of one completion: 31 years."""
+TASK_NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
+"""What a task may be called: its name is part of a folder's, and must not lead out of it."""
 
 
 def is_count(value: Any, *, least: int = 0) -> TypeGuard[int]:
@@ -286,7 +289,7 @@ class Manifest(Record):
         is_drawn = is_drawn and is_count(self.num_problems) and is_count(self.batch_size)
         scopes = self.sampler_options
         is_chosen = type(scopes) is dict and all(type(found) is dict and all(map(is_option, found.values())) for found in scopes.values())
-        if not (is_plain and self.task and is_told and is_drawn and is_chosen):
+        if not (is_plain and TASK_NAME.fullmatch(self.task) and is_told and is_drawn and is_chosen):
             raise ValueError("a field of the manifest has a value that it cannot have")
         Sampling.from_json(self.sampling).check()
 

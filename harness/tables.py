@@ -1,13 +1,14 @@
 """Plain-text pieces of the reports: points, counts, columns, paragraphs. At most 80 columns, on any terminal.
 
-Left out: colour, and everything about what the numbers mean. Names come from files that others wrote: control
-characters are replaced before they reach a terminal.
+Left out: colour, and everything about what the numbers mean. Names come from files that others wrote: what steers a terminal or a CI
+runner is replaced before it reaches one.
 """
 
 import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from r1bench.harness.errors import harmless
 from r1bench.harness.records import OUTCOMES
 
 WIDTH = 80
@@ -15,8 +16,8 @@ UNKNOWN = "-"
 
 
 def plain(text: str) -> str:
-    """The text with every control character, line break and direction mark shown as '?'."""
-    return "".join("?" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") else letter for letter in text)
+    """The text with every control character, line break and direction mark shown as '?', and so what a CI runner would obey."""
+    return harmless("".join("?" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") else letter for letter in text))
 
 
 def display_width(text: str) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from r1bench.harness.records import Problem, Sampling
-from r1bench.tasks.data.rows import BadRow
+from r1bench.tasks.data.rows import BadRow, columns_text
 from r1bench.tasks.grading.choice import lettered, shuffled
 from r1bench.tasks.task import HubSource, Task
 
@@ -47,8 +47,7 @@ def read_row(fields: dict[str, Any], number: int) -> Problem:
 def _text(fields: Mapping[str, Any], column: str) -> str:
     value = fields.get(column)
     if value is None or isinstance(value, list | dict | bool) or not str(value).strip():
-        there = ", ".join(list(fields)[:12]) or "none"
-        raise BadRow(f"has no text in column {column!r}; its columns are {there}", "use the columns of Idavidrein/gpqa")
+        raise BadRow(f"has no text in column {column!r}; its columns are {columns_text(fields)}", "use the columns of Idavidrein/gpqa")
     return str(value).strip()
 
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("backends", "harness", "leaderboards", "tasks")
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
-GROUND = tuple(f"r1bench.harness.{name}" for name in ("__version__", "canonical", "errors", "records", "tally", "thinking"))
+GROUND = tuple(f"r1bench.harness.{name}" for name in ("__version__", "canonical", "errors", "records", "store.disk", "tally", "thinking"))
 HARNESS = (
     *(
         "r1bench.harness.checkpoints",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from r1bench.harness.cli.options import JSON, PATH, RUNS, TASKS, example, runs_option, show
-from r1bench.harness.errors import UsageError, printable
+from r1bench.harness.errors import UsageError, error_line, printable
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.board.index import Index
@@ -119,6 +119,6 @@ def import_lm_eval(ctx: click.Context, results: Path, name: str, runs: Path, as_
     if taken:
         show(as_json, rows, external.render(rows))
     for fault in faults:
-        click.echo(f"Error: {printable(fault)}", err=True)
+        click.echo(error_line(fault), err=True)
     if faults:
         ctx.exit(2)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from r1bench.harness.cli.options import DATA, JSON, MAP, OUT_RUNS, PATH, SANDBOX, WORKERS, example, sampler_options, show
-from r1bench.harness.errors import printable
+from r1bench.harness.errors import harmless, printable
 
 
 def repeat_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -70,7 +70,7 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     show(as_json, board.to_json(entries), board.render(entries))
     if options["repeat_check"] is not None:
         for run in finished:
-            click.echo(tables.paragraph(printable(repeat.render(run))), err=as_json)
+            click.echo(harmless(tables.paragraph(printable(repeat.render(run)))), err=as_json)
 
 
 @click.command(
@@ -90,7 +90,8 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
 def import_command(task: str, responses: Path, as_json: bool, **options: Any) -> None:
     """Grade completions that someone else generated, as a run like any other.
 
-    RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=....
+    RESPONSES has one row per problem (or per completion). Columns are recognised, or named with --map response=...,problem=...; with dots
+    for what is inside: response=choices.message.content,finish_reason=choices.finish_reason.
     """
     from r1bench.harness import tables
     from r1bench.harness.evaluation.importing import differences, failures, import_responses, render_differences, render_failures

@@ -1,14 +1,13 @@
 """The gate and its baseline files."""
 
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from r1bench.harness.cli.options import DATA, JSON, MAP, RUNS, SANDBOX, WORKERS, example, questions_option, sampler_options, show
-from r1bench.harness.errors import R1benchError, UsageError
+from r1bench.harness.errors import R1benchError, UsageError, printable, quoted
 
 
 def names(text: str) -> list[str]:
@@ -17,7 +16,7 @@ def names(text: str) -> list[str]:
 
     found = list(dict.fromkeys(get_task(name.strip()).name for name in text.split(",") if name.strip()))
     if text and not found:
-        raise UsageError(f"{text!r} names no task; give for example gsm8k,math500, or leave the option out for all tasks")
+        raise UsageError(f"{quoted(text)} names no task; give for example gsm8k,math500, or leave the option out for all tasks")
     return found
 
 
@@ -105,7 +104,7 @@ def judged(name: str, baseline: str, task_names: str, options: dict[str, Any]) -
     rules, rounds = rules_of(options), {key: options.pop(key) for key in ("is_adaptive", "most_samples")}
     drawing = Drawing(**options)
     references = find_baseline(baseline, drawing.runs, names(task_names), is_adaptive=rounds["is_adaptive"])
-    return gating.gate(name, references, rules, drawing, report=partial(click.echo, err=True), **rounds)
+    return gating.gate(name, references, rules, drawing, report=lambda line: click.echo(printable(line), err=True), **rounds)
 
 
 def rules_of(options: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from r1bench.harness.cli.options import JSON, PATH, RUNS, SANDBOX, WORKERS, example, show
-from r1bench.harness.errors import printable
+from r1bench.harness.errors import error_line
 
 
 @click.command(
@@ -31,7 +31,7 @@ def grade(ctx: click.Context, grader: str, rows: str, out: Path | None, workers:
     found = grade_rows(grader, rows, out, num_workers=workers, sandbox=sandbox)
     show(as_json, found.to_json(), found.render())
     for line in found.error_lines():
-        click.echo(f"Error: {printable(line)}", err=True)
+        click.echo(error_line(line), err=True)
     ctx.exit(2 if found.errors else 0)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from r1bench.harness.errors import R1benchError, printable
+from r1bench.harness.errors import R1benchError, error_line, harmless, quoted
 
 
 class OneLineErrors(click.Group):
@@ -37,7 +37,7 @@ class OneLineErrors(click.Group):
         except OSError as error:
             code = told(f"{error.filename or 'the output'} cannot be used: {error.strerror or error}; check the path and the disk", 2)
         except Exception:  # a fault of ours: shown whole, and told apart from a failed gate (1) by its exit code
-            traceback.print_exc()
+            click.echo(harmless(escaped(traceback.format_exc(), repr)), err=True, nl=False)
             code = 4
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -45,7 +45,7 @@ class OneLineErrors(click.Group):
 def told(message: str, code: int) -> int:
     """Print an error in one line, unless a process that we started has told it already; returns the exit code."""
     if message:
-        click.echo(f"Error: {printable(message)}", err=True)
+        click.echo(error_line(message), err=True)
     return code
 
 
@@ -75,13 +75,16 @@ def escaped(text: str, escape: Callable[[str], str]) -> str:
 
 
 def show(as_json: bool, value: Any, text: str) -> None:
-    """Print one or the other. What files brought into the text must not steer a terminal."""
-    shown = escaped(json.dumps(value, indent=1, ensure_ascii=False), json.dumps) if as_json else coloured(escaped(text, repr))
+    """Print one or the other. What files brought into the text must steer neither a terminal nor a CI runner."""
+    if as_json:
+        shown = harmless(escaped(json.dumps(value, indent=1, ensure_ascii=False), json.dumps), r"\u0023")
+    else:
+        shown = coloured(harmless(escaped(text, repr)))
     click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))  # half a character is no text, and stays an escape
 
 
-ROLES = ("problem", "gold", "id", "year", "problem_id", "response")
-"""What --map may give a column for; the last two are of responses."""
+ROLES = ("problem", "gold", "id", "year", "problem_id", "response", "finish_reason")
+"""What --map may give a column for; the last three are of responses."""
 
 
 def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
@@ -93,7 +96,7 @@ def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
     roles = [name for name, _ in named]
     for role in roles:
         if role not in ROLES or roles.count(role) > 1:
-            raise click.BadParameter(f"{role!r} must be one of {', '.join(ROLES)}, each given once")
+            raise click.BadParameter(f"{quoted(role)} must be one of {', '.join(ROLES)}, each given once")
     return {parts[0]: parts[1] for parts in named}
 
 
@@ -131,7 +134,11 @@ RUNS = runs_option("--runs", text="Folder of runs.")
 OUT_RUNS = runs_option("--out", "--runs", text="Folder that the run is written into.")
 DATA = click.option("--data", type=PATH, help="File or folder with the problems (JSONL, JSON, Parquet, CSV) instead of the hub.")
 MAP = click.option(
-    "--map", "columns", multiple=True, callback=parse_map, help="Names of columns that are not recognised: problem=question,gold=answer."
+    "--map",
+    "columns",
+    multiple=True,
+    callback=parse_map,
+    help="Names of columns that are not recognised: problem=question,gold=answer; with dots inside one.",
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
 SANDBOX = click.option(
@@ -151,7 +158,7 @@ def gather(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     for pair in pairs:
         key, sign, text = pair.partition("=")
         if not key or not sign:
-            raise click.BadParameter(f"{pair!r} is not KEY=VALUE; for example --sampler-set batch_size=64")
+            raise click.BadParameter(f"{quoted(pair)} is not KEY=VALUE; for example --sampler-set batch_size=64")
         if key in found:
             raise click.BadParameter(f"{key} is given twice")
         found[key] = text

@@ -11,9 +11,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from r1bench.harness.canonical import parse_json
 from r1bench.harness.errors import StorageError, UsageError
 from r1bench.harness.records import OUTCOMES
-from r1bench.harness.store.disk import check_writable, refusals, write_whole
+from r1bench.harness.store.disk import check_writable, open_to_append, refusals, write_whole
 
 if TYPE_CHECKING:
     from r1bench.harness.evaluation.rows import GradedRows
@@ -47,13 +48,15 @@ class Output:
             raise UsageError(f"{self.out} is a folder; name a file in it")
         if self.part is not None:
             check_writable(self.out.parent)
+            if self.part.exists() and not self.part.is_file():
+                raise UsageError(f"{self.part} is no file, and rows are kept there until all are graded; remove it, or name another file")
             self._refuse_foreign(self.out)
 
     def __enter__(self) -> "Output":
         if self.out is None:
             return self
         with refusals(self.out):
-            self.file = (self.part or self.out).open("a", encoding="utf-8")
+            self.file = open_to_append(self.part or self.out)
             if self.part is not None:
                 try:
                     fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,8 +98,8 @@ class Output:
         with path.open("rb") as stream:
             first = stream.readline(10_000_000)
         try:
-            is_graded = {"outcome", "grader", "version", "row"} <= set(json.loads(first))
-        except (ValueError, TypeError, RecursionError):
+            is_graded = {"outcome", "grader", "version", "row"} <= set(parse_json(first.decode()))
+        except (ValueError, TypeError):
             is_graded = False
         if not is_graded:
             raise UsageError(f"{path} holds something else than graded rows; remove it, or name another output file")
@@ -109,10 +112,10 @@ class Output:
         found = {}
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ():
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 if (row["grader"], row["version"]) == (self.found.grader, self.found.version) and is_whole(row):
                     found[str(row["row"])] = row
-            except (ValueError, TypeError, LookupError, RecursionError):
+            except (ValueError, TypeError, LookupError):
                 continue
         return found
 

@@ -2,26 +2,35 @@
 
 One row (JSON, one per line, or a JSON list) holds one or several completions of one problem. Recognised names: the completion under
 `response`, `responses`, `completion`, `completions`, `generation`, `output`, `code`; the problem under `problem_id`, or found by its
-text under `problem`, `question`, `prompt`, or by the row's own `id`/`idx`/`unique_id` where that is a problem's id. Others by --map.
-Verdicts that came with them (`score`, `is_correct`, ...) are kept beside ours, and every difference is listed.
+text under `problem`, `question`, `prompt`, or by the row's own `id`/`idx`/`unique_id` where that is a problem's id; why it ended under
+`finish_reason` (finish_reasons.py). Others by --map, with dots for what is inside a column. Verdicts that came with them (`score`,
+`is_correct`, ...) are kept beside ours, and every difference is listed.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
-from r1bench.harness.errors import DataError, printable
+from r1bench.harness.errors import DataError, printable, quoted
+from r1bench.harness.evaluation.finish_reasons import COLUMNS, reasons_of
 from r1bench.harness.evaluation.grading import Drawn, grade_and_store
-from r1bench.harness.records import FINISH_REASONS, Completion, Manifest, Problem, Run, Sampling
+from r1bench.harness.records import Completion, FinishReason, Manifest, Problem, Run, Sampling
 from r1bench.harness.store.runs import open_run, read_run
+
+if TYPE_CHECKING:
+    from r1bench.tasks.data.reading import Row
 
 RESPONSE_NAMES = ("response", "responses", "completion", "completions", "generation", "output", "code")
 VERDICT_NAMES = ("score", "is_correct", "correct", "graded_list")
 PROBLEM_TEXT_NAMES = ("problem", "question", "prompt")
 PROBLEM_ID_NAMES = ("problem_id", "unique_id", "id", "idx", "task_id")
+RESPONSE_ROLES = ("response", "problem_id", "finish_reason")
+"""Roles of --map that only a file of responses has."""
+PROBLEM_ROLES = ("problem", "gold", "id", "year")
+"""Those that a file of problems has; the first may be in both."""
 
 
 def normal(text: str) -> str:
@@ -38,30 +47,59 @@ def find_problem(
         DataError: neither its id nor its text is one of the task's. A row whose text is there and fits no problem is not
             matched by a running number, which may count something else.
     """
-    texts = [columns["problem"]] if "problem" in columns else PROBLEM_TEXT_NAMES
-    for name in texts:
-        if isinstance(row.get(name), str) and normal(row[name]) in by_text:
-            return by_text[normal(row[name])]
-    has_text = any(isinstance(row.get(name), str) for name in texts)
-    ids = [columns["problem_id"]] if "problem_id" in columns else ("problem_id", "unique_id") if has_text else PROBLEM_ID_NAMES
+    from r1bench.tasks.data.rows import columns_text, value_at
+
+    names = [columns["problem"]] if "problem" in columns else PROBLEM_TEXT_NAMES
+    texts = [normal(text) for name in names if isinstance(text := value_at(row, name), str)]
+    for text in texts:
+        if text in by_text:
+            return by_text[text]
+    mapped = [columns[role] for role in ("problem_id", "id") if role in columns][:1]
+    ids = mapped or (("problem_id", "unique_id") if texts else PROBLEM_ID_NAMES)
     for name in ids:
-        if name in row and str(row[name]) in by_id:
-            return by_id[str(row[name])]
+        if isinstance(own_id := value_at(row, name), str | int) and str(own_id) in by_id:
+            return by_id[str(own_id)]
     raise DataError(
         where,
-        "answers no problem of this task",
-        "give the problems it belongs to with --data, or name its columns with --map problem=COLUMN",
+        f"answers no problem of this task; its columns are {columns_text(row)}",
+        "give the problems it belongs to with --data, or name its columns with --map problem=COLUMN or --map problem_id=COLUMN",
     )
 
 
-def texts_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[str]:
-    """The completions of a row, at least one. Raises DataError: none, or not text."""
-    names = [columns["response"]] if "response" in columns else [name for name in RESPONSE_NAMES if name in row]
-    value = row.get(names[0]) if names else None
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise DataError(where, "has no completion (a text, or a list of texts)", "name its column with --map response=COLUMN")
-    return texts
+def completions_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[tuple[str, FinishReason]]:
+    """The completions of a row, at least one, each with why it ended. One without a text was not made, where it says so.
+
+    Raises DataError: none, not text, or as `reasons_of`.
+    """
+    from r1bench.tasks.data.rows import columns_text, value_at
+
+    name = columns.get("response") or next((name for name in RESPONSE_NAMES if name in row), "")
+    value = value_at(row, name) if name else None
+    texts = value if isinstance(value, list) else [value]
+    why = value_at(row, columns.get("finish_reason") or next((name for name in COLUMNS if name in row), COLUMNS[0]))
+    reasons = reasons_of(why, len(texts), where)
+    found = [("" if text is None and reason == "error" else text, reason) for text, reason in zip(texts, reasons, strict=True)]
+    if not found or not all(isinstance(text, str) for text, _ in found):
+        there = f"{quoted(name)} of this row is {quoted(value)}" if name else f"its columns are {columns_text(row)}"
+        cure = "name its column with --map response=COLUMN; with dots inside one: --map response=choices.message.content"
+        raise DataError(where, f"has no completion (a text, or a list of texts): {there}", cure)
+    return found
+
+
+def columns_of(rows: Sequence["Row"], columns: dict[str, str], source: Path) -> dict[str, str]:
+    """The columns of --map that are those of a file of responses; others are of the problems' file.
+
+    Raises DataError: none of the rows has one that only responses have.
+    """
+    from r1bench.tasks.data.loading import has_column
+    from r1bench.tasks.data.rows import columns_text
+
+    found = {role: name for role, name in columns.items() if has_column(rows, name)}
+    for role in RESPONSE_ROLES:
+        if rows and role in columns and role not in found:
+            there = f"no row has a column {quoted(columns[role])}; those of the first are {columns_text(rows[0].fields)}"
+            raise DataError(str(source), there, f"name one that is there: --map {role}=COLUMN")
+    return found
 
 
 def verdicts_of(row: dict[str, Any], count: int) -> list[bool | None]:
@@ -84,12 +122,9 @@ def read_completions(
     published: dict[tuple[str, int], bool] = {}
     for where, row in rows:
         problem = find_problem(row, columns, by_id, by_text, where)
-        reason = row.get("finish_reason", "stop")
-        if reason not in FINISH_REASONS:
-            raise DataError(where, f"finish_reason {reason!r} is none of {', '.join(FINISH_REASONS)}", "correct the row")
         prefill = "<think>\n" if row.get("prefilled_think") is True else ""
-        texts = texts_of(row, columns, where)
-        for text, verdict in zip(texts, verdicts_of(row, len(texts)), strict=True):
+        completions = completions_of(row, columns, where)
+        for (text, reason), verdict in zip(completions, verdicts_of(row, len(completions)), strict=True):
             index = counts[problem.id]
             counts[problem.id] += 1
             found.append(Drawn(problem.id, index, Completion(text=text, finish_reason=reason, num_tokens=0, prefill=prefill)))
@@ -141,14 +176,17 @@ def import_responses(
     chosen = get_task(task)
     if not responses.exists():
         raise DataError(str(responses), "does not exist", "give the file with the completions")
-    known = {key: value for key, value in columns.items() if key in ("problem", "gold")}
-    problems = load_problems(chosen, data or (None if chosen.generate else responses), known)
-    found, published = read_completions(read_rows(responses), columns, problems)
+    has_header = not any(columns[role].isdecimal() for role in columns)
+    rows = list(read_rows(responses, has_header))
+    own = columns_of(rows, columns, responses)
+    known = {role: name for role, name in columns.items() if role in PROBLEM_ROLES}
+    problems = load_problems(chosen, data or (None if chosen.generate else responses), known, elsewhere=own if data else ())
+    found, published = read_completions(rows, own, problems)
     num_samples = check_counts(found, problems, responses)
     manifest = Manifest(
         **what_was_asked(chosen, problems),
         checkpoint=responses.name,
-        checkpoint_digest=digest_of([[*each.key, each.completion.text] for each in found]),
+        checkpoint_digest=digest_of([[*each.key, each.completion.text, *how_it_ended(each.completion)] for each in found]),
         name=name,
         sampler="import",
         template="imported",
@@ -179,6 +217,12 @@ def render_failures(found: dict[str, int], total: int) -> str:
         f"{sum(found.values())} of {total} completions have no score and are part of no number: {found['generating']} came with"
         f" finish_reason error, and grading {found['grading']} broke off (the same command grades these again)."
     )
+
+
+def how_it_ended(completion: Completion) -> list[str]:
+    """What tells a completion from one of the same text, where it did not simply end."""
+    ended = [completion.finish_reason, completion.prefill]
+    return [] if ended == ["stop", ""] else ended
 
 
 def differences(run: Run) -> list[dict[str, Any]]:

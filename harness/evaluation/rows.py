@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,10 +22,13 @@ from r1bench.harness.evaluation.graded_file import Output
 from r1bench.harness.evaluation.grading import summary
 from r1bench.harness.progress import Progress
 from r1bench.harness.records import OUTCOMES, Grade
+from r1bench.harness.store.disk import open_any
 
 if TYPE_CHECKING:
     from r1bench.tasks.grading import GradeRequest, GradingPool
 
+MOST_BYTES = 1 << 28
+"""Of a row."""
 SHOWN = 20
 """Rows of the table on a terminal, and errors, at most."""
 
@@ -114,8 +118,10 @@ def read_lines(source: str) -> Iterator[tuple[int, str, bytes]]:
         raise DataError(source, "is no file", "give a file with one JSON object per line, or - for standard input")
     name = "standard input" if source == "-" else source
     try:
-        with sys.stdin.buffer if source == "-" else Path(source).open("rb") as stream:
-            for number, line in enumerate(stream, start=1):
+        with sys.stdin.buffer if source == "-" else open_any(Path(source)) as stream:
+            for number, line in enumerate(iter(partial(stream.readline, MOST_BYTES), b""), start=1):
+                if len(line) == MOST_BYTES:
+                    raise DataError(f"{name}:{number}", f"is longer than {MOST_BYTES >> 20} MiB", "give one row per line")
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 if line.strip():
                     yield number, f"{name}:{number}", line

@@ -6,11 +6,13 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TextIO
 
+from r1bench.harness.canonical import parse_json
 from r1bench.harness.errors import StorageError
 
 LOCK = ".lock"
@@ -41,6 +43,48 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(handle)
         raise OSError(errno.EINVAL, "it is no regular file, but a folder, a pipe or a device", str(path))
     return os.fdopen(handle, "rb")
+
+
+def open_any(path: Path, seconds: float = 10.0) -> BinaryIO:
+    """Open a file, or a pipe that another process writes, to read its bytes.
+
+    Raises OSError: it is neither, or a pipe that nobody has opened to write for so many seconds.
+    """
+    if stat.S_ISFIFO(path.stat().st_mode):
+        return os.fdopen(_open_pipe(path, seconds), "rb")
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not (stat.S_ISREG(os.fstat(handle).st_mode) or os.isatty(handle) or os.path.realpath(path) == os.devnull):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is a folder or a device", str(path))
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "rb")
+
+
+def _open_pipe(path: Path, seconds: float) -> int:
+    """A pipe once a writer is there, who may take any time to write. Raises OSError: none came."""
+    opened: list[int] = []
+    waiting = threading.Thread(target=lambda: opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), daemon=True)
+    waiting.start()
+    waiting.join(seconds)
+    if waiting.is_alive():
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))  # a writer for a moment: the thread ends
+        waiting.join()
+        os.close(opened[0])
+        raise OSError(errno.EINVAL, "it is a pipe that nobody writes to", str(path))
+    return opened[0]
+
+
+def open_to_append(path: Path) -> TextIO:
+    """Open a file, or a pipe or a device, to write lines behind what is there. Raises OSError: a folder, or a pipe that nobody reads."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "a", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises OSError: it is no file that can be read; ValueError: it is no text, or as `parse_json`."""
+    with open_regular(path) as file:
+        return parse_json(file.read().decode("utf-8-sig", "surrogatepass"))
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -101,7 +145,7 @@ def only_writer(folder: Path, what: str) -> Iterator[None]:
     """
     with refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

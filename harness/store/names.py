@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from r1bench.harness.errors import StorageError, UnknownNameError, UsageError
+from r1bench.harness.errors import StorageError, UnknownNameError, UsageError, quoted
 from r1bench.harness.records import Manifest
 from r1bench.harness.store.disk import is_regular
 from r1bench.harness.store.listed import MANIFEST, run_folders
@@ -80,7 +80,7 @@ def _of_tasks(found: Sequence[Named], word: str, tasks: Sequence[str], *, root: 
         return fitting
     if found:
         have = ", ".join(sorted({each.manifest.task for each in found}))
-        raise UsageError(f"{word!r} has no run of task {' or '.join(map(repr, tasks))}; it has {have}")
+        raise UsageError(f"{quoted(word)} has no run of task {' or '.join(map(quoted, tasks))}; it has {have}")
     if not (folders := run_folders(root)):
         raise UsageError(f"no runs in {root}; make one with r1bench eval, or name the folder with --runs")
     known = {held.name for _, held in readable(root)} | ({folder.name for folder in folders} if kind == "run" else set())
@@ -97,7 +97,7 @@ def run_of(root: Path, word: str, tasks: Sequence[str] = (), *, otherwise: str =
 
 def _several(word: str, folders: Sequence[Path], otherwise: str = "") -> UsageError:
     ids = ", ".join(folder.name for folder in folders)
-    return UsageError(f"{word!r} fits {len(folders)} runs: {ids}; give one of these{otherwise}")
+    return UsageError(f"{quoted(word)} fits {len(folders)} runs: {ids}; give one of these{otherwise}")
 
 
 def _of_part(root: Path, word: str) -> list[Named]:

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from r1bench.harness.canonical import canonical_json, digest_of
-from r1bench.harness.errors import StorageError
-from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample
-from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, refusals, write_whole
+from r1bench.harness.canonical import canonical_json, digest_of, parse_json
+from r1bench.harness.errors import StorageError, quoted
+from r1bench.harness.records import TASK_NAME, Manifest, Noise, Problem, Run, Sample
+from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, read_json, refusals, write_whole
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
 from r1bench.harness.store.sample_lines import parse_samples
@@ -36,7 +36,9 @@ def folder_title(name: str) -> str:
 
 
 def run_id(manifest: Manifest) -> str:
-    """The folder's name: readable, and unique by the run's identity."""
+    """The folder's name: readable, and unique by the run's identity. Raises StorageError: the task's name could lead out of the runs."""
+    if not TASK_NAME.fullmatch(manifest.task):
+        raise StorageError(f"a task cannot be called {quoted(manifest.task)}; its name must have letters, digits and - _ . + alone")
     return f"{manifest.task}--{folder_title(manifest.name)}--{manifest.identity()[:8]}"
 
 
@@ -89,12 +91,14 @@ class RunWriter:
 def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Iterator[RunWriter]:
     """Create a run folder, or go on with the one that has the same identity.
 
-    A larger n than the folder's opens another round; a smaller one leaves it as it is.
+    A larger n than the folder's opens another round; a smaller one leaves it as it is. The folder may be a link, to another disk; its
+    files may not, since a runs folder that came from elsewhere must not say what is written over.
 
     Raises StorageError: the folder cannot be written, or another process is writing it.
     """
     folder = root / run_id(manifest)
     with only_writer(folder, f"run {folder.name}"), refusals(folder):
+        refuse_links(folder)
         try:
             manifest = extend(folder, manifest, problems)
         except OSError:
@@ -102,6 +106,15 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
             raise
         with closing(RunWriter(folder, manifest)) as writer:
             yield writer
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise StorageError where a file of a run is a link: what would be written is elsewhere."""
+    for path in (folder / name for name in (MANIFEST, PROBLEMS, SAMPLES, NOISE)):
+        if path.is_symlink():
+            raise StorageError(
+                f"{path} is a link to {os.readlink(path)}, and a run is written into files of its own; put that file in its place"
+            )
 
 
 def discard(folder: Path) -> None:
@@ -137,10 +150,10 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a run folder. Raises StorageError: it is missing, unreadable, or of another version of r1bench."""
     path = folder / MANIFEST
     try:
-        value = json.loads(_content(path))
+        value = read_json(path)
         if value.get("format") != 1:
             cure = "read it with the version that wrote it, or install that version here"
-            raise StorageError(f"{path} is of run-folder format {value.get('format')!r}; this r1bench reads format 1; {cure}")
+            raise StorageError(f"{path} is of run-folder format {quoted(value.get('format'))}; this r1bench reads format 1; {cure}")
         manifest = Manifest.from_json(value)
         manifest.check()
         return manifest
@@ -208,7 +221,7 @@ def read_noise(folder: Path) -> Noise | None:
     """What `eval --repeat-check` measured of a run; None where it was not done."""
     path = folder / NOISE
     try:
-        return Noise.from_json(json.loads(_content(path)))
+        return Noise.from_json(read_json(path))
     except FileNotFoundError:
         return None
     except FAULTS as error:
@@ -224,7 +237,7 @@ def read_problems(folder: Path) -> list[Problem]:
         found = []
         for number, line in enumerate(_content(path).split("\n"), 1):  # noqa: B007
             if line:
-                found.append(Problem.from_json(json.loads(line)))
+                found.append(Problem.from_json(parse_json(line)))
                 found[-1].check()
         return found
     except FAULTS as error:

@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+from r1bench.harness.canonical import DEEPEST, check_depth
 from r1bench.harness.errors import StorageError
 from r1bench.harness.records import LARGEST, LONGEST, MOST, Completion, Grade, Sample, sample_digest
 from r1bench.harness.store.disk import open_regular
@@ -57,6 +58,8 @@ def parse_samples(path: Path, *, keep_texts: bool = True) -> Iterator[tuple[Samp
 def parse_line(line: bytes, *, keep_text: bool = True) -> Sample:
     """One line as a sample, with its digest in the place of its text unless that is kept. Raises one of FAULTS where it is none."""
     value = _decode(line.decode("utf-8", "surrogatepass"))
+    if line.count(b"[") + line.count(b"{") > DEEPEST:
+        check_depth(value)
     sample = _as_written(value) if value.keys() == SAMPLE else Sample.from_json(value)
     sample.check()
     check_measures(sample)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from r1bench.harness import __version__
 from r1bench.harness.canonical import canonical_json, digest_of
-from r1bench.harness.checkpoints import find_checkpoint
-from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError
+from r1bench.harness.checkpoints import find_checkpoint, safe_name
+from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError, quoted
 from r1bench.harness.models.prompts import encode, render
 from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.harness.models.weights import check_device, context_length_of
@@ -55,7 +55,7 @@ def prepare(
         raise UsageError(f"recipe {recipe} names no model; give one with --model")
     base = find_checkpoint(model or default)
     title = name or f"{base.name}-{stage}"
-    source, place = values.get("data"), (out or Path("checkpoints") / title).absolute()
+    source, place = values.get("data"), (out or Path("checkpoints") / safe_name(title)).absolute()
     task = get_task(source.get("task", "") if isinstance(source, dict) else "")
     prompts = training_prompts(task, data, columns)
     extend(values, "data", prompts_digest=digest_of([problem.digest() for problem in prompts]) if prompts else "")
@@ -149,7 +149,7 @@ def first_difference(stored: "TrainJob", job: "TrainJob") -> str:
     """The first setting in which two jobs differ that must not, in words; '' where one goes on with the other."""
     old, new = (flat(each.model_dump(mode="json", exclude=set(MAY_DIFFER))) for each in (stored, job))
     differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-    return f"{differing[0]} was {old.get(differing[0])!r} and is now {new.get(differing[0])!r}" if differing else ""
+    return f"{differing[0]} was {quoted(old.get(differing[0]))} and is now {quoted(new.get(differing[0]))}" if differing else ""
 
 
 def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:

@@ -17,28 +17,29 @@ from typing import Any, NamedTuple
 
 from r1bench.harness import tables
 from r1bench.harness.canonical import digest_of
-from r1bench.harness.errors import DataError, StorageError
+from r1bench.harness.errors import DataError, StorageError, quoted
 from r1bench.harness.records import is_count, is_number
-from r1bench.harness.store.disk import is_regular, open_regular, refusals, write_whole
+from r1bench.harness.store.disk import is_regular, read_json, refusals, write_whole
 
 FOLDER, FORMAT, HARNESS = "external", 1, "lm-eval"
 MARK = "lm-eval, other protocol"
 MOST_BYTES = 200_000_000
 LONGEST_NAME = 200
 STDERR = "_stderr"
-OURS = (
-    ("aime24", "aime24"),
-    ("aime25", "aime25"),
-    ("gpqa_diamond", "gpqa_diamond"),
-    ("gsm8k", "gsm8k"),
-    ("hendrycks_math500", "math500"),
-    ("humaneval_plus", "humaneval_plus"),
-    ("humaneval", "humaneval"),
-    ("mbpp_plus", "mbpp_plus"),
-    ("mbpp", "mbpp"),
-    ("minerva_math500", "math500"),
-)
-"""Beginning of a task's name there -> our task on these questions."""
+OURS = {
+    "aime24": ("aime24",),
+    "aime25": ("aime25",),
+    "gpqa_diamond": tuple(
+        f"gpqa_diamond_{way}" for way in ("zeroshot", "n_shot", "cot_zeroshot", "cot_n_shot", "generative_zeroshot", "generative_n_shot")
+    ),
+    "gsm8k": ("gsm8k", *(f"gsm8k_cot{way}" for way in ("", "_llama", "_self_consistency", "_zeroshot"))),
+    "humaneval": ("humaneval", "humaneval_instruct", "humaneval_64", "humaneval_64_instruct"),
+    "humaneval_plus": ("humaneval_plus", "humaneval_plus_instruct"),
+    "math500": ("hendrycks_math500", "minerva_math500"),
+    "mbpp": ("mbpp", "mbpp_instruct"),
+    "mbpp_plus": ("mbpp_plus", "mbpp_plus_instruct"),
+}
+"""Our task -> the tasks of lm-eval on the same questions, by their whole names: gsm8k_platinum and humaneval_infilling ask others."""
 NOT_SHARES = ("perplexity", "ppl", "bits_per_byte", "bleu", "chrf", "ter", "rouge", "loglikelihood", "brier", "nll")
 """Metrics whose values are no fractions even where they lie between 0 and 1."""
 WIDTHS = (-24, -24, 22, 7)
@@ -56,7 +57,7 @@ class Imported(NamedTuple):
 
 def our_task(name: str) -> str:
     """The task of ours that asks the questions of one of lm-eval's; '' where there is none."""
-    return next((ours for theirs, ours in OURS if name == theirs or name.startswith(f"{theirs}_")), "")
+    return next((ours for ours, theirs in OURS.items() if name in theirs), "")
 
 
 def results_files(source: Path) -> list[Path]:
@@ -80,12 +81,11 @@ def read_results(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise DataError(str(path), f"is larger than {MOST_BYTES // 1_000_000} MB", "give a results_*.json, not samples")
-        with open_regular(path) as file:
-            found = json.loads(file.read().decode("utf-8-sig", "surrogatepass"))
+        found = read_json(path)
     except OSError as error:
         raise DataError(str(path), f"cannot be read ({error.strerror or error})", "give a results_*.json of lm-eval 0.4") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(str(path), f"is no JSON ({type(error).__name__})", "copy it again from where lm-eval wrote it") from error
+    except ValueError as error:
+        raise DataError(str(path), f"is no JSON that can be read ({error!s:.200})", "copy it again from where lm-eval wrote it") from error
     if not isinstance(found, dict) or not isinstance(found.get("results"), dict) or not found["results"]:
         raise DataError(str(path), "has no 'results'", "give a results_*.json of lm-eval 0.4")
     return found
@@ -131,9 +131,10 @@ def _date(found: dict[str, Any]) -> str:
 
 def num_questions(path: Path, task: str) -> int | None:
     """Questions in the samples file beside a results file, where --log_samples wrote one that can be read."""
-    stamp = path.stem.removeprefix("results")
-    samples = path.with_name(f"samples_{task}{stamp}.jsonl")
-    if "/" in task or not is_regular(samples) or samples.stat().st_size > 10 * MOST_BYTES:
+    if "/" in task or "\0" in task:
+        return None
+    samples = path.with_name(f"samples_{task}{path.stem.removeprefix('results')}.jsonl")
+    if not is_regular(samples) or samples.stat().st_size > 10 * MOST_BYTES:
         return None
     seen = set()
     try:
@@ -149,7 +150,7 @@ def task_rows(path: Path, found: dict[str, Any], task: str, name: str) -> tuple[
     """The rows of one task, one for each metric and filter, and what was left out."""
     measured = found["results"][task]
     if not isinstance(measured, dict):
-        return [], [f"{path}: task {_text(task)!r} has no metrics"]
+        return [], [f"{path}: task {quoted(task)} has no metrics"]
     counts, config = _dictionary(_dictionary(found, "n-samples"), task), _dictionary(_dictionary(found, "configs"), task)
     given = counts.get("effective")
     counted = int(given) if is_number(given, least=0) and is_count(int(given)) else None
@@ -165,7 +166,7 @@ def task_rows(path: Path, found: dict[str, Any], task: str, name: str) -> tuple[
         "source": _text(path.name),
         "version": _text(_dictionary(found, "versions").get(task)),
         "num_fewshot": _text(_dictionary(found, "n-shot").get(task, config.get("num_fewshot"))),
-        "limit": _text(_dictionary(found, "config").get("limit")),
+        "limit": _text(limit if isinstance(limit := _dictionary(found, "config").get("limit"), str | int | float) else None),
         "date": _date(found),
     }
     for key, value in measured.items():
@@ -237,11 +238,10 @@ TEXTS = ("name", "task", "our_task", "metric", "filter", "harness", "source", "u
 def _checked(path: Path) -> list[dict[str, Any]]:
     """The rows of a stored file. Raises StorageError where it is none of ours."""
     try:
-        with open_regular(path) as file:
-            content = json.loads(file.read().decode("utf-8", "surrogatepass"))
+        content = read_json(path)
         if content["format"] != FORMAT:
             cure = "read it with the version of r1bench that wrote it, or import the results again"
-            raise StorageError(f"{path} is of format {content['format']!r}; this r1bench reads {FORMAT}; {cure}")
+            raise StorageError(f"{path} is of format {quoted(content['format'])}; this r1bench reads {FORMAT}; {cure}")
         for row in content["rows"]:
             is_text = all(isinstance(row[key], str) for key in TEXTS)
             is_counted = row["n"] is None or is_count(row["n"])

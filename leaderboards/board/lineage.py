@@ -6,7 +6,6 @@ A run knows the digest of its checkpoint and of that checkpoint's parent. Two ru
 and both are of one protocol.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from r1bench.harness import tables
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import Record
+from r1bench.harness.store.disk import read_json
 from r1bench.leaderboards.board.entry import Entry
 from r1bench.leaderboards.board.index import Index
 from r1bench.leaderboards.measures import LEVEL
@@ -60,7 +60,7 @@ def parent_of(row: Entry) -> str:
         return row.parent
     path = Path(row.checkpoint) / SEAL
     try:
-        seal = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        seal = read_json(path) if path.exists() else {}
         is_same = seal.get("name") == row.name and seal.get("stage") == row.stage
         return str(seal.get("parent", "")) if is_same else ""
     except (OSError, ValueError, AttributeError, RecursionError):

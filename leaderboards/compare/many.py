@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1bench.harness import tables
-from r1bench.harness.errors import ProtocolError, UsageError
+from r1bench.harness.errors import ProtocolError, UsageError, quoted
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.statistics.multiplicity import holm
 from r1bench.harness.store import runs as store
+from r1bench.harness.store.disk import open_regular
 from r1bench.harness.store.names import Named, runs_of
 from r1bench.leaderboards.board.entry import entry
 from r1bench.leaderboards.compare import comparison
@@ -86,7 +87,9 @@ def one_of(held: Sequence[Named]) -> Named:
     """The only run of a name on a task."""
     if len(held) > 1:
         ids = ", ".join(each.folder.name for each in held)
-        raise UsageError(f"{held[0].name!r} has {len(held)} runs of task {held[0].manifest.task!r}: {ids}; give one of these instead")
+        raise UsageError(
+            f"{quoted(held[0].name)} has {len(held)} runs of task {quoted(held[0].manifest.task)}: {ids}; give one of these instead"
+        )
     return held[0]
 
 
@@ -136,7 +139,7 @@ def is_shown(adjusted_p: float, level: float) -> bool:
 def sample_lines(folder: Path, n: int) -> dict[str, list[int]]:
     """Problem -> the line numbers of its samples in samples.jsonl, counted from 1, in order of index; repeated samples once."""
     found: dict[str, dict[int, int]] = defaultdict(dict)
-    with (folder / store.SAMPLES).open("rb") as file:
+    with open_regular(folder / store.SAMPLES) as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break

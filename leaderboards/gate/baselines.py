@@ -15,6 +15,7 @@ import json
 import math
 import textwrap
 from array import array
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, pairwise
@@ -23,9 +24,9 @@ from typing import Any
 
 from r1bench.harness import tables
 from r1bench.harness.canonical import digest_of
-from r1bench.harness.errors import StorageError, UsageError
+from r1bench.harness.errors import StorageError, UsageError, quoted
 from r1bench.harness.records import LARGEST, Manifest, Noise, is_number
-from r1bench.harness.store.disk import open_regular, refusals, write_whole
+from r1bench.harness.store.disk import read_json, refusals, write_whole
 from r1bench.harness.store.runs import read_run
 from r1bench.harness.tally import Failed, Rows, Tally
 from r1bench.leaderboards.gate.text import side_json
@@ -102,7 +103,9 @@ def from_json(value: dict[str, Any], where: str, version: int) -> Tally:
     problems = tuple(row[0] for row in rows)
     for earlier, later in pairwise(problems):
         if earlier >= later:
-            raise Impossible(f"problem {later!r} is there twice" if earlier == later else f"problem {later!r} is not in its place by name")
+            raise Impossible(
+                f"problem {quoted(later)} is there twice" if earlier == later else f"problem {quoted(later)} is not in its place by name"
+            )
     if not all(isinstance(text, str) for text in (value["run"], value["samples_digest"])):
         raise Impossible("a name or a digest is not a text")
     values["index"] = array("d", chain.from_iterable([range(n)] * len(rows)))
@@ -145,12 +148,12 @@ def check_columns(columns: list[str], beginning: list[str]) -> list[str]:
     rest = columns[len(beginning) :]
     if columns[: len(beginning)] != beginning or "score" not in rest:
         raise Impossible(f"its columns do not begin with {' and '.join(beginning)}, or the score is missing")
-    if doubled := [name for name in columns if columns.count(name) > 1]:
-        raise Impossible(f"column {doubled[0]!r} is there twice")
+    if doubled := [name for name, count in Counter(columns).items() if count > 1]:
+        raise Impossible(f"column {quoted(doubled[0])} is there twice")
     names = [name for name in rest if name in KEPT or name in SHARES or name.startswith(RULE)]
     squares = [name + SQUARES for name in names] if "samples" in beginning else []
     if unknown := [name for name in rest if name not in names and name not in squares]:
-        raise Impossible(f"column {unknown[0]!r} is not one of a baseline")
+        raise Impossible(f"column {quoted(unknown[0])} is not one of a baseline")
     return names
 
 
@@ -173,7 +176,7 @@ def _values(cells: dict[str, Any], measure: str, n: int) -> list[float]:
         return value is None or (is_number(value, least=0) and value <= most)
 
     if len(values) != n or not all(map(can_be, values)):
-        raise Impossible(f"problem {cells['id']!r} has {measure} {cell!s:.80} in {n} samples")
+        raise Impossible(f"problem {quoted(cells['id'])} has {measure} {cell!s:.80} in {n} samples")
     return [NAN if value is None else float(value) for value in values]
 
 
@@ -184,12 +187,12 @@ def _stand_ins(cells: dict[str, Any], measure: str, n: int) -> list[float]:
     """
     total, square = cells[measure], cells.get(measure + SQUARES)
     if type(cells["samples"]) is not int or cells["samples"] != n:
-        raise Impossible(f"problem {cells['id']!r} has {cells['samples']!r} samples, and the run {n} of each")
+        raise Impossible(f"problem {quoted(cells['id'])} has {quoted(cells['samples'])} samples, and the run {n} of each")
     if not is_number(total) or not (square is None or is_number(square)):
-        raise Impossible(f"problem {cells['id']!r} has no number as {measure}")
+        raise Impossible(f"problem {quoted(cells['id'])} has no number as {measure}")
     if not can_be(total, square, n, is_share=measure_of(measure).unit != "tokens"):
         told = f"{total}" if square is None else f"{total} (squared {square})"
-        raise Impossible(f"problem {cells['id']!r} has {measure} {told} in {n} samples")
+        raise Impossible(f"problem {quoted(cells['id'])} has {measure} {told} in {n} samples")
     if square is None:
         return [1.0] * int(total) + [0.0] * (n - int(total))
     mean, spread = total / n, max(0.0, square - total**2 / n)
@@ -235,7 +238,7 @@ def text_of(tallies: Iterable[Tally]) -> str:
     """
     ordered = sorted(tallies, key=lambda each: each.task)
     names = [each.task for each in ordered]
-    if doubled := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+    if doubled := [name for name, count in Counter(names).items() if count > 1]:
         runs = ", ".join(each.id for each in ordered if each.task == doubled[0])
         raise UsageError(f"a baseline has one run per task, and {doubled[0]} has {runs}; name the run, or restrict it with --task")
     tasks = {each.task: to_json(each) for each in ordered}
@@ -272,13 +275,12 @@ def read(path: Path) -> dict[str, Tally]:
     """
     again = f"write it again with: r1bench baseline save RUN -o {path}"
     try:
-        with open_regular(path) as file:
-            value = json.loads(file.read())
+        value = read_json(path)
         version = value["version"]
         if value["kind"] != KIND:
-            raise ValueError(f"kind is {value['kind']!r}")
+            raise ValueError(f"kind is {quoted(value['kind'])}")
         if type(version) is not int or not 1 <= version <= VERSION:
-            raise StorageError(f"baseline {path} is of version {version!r}, and this r1bench reads versions 1 to {VERSION}; {again}")
+            raise StorageError(f"baseline {path} is of version {quoted(version)}, and this r1bench reads versions 1 to {VERSION}; {again}")
         if not value["tasks"]:
             raise Impossible("holds no task")
         if value["digest"] != digest_of([version, value["tasks"]]):
@@ -296,16 +298,16 @@ def _task(name: str, value: dict[str, Any], path: Path, version: int) -> Tally:
     try:
         found = from_json(value, str(path), version)
     except Impossible as error:
-        raise Impossible(f"cannot be, on {name}: {error}") from error
+        raise Impossible(f"cannot be, on {quoted(name)}: {error}") from error
     if found.task != name:
-        raise Impossible(f"has samples of {found.task} under the name {name}")
+        raise Impossible(f"has samples of {found.task} under the name {name:.200}")
     return found
 
 
 def summary(path: Path) -> dict[str, Any]:
     """What a baseline file holds, without its problems: JSON values only."""
     tasks = {name: side_json(tally) for name, tally in read(path).items()}
-    return {"file": str(path), "digest": json.loads(path.read_text(encoding="utf-8"))["digest"], "tasks": tasks}
+    return {"file": str(path), "digest": read_json(path)["digest"], "tasks": tasks}
 
 
 def render(found: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 import click
 
-from r1bench.harness.errors import R1benchError, StorageError, UsageError, printable
+from r1bench.harness.errors import R1benchError, StorageError, UsageError, error_line, harmless
 from r1bench.harness.store.disk import check_writable, refusals, write_whole
 from r1bench.leaderboards.gate import junit as gate_junit
 from r1bench.leaderboards.gate import markdown as gate_markdown
@@ -104,7 +104,7 @@ class Files(NamedTuple):
 
     def write(self, verdict: Verdict) -> None:
         """The verdict, each file whole or not at all. Raises StorageError, naming the file and its option."""
-        text = json.dumps(to_json(verdict), indent=1) + "\n"
+        text = harmless(json.dumps(to_json(verdict), indent=1), r"\u0023") + "\n"
         self._put(self.named(), gate_junit.render(verdict, timestamp=now()), gate_markdown.render(verdict), text)
 
     def write_error(self, error: BaseException) -> None:
@@ -113,7 +113,7 @@ class Files(NamedTuple):
         said = error.format_message() if isinstance(error, click.ClickException) else str(error)
         for option, path in self.named():
             with suppress(StorageError):
-                self._say(option, path, printable(said) or type(error).__name__, code)
+                self._say(option, path, error_line(said).removeprefix("Error: ") or type(error).__name__, code)
 
     def _say(self, option: str, path: Path, message: str, code: int | None) -> None:
         """Make a file say that the gate was not judged, and why."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from r1bench.harness.errors import UsageError
+from r1bench.harness.errors import UsageError, quoted
 from r1bench.harness.statistics.evidence import Questions
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.gate.estimate import estimate
@@ -101,14 +101,16 @@ def parse(texts: Iterable[str], *, has_defaults: bool = True) -> tuple[Guard, ..
     for text in texts:
         found = GIVEN.fullmatch(text.strip())
         if not found:
-            raise UsageError(f"guard {text!r} is not NAME=LIMIT; give for example format=2, length=25 or task:safety=1")
+            raise UsageError(f"guard {quoted(text)} is not NAME=LIMIT; give for example format=2, length=25 or task:safety=1")
         guard = Guard(found["name"].strip(), float(found["limit"]), True)
         if guard.name == "score":
-            raise UsageError(f"guard {text!r}: the score is what the gate judges; give --margin, or task:NAME=1 to guard a whole task")
+            raise UsageError(
+                f"guard {quoted(text)}: the score is what the gate judges; give --margin, or task:NAME=1 to guard a whole task"
+            )
         if guard.name in named:
-            raise UsageError(f"guard {guard.name!r} is given twice; give it once")
+            raise UsageError(f"guard {quoted(guard.name)} is given twice; give it once")
         if not guard.is_relative and guard.limit > 100:
-            raise UsageError(f"guard {text!r}: a share cannot worsen by more than 100 points; give a limit between 0 and 100")
+            raise UsageError(f"guard {quoted(text)}: a share cannot worsen by more than 100 points; give a limit between 0 and 100")
         named[guard.name] = guard
     defaults = {guard.name: guard for guard in DEFAULTS} if has_defaults else {}
     return tuple({**defaults, **named}.values())
@@ -175,7 +177,9 @@ def watchable(tally: Tally) -> list[str]:
 def _not_measured(guard: Guard, tally: Tally) -> UsageError:
     keys = watchable(tally)
     known = sorted({*keys, *(name for name, key in KEYS.items() if key in keys)} - {"score"})
-    return UsageError(f"guard {guard.name!r} cannot be measured on {tally.task}: {tally.id} has no such record; it has {', '.join(known)}")
+    return UsageError(
+        f"guard {quoted(guard.name)} cannot be measured on {tally.task}: {tally.id} has no such record; it has {', '.join(known)}"
+    )
 
 
 def check_recorded(tally: Tally, guards: Sequence[Guard]) -> None:

@@ -10,7 +10,7 @@ baseline's where its checkpoint is at hand. The same command goes on with what i
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from r1bench.harness.errors import CheckpointError, UsageError
+from r1bench.harness.errors import CheckpointError, UsageError, quoted
 from r1bench.harness.evaluation.drawing import IMPORTED, Drawing, check_drawable
 from r1bench.harness.records import Manifest
 from r1bench.harness.store.runs import read_problems
@@ -78,9 +78,9 @@ def parse_points(texts: Sequence[str], option: str) -> tuple[float | None, Mappi
         try:
             points = float(value)
         except ValueError as error:
-            raise UsageError(f"{option} {text!r} is not a number of points; give {option} 2.0 or {option} TASK=1.5") from error
+            raise UsageError(f"{option} {quoted(text)} is not a number of points; give {option} 2.0 or {option} TASK=1.5") from error
         if task in found or (is_named and not task):
-            raise UsageError(f"{option} {text!r}: give one value for each task, and one for all others")
+            raise UsageError(f"{option} {quoted(text)}: give one value for each task, and one for all others")
         found[task] = points
     return found.pop("", None), found
 

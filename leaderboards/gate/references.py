@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1bench.harness.errors import UsageError
+from r1bench.harness.errors import UsageError, quoted
 from r1bench.harness.evaluation.drawing import Drawing
 from r1bench.harness.records import Problem
 from r1bench.harness.store.names import Named, run_of, runs_of, runs_of_checkpoint
@@ -42,8 +42,10 @@ class Reference:
 
 def by_task(found: Sequence[Named]) -> dict[str, list[Named]]:
     """Task -> its runs, in the order given; tasks by name."""
-    tasks = sorted({each.manifest.task for each in found})
-    return {task: [each for each in found if each.manifest.task == task] for task in tasks}
+    tasks: dict[str, list[Named]] = {}
+    for each in found:
+        tasks.setdefault(each.manifest.task, []).append(each)
+    return dict(sorted(tasks.items()))
 
 
 def finished(tally: Tally) -> int:
@@ -78,7 +80,7 @@ def newest(found: Sequence[Named], *, protocol: str) -> Tally:
     tallies = [tally for tally in tallies if not tally.shortfall] or tallies
     if len({(tally.manifest.protocol(), tally.manifest.checkpoint_digest) for tally in tallies}) > 1:
         word, task, listed = found[0].name, tallies[0].task, ", ".join(tally.id for tally in tallies)
-        raise UsageError(f"{word!r} fits runs of several protocols or checkpoints on {task}: {listed}; give one of these")
+        raise UsageError(f"{quoted(word)} fits runs of several protocols or checkpoints on {task}: {listed}; give one of these")
     return tallies[-1]
 
 
@@ -119,7 +121,7 @@ def find_baseline(word: str, root: Path, tasks: Sequence[str] = (), *, is_adapti
     has = [each.task for each in found]
     if missing := [task for task in tasks if task not in has]:
         cure = "evaluate it, or leave that task out of --tasks"
-        raise UsageError(f"baseline {word!r} has no run of {missing[0]}; it has {', '.join(has)}: {cure}")
+        raise UsageError(f"baseline {quoted(word)} has no run of {missing[0]}; it has {', '.join(has)}: {cure}")
     return [each for each in found if not tasks or each.task in tasks]
 
 
@@ -167,5 +169,5 @@ def find_candidate(word: str, references: Sequence[Reference], root: Path) -> di
         }
     if missing := [each.task for each in references if each.task not in found]:
         cure = "give its checkpoint, which is then evaluated, or restrict the gate with --tasks"
-        raise UsageError(f"candidate {word!r} has runs of {', '.join(found)} and none of {', '.join(missing)}; {cure}")
+        raise UsageError(f"candidate {quoted(word)} has runs of {', '.join(found)} and none of {', '.join(missing)}; {cure}")
     return found

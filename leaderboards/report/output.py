@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from r1bench.harness.errors import StorageError
-from r1bench.harness.store.disk import LOCK, only_writer, refusals, write_whole
+from r1bench.harness.store.disk import LOCK, only_writer, read_json, refusals, write_whole
 from r1bench.leaderboards.report import escape
 
 MARKER, PAGE, DATA, CACHE = ".r1bench-report", "index.html", "data", ".cache"
@@ -101,7 +101,7 @@ def remembered(folder: Path, name: str, fingerprint: str) -> Any:
     None as well where a file that was written then is gone or of another size: it is made again.
     """
     try:
-        held = json.loads((folder / CACHE / f"{name}.json").read_text(encoding="utf-8"))
+        held = read_json(folder / CACHE / f"{name}.json")
         is_whole = all((folder / path).stat().st_size == size for path, size in held["files"].items())
         return held["value"] if held["fingerprint"] == fingerprint and is_whole else None
     except (OSError, ValueError, TypeError, LookupError, RecursionError):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from r1bench.harness.errors import StorageError
 from r1bench.harness.records import Manifest, Noise
+from r1bench.harness.store.disk import read_json
 from r1bench.harness.tally import Failed, Tally
 from r1bench.leaderboards.measures import MEASURES
 from r1bench.leaderboards.report import output
@@ -47,7 +48,7 @@ def read(site_folder: Path, directory: str, *, place: Path | None = None) -> Tal
     """
     path = path_of(site_folder, directory)
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = read_json(path)
         return Tally(
             id=held["id"],
             manifest=Manifest.from_json(held["manifest"]),

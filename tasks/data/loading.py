@@ -6,14 +6,14 @@ The one exception are rows that are no problems of the task: of other years than
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1bench.harness.errors import DataError, UsageError
+from r1bench.harness.errors import DataError, UsageError, quoted
 from r1bench.harness.records import Problem, digest_of
 from r1bench.tasks.data.reading import Finding, Row, is_readable, read_file
-from r1bench.tasks.data.rows import ROLES, to_problem
+from r1bench.tasks.data.rows import ROLES, to_problem, value_at
 from r1bench.tasks.grading import GradingPool, get_grader, integers
 from r1bench.tasks.task import Task
 
@@ -34,18 +34,21 @@ class Findings:
     """Rows that belong to another year or another split than the task's."""
 
 
-def load_problems(task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None) -> list[Problem]:
+def load_problems(
+    task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None, *, elsewhere: Collection[str] = ()
+) -> list[Problem]:
     """The problems of a task, in the order of the data.
 
     Args:
         data: a file or a folder; without it, the task's own source.
         columns: names of columns that are not known, role -> column, e.g. {"problem": "query", "gold": "target"}.
+        elsewhere: roles whose column is one of another file too: where no row here has it, the known names are looked for.
 
     Raises:
         DataError: the data cannot be read, or something is wrong with a row (the first; `inspect` finds all).
         UsageError: a role in `columns` that does not exist.
     """
-    found = inspect(task, data, columns)
+    found = inspect(task, data, columns, elsewhere=elsewhere)
     if found.findings:
         first, num_more = found.findings[0], len(found.findings) - 1
         more = f" (and {num_more} more: r1bench tasks check {task.name})" if num_more else ""
@@ -53,15 +56,18 @@ def load_problems(task: Task, data: Path | None = None, columns: Mapping[str, st
     return list(found.problems)
 
 
-def inspect(task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None) -> Findings:
+def inspect(task: Task, data: Path | None = None, columns: Mapping[str, str] | None = None, *, elsewhere: Collection[str] = ()) -> Findings:
     """Read everything and collect what is wrong, row by row, then across rows, then gold answers. Arguments as `load_problems`."""
     columns = columns or {}
     unknown = [role for role in columns if role not in ROLES]
     if unknown:
-        raise UsageError(f"cannot map a column to {unknown[0]!r}; roles are {', '.join(ROLES)}")
+        raise UsageError(f"cannot map a column to {quoted(unknown[0])}; roles are {', '.join(ROLES)}")
     if data is None and task.generate is not None:
         return Findings("generated", tuple(task.generate()), ())
     source, rows = _open(task, data, columns)
+    if elsewhere:
+        held = list(rows)
+        rows, columns = iter(held), {role: name for role, name in columns.items() if role not in elsewhere or has_column(held, name)}
     found: list[tuple[str, Problem]] = []
     findings: list[Finding] = []
     num_other_years = 0
@@ -83,9 +89,14 @@ def inspect(task: Task, data: Path | None = None, columns: Mapping[str, str] | N
     return Findings(source, usable, tuple(findings), num_other_years)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def has_column(rows: Sequence[Row | Finding], name: str) -> bool:
+    """Whether a row has something in this column."""
+    return any(isinstance(row, Row) and value_at(row.fields, name) is not None for row in rows)
+
+
+def read_rows(path: Path, has_header: bool = True) -> Iterator[Row]:
     """The rows of any file that problems can be read from, each as (file:row, fields); DataError at the first that cannot be read."""
-    for row in read_file(path):
+    for row in read_file(path, has_header):
         if isinstance(row, Finding):
             raise DataError(*row)
         yield row
@@ -107,7 +118,7 @@ def _repetitions(found: Sequence[tuple[str, Problem]]) -> dict[int, Finding]:
             golds = f"{' | '.join(problem.gold):.60} here, {' | '.join(other.gold):.60} there"
             bad[index] = Finding(where, f"has another gold answer than {place} for the same problem ({golds})", "correct one of the two")
         elif same_id != index:
-            bad[index] = Finding(where, f"has the id {problem.id!r} of {found[same_id][0]}", "give every problem its own id")
+            bad[index] = Finding(where, f"has the id {quoted(problem.id)} of {found[same_id][0]}", "give every problem its own id")
     return bad
 
 

@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from r1bench.harness.canonical import parse_json
 from r1bench.harness.records import Problem
-from r1bench.tasks.data.rows import BadRow
+from r1bench.tasks.data.rows import BadRow, columns_text
 from r1bench.tasks.grading.programs.tests import check_tests
 
 CONTEST_HINT = "\n\nRead the input from standard input and print the answer to standard output."
@@ -46,9 +47,7 @@ def text_of(fields: Mapping[str, Any], *names: str) -> str:
     for name in names:
         if isinstance(fields.get(name), str):
             return fields[name]
-    raise BadRow(
-        f"has no text in {' or '.join(names)}; its columns are {', '.join(list(fields)[:12]) or 'none'}", "check which file this is"
-    )
+    raise BadRow(f"has no text in {' or '.join(names)}; its columns are {columns_text(fields)}", "check which file this is")
 
 
 def parsed(value: Any, name: str) -> Any:
@@ -56,8 +55,8 @@ def parsed(value: Any, name: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError) as error:
+        return parse_json(value)
+    except ValueError as error:
         raise BadRow(f"column {name} is not JSON ({error})", "fetch the file again") from error
 
 

@@ -9,13 +9,19 @@ import gzip
 import io
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from r1bench.harness.canonical import parse_json
 from r1bench.harness.errors import DataError
+from r1bench.harness.store.disk import open_regular
 
 MAX_BYTES = 2 * 2**30
+AT_ONCE = 100
+"""Rows of a Parquet file in memory twice."""
 SUFFIXES = (".jsonl", ".jsonl.txt", ".json", ".parquet", ".csv", ".tsv", ".jsonl.gz", ".json.gz", ".csv.gz", ".tsv.gz")
 
 
@@ -74,10 +80,11 @@ def read_file(path: Path, has_header: bool = True) -> Iterator[Row | Finding]:
 
 def _read_bytes(path: Path) -> bytes:
     if path.name.lower().endswith(".gz"):
-        with gzip.open(path) as stream:
+        with open_regular(path) as packed, gzip.open(packed) as stream:
             content = stream.read(MAX_BYTES + 1)
     else:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise DataError(str(path), "is larger than 2 GiB when unpacked", "split it")
     return content.removeprefix(b"\xef\xbb\xbf")
@@ -92,21 +99,19 @@ def _read_lines(path: Path, content: bytes) -> Iterator[Row | Finding]:
 def parse_line(where: str, line: bytes) -> Row | Finding:
     """One JSON object that stands at `where`."""
     try:
-        return _as_row(where, json.loads(line.decode("utf-8"), object_pairs_hook=_unique))
+        return _as_row(where, parse_json(line.decode("utf-8"), _unique))
     except UnicodeDecodeError as error:
         return Finding(where, f"is not UTF-8 (byte {error.start + 1})", "save the file as UTF-8")
-    except RecursionError:
-        return Finding(where, "is nested too deeply", "every line must be one JSON object of a few levels")
     except ValueError as error:
-        return Finding(where, f"is not JSON ({error})", "every line must be one JSON object")
+        return Finding(where, f"is not JSON that can be read ({error})", "every line must be one JSON object of a few levels")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object, unless a name stands in it twice: one of the two values would be lost."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r:.40} stands twice in one object")
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the name {name!r:.40} stands twice in one object")
     return found
 
 
@@ -118,14 +123,14 @@ def _as_row(where: str, value: Any) -> Row | Finding:
 
 def _read_json(path: Path, content: bytes) -> Iterator[Row | Finding]:
     try:
-        value = json.loads(_decoded(path, content), object_pairs_hook=_unique)
+        value = parse_json(_decoded(path, content), _unique)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             yield from _read_lines(path, content)
             return
         raise DataError(f"{path}:{error.lineno}", f"is not JSON ({error.msg})", "repair the file") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(str(path), f"is not JSON ({error})", "repair the file") from error
+    except ValueError as error:
+        raise DataError(str(path), f"is not JSON that can be read ({error})", "repair the file") from error
     if isinstance(value, dict):
         lists = [value[name] for name in ("data", "rows", "problems") if isinstance(value.get(name), list)]
         value = lists[0] if lists else [value] if any(not isinstance(row, dict) for row in value.values()) else list(value.values())
@@ -144,6 +149,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _read_table(path: Path, content: bytes, delimiter: str, has_header: bool) -> Iterator[Row | Finding]:
+    csv.field_size_limit(MAX_BYTES)  # the default is 131,072 characters, and a long reasoning has more
     reader = csv.reader(io.StringIO(_decoded(path, content), newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     line = 1
@@ -154,8 +160,7 @@ def _read_table(path: Path, content: bytes, delimiter: str, has_header: bool) ->
                 continue
             if header is None:
                 header = values if has_header else [str(number) for number in range(1, len(values) + 1)]
-                if len(set(header)) < len(header):
-                    raise DataError(where, f"has two columns of one name ({', '.join(header):.80})", "rename one of them")
+                check_header(where, header)
                 if has_header:
                     continue
             if len(values) != len(header):
@@ -166,13 +171,25 @@ def _read_table(path: Path, content: bytes, delimiter: str, has_header: bool) ->
         raise DataError(f"{path}:{reader.line_num}", f"is not a table ({error})", "repair the quotes, or use JSON lines") from error
 
 
+def check_header(where: str, names: list[str]) -> None:
+    """Raise DataError where two columns have one name."""
+    if len(set(names)) < len(names):
+        raise DataError(where, f"has two columns of one name ({', '.join(names):.80})", "rename one of them")
+
+
 def _read_parquet(path: Path) -> Iterator[Row | Finding]:
     import pyarrow
     import pyarrow.parquet
 
+    size, numbers = 0, count(1)
     try:
-        rows = pyarrow.parquet.read_table(path).to_pylist()
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(str(path), f"is not a Parquet file ({error})", "fetch it again") from error
-    for number, row in enumerate(rows, start=1):
-        yield Row(f"{path}:{number}", row)
+        with open_regular(path) as file:
+            parquet = pyarrow.parquet.ParquetFile(file)
+            check_header(str(path), parquet.schema_arrow.names)
+            for batch in parquet.iter_batches(AT_ONCE):
+                size += batch.nbytes
+                if size > MAX_BYTES:
+                    raise DataError(str(path), "is larger than 2 GiB when unpacked", "split it")
+                yield from (Row(f"{path}:{next(numbers)}", row) for row in batch.to_pylist())
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise DataError(str(path), f"is not a Parquet file that can be read ({error!s:.200})", "fetch it again") from error

@@ -1,7 +1,8 @@
 """A row of any published benchmark -> a Problem. Left out: reading files (reading.py), checks across rows (loading.py).
 
 Columns are found by the names that benchmarks use (PROBLEM_COLUMNS, GOLD_COLUMNS, ID_COLUMNS), the first that a row has; the user's
-own names come first. A name with dots reaches into a nested column (`reward_model.ground_truth`).
+own names come first. A name with dots reaches into a nested column (`reward_model.ground_truth`, `choices.message.content`,
+`outputs.0.text`).
 """
 
 import math
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from r1bench.harness.errors import quoted
 from r1bench.harness.records import Problem
 from r1bench.tasks.data.reading import Finding, Row
 from r1bench.tasks.grading.finding import extraction
@@ -84,24 +86,37 @@ def _to_problem(task: Task, fields: dict[str, Any], number: int, columns: Mappin
     )
 
 
+def value_at(fields: Mapping[str, Any], name: str) -> Any:
+    """The value of a column, or of one inside it by dots; None where there is none. Of a list a number takes one, a name that of each."""
+    value: Any = fields
+    for part in [name] if name in fields else name.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal():
+            value = value[int(part)] if len(part) < 10 and int(part) < len(value) else None
+        elif isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+            value = [each.get(part) for each in value]
+        else:
+            value = None
+    return value
+
+
 def _find(fields: Mapping[str, Any], names: Any) -> Any:
     """The value of the first of these columns that is there and not null."""
-    for name in names:
-        value: Any = fields
-        for part in [name] if name in fields else name.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if value is not None:
-            return value
-    return None
+    return next((value for name in names if (value := value_at(fields, name)) is not None), None)
+
+
+def columns_text(fields: Mapping[str, Any]) -> str:
+    """The names of a row's columns, as a message lists them."""
+    return ", ".join(f"{name:.40}" for name in list(fields)[:12]) or "none"
 
 
 def _required(fields: dict[str, Any], columns: Mapping[str, str], role: str, known: tuple[str, ...]) -> Any:
     names = (columns[role],) if role in columns else known
     value = _find(fields, names)
     if value is None:
-        there = ", ".join(list(fields)[:12]) or "none"
-        wanted = f"column {names[0]!r}" if role in columns else f"column for the {role} ({', '.join(names)})"
-        raise BadRow(f"has no {wanted}; its columns are {there}", f"name the column: --map {role}=COLUMN")
+        wanted = f"column {quoted(names[0])}" if role in columns else f"column for the {role} ({', '.join(names)})"
+        raise BadRow(f"has no {wanted}; its columns are {columns_text(fields)}", f"name the column: --map {role}=COLUMN")
     return value
 
 

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from itertools import combinations
+from itertools import chain, combinations, islice
 from typing import NamedTuple
 
 from r1bench.harness.records import Problem
@@ -26,6 +26,10 @@ COMMON_WORDS, COMMON_SIGNS = 0.5, 0.9
 """Least share of common words (Jaccard), and least similarity of the undressed texts (difflib's ratio), of one problem in two copies."""
 MANY_DIGITS, REWORDED_SIGNS = 6, 0.6
 """With so many digits in common a reworded text is recognised too, from this similarity on."""
+
+
+MOST_CANDIDATES, MOST_SIGNS = 200, 2000
+"""Texts that one is held against, and signs of each that are looked at: the time of both grows with their square."""
 
 
 class Text(NamedTuple):
@@ -56,19 +60,44 @@ def likeness(one: Text, other: Text) -> float:
     """0 for different problems, otherwise the similarity of their undressed texts, up to 1."""
     if one.digits != other.digits or len(one.words & other.words) < COMMON_WORDS * len(one.words | other.words):
         return 0.0
-    ratio = SequenceMatcher(None, one.signs, other.signs, autojunk=False).ratio()
     enough = REWORDED_SIGNS if one.digits.total() >= MANY_DIGITS else COMMON_SIGNS
+    matcher = SequenceMatcher(None, one.signs[:MOST_SIGNS], other.signs[:MOST_SIGNS], autojunk=False)
+    if matcher.real_quick_ratio() < enough or matcher.quick_ratio() < enough:
+        return 0.0
+    ratio = matcher.ratio()
     return ratio if ratio >= enough else 0.0
+
+
+class Candidates:
+    """The texts of a source, found by what a text like them must share: a thousand times the problems take a thousand times as long."""
+
+    def __init__(self, texts: Sequence[Text]) -> None:
+        self.by_digits: dict[frozenset[tuple[str, int]], list[Text]] = {}
+        self.by_word: dict[tuple[frozenset[tuple[str, int]], str], list[Text]] = {}
+        for text in texts:
+            digits = frozenset(text.digits.items())
+            self.by_digits.setdefault(digits, []).append(text)
+            for word in text.words:
+                self.by_word.setdefault((digits, word), []).append(text)
+
+    def of(self, own: Text) -> Sequence[Text]:
+        """All with the same digits, or where these are too many those that share the rarest words with it, MOST_CANDIDATES at most."""
+        digits = frozenset(own.digits.items())
+        found = self.by_digits.get(digits, [])
+        if len(found) > MOST_CANDIDATES:
+            rarest = sorted((self.by_word.get((digits, word), []) for word in own.words), key=len)
+            return list(islice(chain.from_iterable(rarest), MOST_CANDIDATES))
+        return found
 
 
 def match(first: Sequence[Problem], second: Sequence[Problem]) -> list[tuple[Problem, Problem]]:
     """Each problem of the first source with the one like it in the second."""
     texts = [prepare(problem) for problem in second]
-    by_signs = {text.signs: text for text in texts}
+    by_signs, candidates = {text.signs: text for text in texts}, Candidates(texts)
     found = []
     for problem in first:
         own = prepare(problem)
-        best = by_signs.get(own.signs) or max(texts, key=lambda text: likeness(own, text), default=None)
+        best = by_signs.get(own.signs) or max(candidates.of(own), key=lambda text: likeness(own, text), default=None)
         if best is not None and likeness(own, best):
             found.append((problem, best.problem))
     return found

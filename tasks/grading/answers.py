@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from r1bench.harness.errors import GraderError
+from r1bench.harness.errors import GraderError, quoted
 from r1bench.tasks.grading import Engine, integers
 from r1bench.tasks.grading.conventions import Conventions, conventions_of
 from r1bench.tasks.grading.finding.answer import Found, find_answer
@@ -72,7 +72,7 @@ class AnswerGrader(Engine):
         conventions = [conventions_of(request.options) for request in requests]
         for gold, reason in self._check([gold for request in requests for gold in request.gold]).items():
             if reason is not None:
-                raise GraderError(f"grader {self.name!r} cannot judge by {gold!r}: it {reason}; check the problems")
+                raise GraderError(f"grader {quoted(self.name)} cannot judge by {quoted(gold)}: it {reason}; check the problems")
         entries = [self._entry(*each) for each in zip(requests, conventions, strict=True)]
         answers = self._ask([pair.question for entry in entries for pair in entry.pairs if pair.question])
         return [self._judgement(request, entry, answers) for request, entry in zip(requests, entries, strict=True)]
@@ -114,12 +114,12 @@ class AnswerGrader(Engine):
         """The answer of a request against each of its golds, as far as it can be compared in this process."""
         begin = time.perf_counter_ns()
         if not request.gold:
-            raise GraderError(f"grader {self.name!r} cannot judge without a gold answer; check the problems")
+            raise GraderError(f"grader {quoted(self.name)} cannot judge without a gold answer; check the problems")
         try:
             found = find_answer(request, "number" if self.name == "integer" else "expression")
             pairs = [] if found.outcome else [self._pair(gold, found.answer, conventions) for gold in request.gold]
         except Exception as error:
-            raise GraderError(f"grader {self.name!r} broke on text {request.text[:80]!r}: {error!r}") from error
+            raise GraderError(f"grader {quoted(self.name)} broke on text {request.text[:80]!r}: {error!r:.200}") from error
         if any(pair.decision.outcome == "correct" for pair in pairs):
             pairs = [pair for pair in pairs if pair.question is None]
         return Entry(found, pairs, (time.perf_counter_ns() - begin) // 1000)

@@ -13,7 +13,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from r1bench.harness.errors import GraderError
+from r1bench.harness.errors import GraderError, quoted
 from r1bench.tasks.grading.finding.answer import find_answer
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
@@ -41,7 +41,7 @@ def judge(request: GradeRequest) -> Judgement:
     unusable = [gold for gold, letter in zip(request.gold, golds, strict=True) if letter is None or letter not in letters]
     if unusable or not golds:
         known = f"{letters[0]} ... {letters[-1]}"
-        raise GraderError(f"grader 'choice' cannot judge by {request.gold!r}: the gold must be a letter {known}; check the problems")
+        raise GraderError(f"grader 'choice' cannot judge by {quoted(request.gold)}: the gold must be a letter {known}; check the problems")
     found = find_answer(request, "choice")
     extracted = found.answer or None
     if found.outcome is not None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, get_args, get_type_hints
 
+from r1bench.harness.errors import quoted
+
 MAX_TOLERANCE = 0.5
 OF_OTHER_GRADERS = frozenset({"choices", "style", "target", "time_limit", "memory_limit", "float_tolerance"})
 """Options that a row may have for another grader that judges it too."""
@@ -53,18 +55,18 @@ def conventions_of(options: Mapping[str, Any]) -> Conventions:
         if name in OF_OTHER_GRADERS:
             continue
         if name not in kinds:
-            raise ValueError(f"unknown option {name!r}; mathematics knows: {', '.join(sorted(kinds))}")
+            raise ValueError(f"unknown option {quoted(name)}; mathematics knows: {', '.join(sorted(kinds))}")
         chosen[name] = _tolerance(value) if name == "tolerance" else _choice(name, value, get_args(kinds[name]))
     return Conventions(**chosen)
 
 
 def _choice(name: str, value: Any, known: tuple[str, ...]) -> str:
     if value not in known:
-        raise ValueError(f"option {name!r} is {value!r}; it can be: {', '.join(known)}")
+        raise ValueError(f"option {quoted(name)} is {quoted(value)}; it can be: {', '.join(known)}")
     return value
 
 
 def _tolerance(value: Any) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_TOLERANCE:
-        raise ValueError(f"option 'tolerance' is {value!r}; it can be a number from 0 to {MAX_TOLERANCE}")
+        raise ValueError(f"option 'tolerance' is {quoted(value)}; it can be a number from 0 to {MAX_TOLERANCE}")
     return Fraction(str(value))

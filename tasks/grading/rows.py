@@ -12,6 +12,7 @@ are not looked at. A row that is not as it should be raises BadRequest, which na
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from r1bench.harness.errors import quoted
 from r1bench.harness.records import FINISH_REASONS
 from r1bench.tasks.grading import check_options, get_grader
 from r1bench.tasks.grading.format import check_style
@@ -66,7 +67,7 @@ def check_letters(request: GradeRequest) -> None:
     choices = request.options.get("choices") or []
     for gold in request.gold if choices else ():
         if len(gold.strip()) == 1 and not 0 <= ord(gold.strip().upper()) - ord("A") < len(choices):
-            raise BadRequest(f"'gold' is {gold!r}, and the row has {len(choices)} choices; correct one of them")
+            raise BadRequest(f"'gold' is {quoted(gold)}, and the row has {len(choices)} choices; correct one of them")
 
 
 def options_of(fields: Mapping[str, Any]) -> dict[str, Any]:

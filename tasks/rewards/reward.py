@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-from r1bench.harness.errors import UsageError
+from r1bench.harness.errors import UsageError, quoted
 from r1bench.harness.records import Completion, Grade, Problem
 
 
@@ -139,14 +139,18 @@ class Reward:
         for name in given:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise UsageError(f"reward {self.name!r} has no parameter {name!r}; {hint}It has: {', '.join(known) or 'none'}")
+                hint = f"did you mean {quoted(near[0])}? " if near else ""
+                raise UsageError(f"reward {quoted(self.name)} has no parameter {quoted(name)}; {hint}It has: {', '.join(known) or 'none'}")
         found = {}
         for name, parameter in known.items():
             if name not in given and parameter.is_required:
-                raise UsageError(f"reward {self.name!r} needs the parameter {name!r} ({parameter.allowed()}); give it under parameters")
+                raise UsageError(
+                    f"reward {quoted(self.name)} needs the parameter {quoted(name)} ({parameter.allowed()}); give it under parameters"
+                )
             try:
                 found[name] = parameter.read(given[name]) if name in given else parameter.default
             except (ValueError, OverflowError) as error:
-                raise UsageError(f"reward {self.name!r}: {name} must be {parameter.allowed()}, and is {given[name]!r}") from error
+                raise UsageError(
+                    f"reward {quoted(self.name)}: {name} must be {parameter.allowed()}, and is {quoted(given[name])}"
+                ) from error
         return found

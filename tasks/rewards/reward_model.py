@@ -5,7 +5,6 @@ out: training one, and models behind a server. Rewards of this kind are hacked i
 uses them for the last 400 steps only.
 """
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal
 
 from r1bench.harness.errors import CheckpointError
 from r1bench.harness.records import Completion
+from r1bench.harness.store.disk import read_json
 from r1bench.harness.thinking import split
 from r1bench.tasks.rewards.reward import Count, Judged, Values
 
@@ -55,7 +55,7 @@ def text_of(completion: Completion, scope: Literal["summary", "whole"]) -> str:
 def check_folder(folder: str) -> None:
     """Refuse, without loading it, a folder that holds no reward model. Raises CheckpointError."""
     try:
-        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+        config = read_json(Path(folder) / "config.json")
     except (OSError, ValueError) as error:
         raise CheckpointError(f"reward model {folder!r} has no readable config.json; give the folder of a downloaded model") from error
     if not list(Path(folder).glob("*.safetensors")):

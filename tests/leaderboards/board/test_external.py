@@ -240,3 +240,44 @@ def test_a_stored_file_that_is_none_is_named_and_not_waited_for(tmp_path: Path, 
 def test_large_values_fit_their_column(tmp_path: Path) -> None:
     rows = external.import_results(write(tmp_path, {"results": {"t": {"ppl,none": 9e15, "ppl_stderr,none": 1e14}}}), tmp_path).rows
     assert max(map(display_width, external.render(rows).splitlines())) <= 80
+
+
+OTHERS = ("gsm8k_platinum", "gsm8k_platinum_cot", "gsm8k-ko", "humaneval_infilling", "humaneval_single_line_infilling", "mbpp_plus_x")
+
+
+@pytest.mark.parametrize("name", [*OTHERS, "gsm8kx", "aime", "aime24_nofigures", "gpqa_main_zeroshot", "hendrycks_math", "", "GSM8K"])
+def test_other_questions_are_not_shown_as_those_of_our_task(name: str) -> None:
+    assert external.our_task(name) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        *((f"gsm8k{way}", "gsm8k") for way in ("", "_cot", "_cot_zeroshot", "_cot_llama", "_cot_self_consistency")),
+        *(("gpqa_diamond_cot_zeroshot", "gpqa_diamond"), ("humaneval_64_instruct", "humaneval"), ("hendrycks_math500", "math500")),
+        *(("humaneval_plus", "humaneval_plus"), ("mbpp_instruct", "mbpp"), ("mbpp_plus", "mbpp_plus"), ("aime25", "aime25")),
+    ],
+)
+def test_the_same_questions_asked_in_another_way_are_those_of_our_task(name: str, ours: str) -> None:
+    assert external.our_task(name) == ours
+
+
+@pytest.mark.parametrize("task", ["a/b", "/etc/passwd", "../../x", "a\0b", "..", "x" * 5000, "::error::x", "a\nb"])
+def test_a_task_of_any_name_is_imported(tmp_path: Path, task: str) -> None:
+    code, output = call("import-lm-eval", write(tmp_path, {"results": {task: {"acc,none": 0.5}}}), "--runs", tmp_path / "runs")
+    assert (code, len(output.splitlines())) == (0, 9)
+    assert [row["n"] for row in external.rows(tmp_path / "runs")] == [None]
+
+
+@pytest.mark.parametrize("value", ["[" * 200_000 + "]" * 200_000, "[" * 300 + "]" * 300, "1" * 5000])
+def test_results_that_no_program_writes_are_one_short_line(tmp_path: Path, value: str) -> None:
+    path = write(tmp_path, f'{{"results": {{"a": {{"acc,none": 0.5}}}}, "x": {value}}}')
+    code, output = call("import-lm-eval", path, "--runs", tmp_path / "runs")
+    assert (code, output.count("\n"), "is no JSON that can be read" in output) == (2, 1, True)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_results_that_are_no_file_are_named_and_not_waited_for(tmp_path: Path, make) -> None:
+    make(tmp_path / "results_1.json")
+    code, output = call("import-lm-eval", tmp_path, "--runs", tmp_path / "runs")
+    assert (code, "cannot be read" in output) == (2, True)
