@@ -128,8 +128,9 @@ def play_calls(job: Calls, start: Start) -> Play:
         run.send("source", source_of(job.source))
         while run.end is None:
             if run.answers:
-                room -= weight_of(run.answers[0][1])
-                results.append(kept_of(job, len(results), *run.answers.pop(0)) if room >= 0 else TOO_MUCH)
+                kind, body = run.answers.pop(0)
+                room -= weight_of(body)
+                results.append(kept_of(job, len(results), kind, body) if room >= 0 else TOO_MUCH)
                 run.is_busy = False
             if "served" in run.said and not run.is_busy:
                 if len(results) == len(packed):

@@ -25,7 +25,7 @@ from r1bench.harness.sandbox import Ended, Job, Limits, Sandbox, open_sandbox
 from r1bench.tasks.grading import Engine
 from r1bench.tasks.grading.programs.finding import Found, find_program
 from r1bench.tasks.grading.programs.outputs import conventions_of
-from r1bench.tasks.grading.programs.runs import References, Result, run_tests
+from r1bench.tasks.grading.programs.runs import NOT_ASKED, References, Result, run_tests
 from r1bench.tasks.grading.programs.tests import check_tests, names_called
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
@@ -168,6 +168,8 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
 
 def verdict(found: Found, results: Sequence[Result], was_cut: bool) -> Judgement:
     """Correct if every test passed; a program that was cut off in the middle is truncated unless it passed all the same."""
+    unasked = [result.note for result in results if result.status == NOT_ASKED]
+    results = [result for result in results if result.status != NOT_ASKED]
     bad = [(number, result) for number, result in enumerate(results, start=1) if result.status != "passed"]
     broken = [result for status in ("sandbox_error", "tests_error") for _, result in bad if result.status == status]
     passed, total = len(results) - len(bad), len(results)
@@ -176,13 +178,14 @@ def verdict(found: Found, results: Sequence[Result], was_cut: bool) -> Judgement
     details: dict[str, Any] = {"status": status, "passed": passed, "total": total, "fraction": passed / total}
     details["tests"] = [plain(result) for result in results[:SHOWN_TESTS]]
     extracted = found.text if len(found.text) <= MAX_EXTRACTED else found.text[:MAX_EXTRACTED]
+    remark = printable(f"; not asked: {unasked[0]:.200}{', and others' if unasked[1:] else ''}") if unasked else ""
     if not bad:
-        return Judgement("correct", 1.0, extracted, f"passed {total} of {total} tests", found.flags, details, int(seconds * 1e6))
+        return Judgement("correct", 1.0, extracted, f"passed {total} of {total} tests{remark}", found.flags, details, int(seconds * 1e6))
     number, first = bad[0]
     note = printable(first.note[:300])  # which may quote the program
     details["first_failure"] = f"test {number}: {first.status}{f' ({note})' if note else ''}"
     outcome: Outcome = "failed" if broken else "truncated" if was_cut and found.is_open else "wrong"
-    reason = printable(broken[0].note[:300]) if broken else f"passed {passed} of {total} tests; {details['first_failure']}"
+    reason = printable(broken[0].note[:300]) if broken else f"passed {passed} of {total} tests; {details['first_failure']}{remark}"
     return Judgement(outcome, 0.0, extracted, reason, found.flags, details, int(seconds * 1e6))
 
 

@@ -6,6 +6,7 @@ together, their outputs are not held together.
 """
 
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set, ValuesView
 from decimal import Decimal
@@ -22,6 +23,10 @@ LIMIT_STATUSES = ("time_limit", "memory_limit", "output_limit")
 FIRST_BATCHES = (1, 2, 8, 16)
 NOT_PLAIN = "returned "
 """How the reason of a call begins that gave an object which does not cross the border of the sandbox."""
+RAISED = re.compile(r"(?!RecursionError)[^\W\d]\w*(: |$)")
+"""How the reason of a call begins that raised an exception."""
+NOT_ASKED = "not_asked"
+"""The status of a case that has no right answer; it is not counted."""
 MAX_EXPONENT = 1000
 
 
@@ -152,19 +157,23 @@ def result_of_assert(found: CallResult) -> Result:
 
 
 def run_beside_reference(source: str, tests: Mapping[str, Any], limits: Limits, conventions: Conventions, references: References) -> Runs:
-    """Calls of the program, compared with what the reference returns. A case that the reference does not finish judges nobody."""
+    """Calls of the program, compared with what the reference returns. A case on which that raises is not asked; where it does not finish
+    one (a limit, an end of the process, a value that does not cross), the tests judge nobody."""
     name, code, texts = tests["entry_point"], tests["code"], tuple(case["args"] for case in tests["cases"])
     arguments, reading = tuple(literal(text) for text in texts), READINGS[tests.get("compare", "equal")]
     answers = yield from answers_of_reference((name, code, texts), Calls(code, name, arguments, limits), references)
     if len(answers) != len(texts):
         return [Result("tests_error", f"the reference cannot be run: {answers[0].status} ({answers[0].reason})")] * len(texts)
     answers = [taken_as_there(answer, lambda _, found: found) if reading is truth else answer for answer in answers]
-    bad = next((number for number, answer in enumerate(answers) if answer.status != "finished"), None)
-    if bad is not None:
-        note = f"the reference does not finish on case {bad + 1} of {len(texts)}: {answers[bad].status} ({answers[bad].reason})"
-        return [Result("sandbox_error" if answers[bad].status == "sandbox_error" else "tests_error", note)] * len(texts)
-    wanted = [reading(answer.value) for answer in answers]
-    return (yield from compare_calls(Calls(source, name, arguments, limits), wanted, conventions, reading))
+    unasked = [number for number, answer in enumerate(answers) if RAISED.match(answer.reason) and answer.status == "runtime_error"]
+    for number, answer in enumerate(answers):
+        if answer.status != "finished" and (number not in unasked or len(unasked) == len(answers)):
+            note = f"the reference does not finish on case {number + 1} of {len(texts)}: {answer.status} ({answer.reason})"
+            return [Result("sandbox_error" if answer.status == "sandbox_error" else "tests_error", note)] * len(texts)
+    asked = [number for number, answer in enumerate(answers) if answer.status == "finished"]
+    job = Calls(source, name, tuple(arguments[number] for number in asked), limits)
+    results = yield from compare_calls(job, [reading(answers[number].value) for number in asked], conventions, reading)
+    return results + [Result(NOT_ASKED, f"the reference raises on case {number + 1} ({answers[number].reason})") for number in unasked]
 
 
 def answers_of_reference(key: Any, job: Calls, references: References) -> Generator[list[Job], list[Ended], Sequence[CallResult]]:
