@@ -73,7 +73,8 @@ def test_a_program_gets_its_verdict(case: dict[str, Any], judged: dict[str, Judg
 
 
 def test_no_attack_breaks_the_sandbox(judged: dict[str, Judgement]) -> None:
-    assert {name for name, found in judged.items() if found.outcome == "failed"} == set()
+    named = {case["name"] for case in CODE if case["outcome"] == "failed"}
+    assert {name for name, found in judged.items() if found.outcome == "failed"} == named
 
 
 def test_what_a_program_says_can_be_stored_and_shown(judged: dict[str, Judgement]) -> None:
