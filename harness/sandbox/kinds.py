@@ -58,13 +58,13 @@ def zone(offset: timedelta | None) -> timezone | None:
 def moment(*parts: Any) -> datetime:
     """A date with a time of day."""
     *numbers, fold, offset = parts
-    return datetime(*numbers, tzinfo=zone(offset), fold=fold)
+    return datetime(*numbers).replace(tzinfo=zone(offset), fold=fold)
 
 
 def time_of_day(*parts: Any) -> time:
     """A time of day."""
     *numbers, fold, offset = parts
-    return time(*numbers, tzinfo=zone(offset), fold=fold)
+    return time(*numbers).replace(tzinfo=zone(offset), fold=fold)
 
 
 def counter(counts: dict[Any, Any]) -> Counter[Any]:
