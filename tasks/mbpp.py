@@ -57,8 +57,9 @@ def read_plus_row(fields: dict[str, Any], number: int) -> Problem:
     if not all(isinstance(group, list) and all(isinstance(arguments, list) for arguments in group) for group in inputs):
         raise BadRow("columns base_input and plus_input are no lists of arguments", "fetch the file again")
     restore = KINDS_OF_ARGUMENTS.get(number_of(fields), list)
+    asked = [arguments for group in inputs for arguments in group if not is_unanswered(number_of(fields), arguments)]
     try:
-        cases = [{"args": as_literal(tuple(restore(arguments)))} for group in inputs for arguments in group]
+        cases = [{"args": as_literal(tuple(restore(arguments)))} for arguments in asked]
     except (TypeError, ValueError, IndexError, AttributeError) as error:
         raise BadRow(f"arguments are not of the kinds that this task has ({error})", "fetch the file again") from error
     tests: dict[str, Any] = {"kind": "reference", "entry_point": name, "code": solution, "cases": cases}
@@ -72,6 +73,11 @@ def read_plus_row(fields: dict[str, Any], number: int) -> Problem:
         solutions=[solution],
         options={"float_tolerance": max(float(fields.get("atol") or 0), 1e-6)},
     )
+
+
+def is_unanswered(number: int, arguments: list[Any]) -> bool:
+    """Whether the right answer has millions of parts, more than a program can hand over: five inputs of combinations_colors."""
+    return number == 255 and arguments != [] and isinstance(arguments[-1], int) and arguments[-1] > 70
 
 
 def number_of(fields: Mapping[str, Any]) -> int:
@@ -141,5 +147,5 @@ MBPP_SANITIZED = Task(
     "mbpp_sanitized", "1", "257 short Python functions, checked by hand (test split)", "code", "program", SAMPLING, 257, read_row=read_row
 )
 MBPP_PLUS = Task(
-    "mbpp_plus", "1", "378 short Python functions, with EvalPlus's tests", "code", "program", SAMPLING, 378, read_row=read_plus_row
+    "mbpp_plus", "2", "378 short Python functions, with EvalPlus's tests", "code", "program", SAMPLING, 378, read_row=read_plus_row
 )

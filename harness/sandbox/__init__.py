@@ -24,18 +24,21 @@ own results, which are its own to choose.
 Verdicts come from CPU time, summed over all processes of a run, never from the clock on the wall. The one exception are sleepers: a run in
 which no thread was running for 1 + wall_factor x cpu_seconds ends with `time_limit`, and so does any after ten times that.
 
-Kept apart: `sandbox_error` says that the sandbox failed (after one retry in a fresh container); it is never a verdict about the program.
+Kept apart: `sandbox_error` says that the sandbox failed (after one retry in a fresh container), `tests_error` that tests cannot be run or
+arguments cannot be sent; neither is a verdict about the program.
 Left out: other languages than Python; programs that need a network, a terminal or other programs (there is no shell), that handle SIGCHLD
 (so multiprocessing's forkserver) or map shared memory without a file (mmap.mmap(-1, n) without MAP_PRIVATE): both would go uncounted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
 __all__ = ["CallResult", "Calls", "Ended", "Examined", "Fact", "Job", "Limits", "Sandbox", "Script", "Status", "open_sandbox", "probe"]
 
-Status = Literal["finished", "runtime_error", "compile_error", "time_limit", "memory_limit", "output_limit", "forbidden", "sandbox_error"]
+Status = Literal[
+    "finished", "runtime_error", "compile_error", "time_limit", "memory_limit", "output_limit", "forbidden", "sandbox_error", "tests_error"
+]
 
 
 class Limits(NamedTuple):
@@ -62,6 +65,9 @@ class Script(NamedTuple):
     source: str
     stdin: str = ""
     limits: Limits = Limits()
+    keep: Callable[[str], Any] | None = None
+    """What is kept of standard output where the program finished, such as how it differs: called here as soon as the run has ended, so
+    that outputs are not held together. `Ended.kept` has it, and `stdout` and `stderr` are empty."""
 
 
 class Calls(NamedTuple):
@@ -79,14 +85,17 @@ class Calls(NamedTuple):
     arguments: tuple[tuple[Any, ...], ...]
     """Plain values (see codec.py), by position."""
     limits: Limits = Limits()
+    keep: Callable[[int, Any], Any] | None = None
+    """What is kept of the value of a call, by the number of the call: called here as the value arrives, and stands in its place."""
 
 
 class Examined(NamedTuple):
     """A program, and tests that are code: `assert f(1) == 2`, or `def check(candidate): ...`.
 
     The names that the tests use and do not define are proxies of the program's: values cross as plain values, exceptions as the nearest
-    builtin one, other objects as handles that can be called, iterated and passed back and are equal to nothing. Arguments are
-    copies: a test that looks at a list which the program was to change in place sees the list unchanged.
+    builtin one (but none that Python takes for the end of an iteration), other objects as handles that can be called, iterated and
+    passed back and are equal to nothing. Arguments are copies: a test that looks at a list which the program was to change in place
+    sees the list unchanged.
     """
 
     source: str
@@ -120,6 +129,8 @@ class Ended(NamedTuple):
     stdout: str = ""
     """Of a `Script`: what arrived, up to the limit; bytes that are no UTF-8 are replaced."""
     stderr: str = ""
+    kept: Any = None
+    """What the `keep` of a `Script` gave."""
     values: tuple[CallResult, ...] = ()
     """`Calls`: one for each call. `Examined`: one for each assert at the top level of the tests or of `check`."""
     passed: bool = False

@@ -1,12 +1,13 @@
 """Plain values as bytes, and back: what crosses between a program and those who judge it.
 
-Plain are None, bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict and range, of each other. An object of
-a subclass (Counter, a named tuple, a class with an `__eq__` of its own) crosses as the exact value of its base; a numpy scalar
-as its Python number. Anything else is refused, or handed to the caller's `refer`, which names it by a number.
+Plain are None, bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict and range, of each other, and what
+kinds.py knows of the standard library. An object of a subclass (a named tuple, a class with an `__eq__` of its own) crosses as the exact
+value of its base; a numpy scalar as its Python number. Anything else is refused, or handed to the caller's `refer`, which names it by
+a number.
 
 The form is JSON without objects: null, true, false, small integers, finite floats and strings stand for themselves, everything else is a
-list that begins with a letter. Decoding trusts nothing: it makes only plain values, bounds depth, parts, digits and (because keys chosen
-for their hashes make a table quadratic) the entries of sets and dicts, and raises CodecError for all that is not of this form.
+list that begins with a letter. Decoding trusts nothing: it makes only plain values, bounds depth, parts, digits and the entries of sets
+and dicts, refuses those whose hashes were chosen to make a table quadratic, and raises CodecError for all that is not of this form.
 
 Left out: pickle and marshal, which can do anything; shared and cyclic structure.
 """
@@ -18,10 +19,18 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
+from r1bench.harness.sandbox import kinds
+
 MAX_DEPTH = 100
 MAX_BITS = 1 << 20
-MAX_HASHED = 20_000
+MAX_HASHED = 400_000
+"""Keys, values of dicts and members of sets in one value together."""
 MAX_ALIKE = 100
+"""Keys of one hash."""
+FEW = 5000
+"""Keys that no choice of hashes makes slow."""
+MAX_SEARCHES = 60
+"""Places that are tried for a key, on average; honest keys need 3, some 30 where they are floats with few digits."""
 SMALL = 1 << 63
 MAX_PARTS = 1_000_000
 PART_BYTES = 64
@@ -61,6 +70,8 @@ def pack(value: Any, refer: Refer, depth: int) -> Any:
         return str.__str__(value)
     if depth == 0:
         raise CodecError(f"a value nested deeper than {MAX_DEPTH}")
+    if (parts := kinds.apart(value)) is not None:
+        return ["o", *[pack(part, refer, depth - 1) for part in parts]]
     for kind, letter in LETTERS:
         if isinstance(value, kind):
             return [letter, *[pack(part, refer, depth - 1) for part in kind.__iter__(value)]]
@@ -120,10 +131,11 @@ def weight_of(data: bytes) -> int:
     return len(data) + PART_BYTES * num_parts(data if len(data) < PART_BYTES else outside_strings(data))
 
 
-def decode(data: bytes, resolve: Resolve | None = None, max_hashed: int = MAX_HASHED, max_parts: int = MAX_PARTS) -> Any:
+def decode(data: bytes, resolve: Resolve | None = None, max_hashed: int | None = MAX_HASHED, max_parts: int = MAX_PARTS) -> Any:
     """The value of these bytes; CodecError if they are not of the form, however they were made. `resolve` finds a referred object.
 
-    TooLargeError where it has more than `max_parts` parts.
+    TooLargeError where it has more than `max_parts` parts, or sets and dicts of more than `max_hashed` entries; None: of any number and
+    with any hashes, for processes whose time is limited.
     """
     try:
         if data.count(b"[") + data.count(b"{") + data.count(b",") > MAX_DEPTH:
@@ -136,7 +148,7 @@ def decode(data: bytes, resolve: Resolve | None = None, max_hashed: int = MAX_HA
         return Unpacker(resolve, max_hashed).unpack(parsed)
     except CodecError:
         raise
-    except (ValueError, TypeError, OverflowError, LookupError) as error:
+    except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
         raise CodecError(f"not the bytes of a value ({type(error).__name__})") from None
 
 
@@ -151,7 +163,7 @@ def no_object(pairs: list[tuple[str, Any]]) -> None:
 class Unpacker:
     """What JSON read, made into values."""
 
-    def __init__(self, resolve: Resolve | None, max_hashed: int) -> None:
+    def __init__(self, resolve: Resolve | None, max_hashed: int | None) -> None:
         self.resolve, self.left = resolve, max_hashed
 
     def unpack(self, packed: Any) -> Any:
@@ -167,20 +179,66 @@ class Unpacker:
             return self.unpack_hashed(letter, parts)
         if letter == "h" and self.resolve is not None and type(parts[0]) is int:
             return self.resolve(parts[0])
+        if letter == "o":
+            return kinds.whole(*[self.unpack(part) for part in parts])
         return unpack_rare(letter, parts)
 
     def unpack_hashed(self, letter: str, parts: list[Any]) -> Any:
         """A dict, a set or a frozenset."""
-        self.left -= len(parts)
-        if self.left < 0:
-            raise CodecError("sets and dicts of too many entries")
+        if self.left is not None:
+            self.left -= len(parts)
+            if self.left < 0:
+                raise TooLargeError("sets and dicts of too many entries")
         values = [self.unpack(part) for part in parts]
-        hashes = sorted(hash(value) for value in (values[::2] if letter == "d" else values))
-        if any(one == other for one, other in zip(hashes, hashes[MAX_ALIKE:], strict=False)):
+        if self.left is not None and is_crowded([hash(value) for value in (values[::2] if letter == "d" else values)], letter != "d"):
             raise CodecError("keys of equal hashes")
         if letter == "d":
             return dict(zip(values[::2], values[1::2], strict=True))
         return set(values) if letter == "s" else frozenset(values)
+
+
+def is_crowded(hashes: list[int], is_set: bool) -> bool:
+    """Whether a table of keys with these hashes takes long to fill. Many of one hash, or, of many keys, places that are long searched for.
+
+    The search is CPython's own (Objects/dictobject.c, setobject.c), played for each size that the table has while it grows.
+    """
+    alike = sorted(hashes)
+    if any(one == other for one, other in zip(alike, alike[MAX_ALIKE:], strict=False)):
+        return True
+    if len(hashes) <= FEW:
+        return False
+    import numpy  # here alone: programs that are judged need not load it
+
+    numbers, left = numpy.array(hashes, numpy.int64), MAX_SEARCHES * len(hashes)
+    for size in range(FEW.bit_length(), 64):
+        room = (3 << size) // 5 if is_set else (2 << size) // 3
+        left -= num_searches(numbers[:room], size, 10 if is_set else 1, left)
+        if left <= 0 or room >= len(hashes):
+            break
+    return left <= 0
+
+
+def num_searches(hashes: Any, size: int, places: int, enough: int) -> int:
+    """How many places are tried until each key has one in an empty table of 2 ** size places; about `enough` where there are more.
+
+    All keys that have no place yet try their next one together, so it takes as many rounds as the longest search.
+    """
+    import numpy
+
+    owners, perturb, count = numpy.full(1 << size, -1), hashes.view(numpy.uint64), 0
+    at = (perturb & numpy.uint64((1 << size) - 1)).astype(numpy.int64)
+    while len(at) and count < enough:
+        count += len(at)
+        for step in range(places):
+            slots = numpy.minimum(at + step, len(owners) - 1)
+            free = owners[slots] < 0
+            keys = numpy.arange(len(at))
+            owners[slots[free]] = keys[free]
+            is_placed = free & (owners[slots] == keys)
+            at, perturb = at[~is_placed], perturb[~is_placed]
+        perturb = perturb >> numpy.uint64(5)
+        at = (at * 5 + perturb.astype(numpy.int64) + 1) & (len(owners) - 1)
+    return count
 
 
 def unpack_rare(letter: Any, parts: list[Any]) -> Any:
@@ -216,6 +274,24 @@ class Bounded(reprlib.Repr):
 
     def repr_int(self, x: int, level: int) -> str:
         return repr(x) if x.bit_length() < 512 else f"<an int of {x.bit_length()} bits>"
+
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        return repr(x[: self.maxother])
+
+    def repr_bytearray(self, x: bytearray, level: int) -> str:
+        return repr(x[: self.maxother])
+
+    def repr_range(self, x: range, level: int) -> str:
+        return f"range({', '.join(self.repr1(part, level) for part in (x.start, x.stop, x.step))})"
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        """A value of the standard library: its kind and its parts."""
+        parts = kinds.apart(x)
+        if parts is None:
+            return super().repr_instance(x, level)
+        return f"{type(x).__name__}({', '.join(self.repr1(part, level - 1) for part in parts[1:] if part is not None)})"
+
+    repr_Counter = repr_OrderedDict = repr_defaultdict = repr_deque = repr_instance  # by the names of the types
 
 
 def shown(value: Any, limit: int = 200) -> str:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Generator
 
 from r1bench.harness.sandbox import CallResult, Calls, Ended, Examined, Job, Limits, Script, Status
-from r1bench.harness.sandbox.codec import CodecError, TooLargeError, decode, encode, weight_of
+from r1bench.harness.sandbox.codec import CodecError, TooLargeError, decode, encode, shown, weight_of
 from r1bench.harness.sandbox.runs import Run
 
 Start = Callable[..., Run]
@@ -17,8 +17,8 @@ FATAL_CALLS = 3
 EPERM, ENOMEM = 1, 12
 REASON = 2000
 """Letters of a program's own words in a reason."""
-KEPT_BYTES = 1 << 28
-"""Memory that all values of one job may take, about; see `weight_of`."""
+VALUE_BYTES = 1 << 28
+"""Memory that all values of one job would take together, about (see `weight_of`): bounds the time that reading them takes, too."""
 
 
 def play(job: Job, start: Start) -> Play:
@@ -32,15 +32,16 @@ def status_of_exception(body: bytes) -> tuple[Status, str]:
     """What an exception means that a program raised."""
     try:
         kind, number, text, near, _ = decode(body)
-        name = kind if isinstance(kind, str) and kind.isidentifier() else "an exception"  # a name may hold any text, such as our own words
-        reason = f"{name[:100]}: {words}" if (words := str(text)[:REASON]) else name[:100]
     except (ValueError, TypeError):  # what says this is not trusted
         return "runtime_error", "raised something that cannot be described"
-    if near == "MemoryError" or number == ENOMEM:
+    name = kind if isinstance(kind, str) and kind.isidentifier() else "an exception"  # a name may hold any text, such as our own words
+    words = text[:REASON] if isinstance(text, str) else shown(text)
+    reason = f"{name[:100]}: {words}" if words else name[:100]
+    if near == "MemoryError" or (type(number) is int and number == ENOMEM):
         return "memory_limit", reason
-    if number == EPERM:
+    if type(number) is int and number == EPERM:
         return "forbidden", reason
-    if near in ("SystemExit", "KeyboardInterrupt"):
+    if isinstance(near, str) and near in ("SystemExit", "KeyboardInterrupt"):
         return "runtime_error", f"ended the process ({reason})"
     return "runtime_error", reason
 
@@ -105,26 +106,31 @@ def play_script(job: Script, start: Start) -> Play:
     while run.end is None:
         yield
     status, reason = status_of_end(run, job.limits)
+    if job.keep is not None:
+        kept = job.keep(run.printed["stdout"].decode("utf-8", "replace")) if status == "finished" else None
+        return Ended(status, reason, kept=kept, **run.usage())
     stdout, stderr = (run.printed[name].decode("utf-8", "replace") for name in ("stdout", "stderr"))
     return Ended(status, reason, stdout, stderr, **run.usage())
 
 
 def play_calls(job: Calls, start: Start) -> Play:
     """Make the calls one after the other, in a fresh process after one that ended."""
-    packed = [encode((job.entry_point, "", True, True, arguments, {})) for arguments in job.arguments]
     results: list[CallResult] = []
     runs: list[Run] = []
-    room = KEPT_BYTES
+    try:
+        packed = [encode((job.entry_point, "", True, True, arguments, {})) for arguments in job.arguments]
+    except CodecError as error:
+        return Ended("tests_error", f"the arguments cannot be sent: {error}")
+    room = VALUE_BYTES
     while len(results) < len(packed) and len(runs) < FATAL_CALLS:
         run = start("calls", job.limits, rounds=len(packed) + 1)
         runs.append(run)
         run.send("source", source_of(job.source))
         while run.end is None:
             if run.answers:
-                answer = run.answers.pop(0)
-                weight = weight_of(answer[1])
-                results.append(result_of(*answer) if weight <= room else CallResult("output_limit", "gave too much in all calls together"))
-                room -= weight if results[-1].status == "finished" else 0
+                kind, body = run.answers.pop(0)
+                room -= weight_of(body)
+                results.append(kept_of(job, len(results), kind, body) if room >= 0 else TOO_MUCH)
                 run.is_busy = False
             if "served" in run.said and not run.is_busy:
                 if len(results) == len(packed):
@@ -167,6 +173,15 @@ def ended_calls(job: Calls, results: list[CallResult], runs: list[Run]) -> Ended
     )
 
 
+TOO_MUCH = CallResult("output_limit", "gave too much in all calls together")
+
+
+def kept_of(job: Calls, number: int, kind: str, body: bytes) -> CallResult:
+    """What is kept of the answer to one call."""
+    found = result_of(kind, body)
+    return found._replace(value=job.keep(number, found.value)) if job.keep is not None and found.status == "finished" else found
+
+
 def result_of(kind: str, body: bytes) -> CallResult:
     """What one call gave."""
     if kind == "raised":
@@ -178,7 +193,7 @@ def result_of(kind: str, body: bytes) -> CallResult:
     except CodecError as error:
         return CallResult("runtime_error", f"returned {error}")
     if kind == "opaque":
-        return CallResult("runtime_error", f"returned {str(value)[:200]}")
+        return CallResult("runtime_error", f"returned {value[:200] if isinstance(value, str) else shown(value)}")
     return CallResult("finished", "", value)
 
 
@@ -199,7 +214,10 @@ def play_examined(job: Examined, start: Start) -> Play:
     program.kill("done")
     while program.end is None:
         yield
-    return verdict(job, program, tests)
+    try:
+        return verdict(job, program, tests)
+    except (ValueError, TypeError) as error:  # the process of the tests said what it never says
+        return Ended("sandbox_error", f"the tests were not heard ({type(error).__name__})")
 
 
 def verdict(job: Examined, program: Run, tests: Run) -> Ended:
@@ -211,8 +229,10 @@ def verdict(job: Examined, program: Run, tests: Run) -> Ended:
         reason = "" if "passed" in tests.said else str(decode(tests.said["failed"]))
         values = asserts(tests, CallResult("runtime_error", f"not run: {reason}"))
         return Ended("finished", reason, values=values, passed="passed" in tests.said, **program.usage())
+    if "refused" in tests.said and "ready" not in tests.said:
+        return Ended("sandbox_error", "could not be confined")
     if "refused" in tests.said:
-        return Ended("sandbox_error", decode(tests.said["refused"]) if "ready" in tests.said else "could not be confined")
+        return Ended("tests_error", str(decode(tests.said["refused"])), **program.usage())
     if "lost" in tests.said or (program.end or {}).get("cause") not in ("", "done"):
         status, reason = ended_early(program, job.limits)
     else:

@@ -200,7 +200,7 @@ class Server:
 
     def answer(self, request: bytes) -> tuple[str, bytes]:
         """Do what a request says: (target, attribute, whether to call it, whether only plain values will do, arguments, named ones)."""
-        target, name, is_call, is_plain, arguments, named = decode(request, self.kept.__getitem__, sys.maxsize, sys.maxsize)
+        target, name, is_call, is_plain, arguments, named = decode(request, self.kept.__getitem__, None, sys.maxsize)
         value = self.find(target, name)
         if is_call:
             value = value(*arguments, **named)

@@ -54,7 +54,7 @@ class Grader:
 ROWS = (
     Grader("behaviour", "1", "", "repetition, reflection, truncation and length of the reasoning", ".behaviour"),
     Grader("choice", "1", "gold", "the letter of a multiple-choice answer", ".choice", ("choices",), has_votes=True),
-    Grader("code", "1", "tests", "programs, run on tests in a sandbox", ".programs.grader", None, at_once=8),
+    Grader("code", "2", "tests", "programs, run on tests in a sandbox", ".programs.grader", None, at_once=8),
     Grader("format", "2", "", "whether the completion keeps to the tags it was asked for, rule by rule", ".format", ("style",), "style"),
     Grader(
         "integer", "2", "gold", "exact numbers (integers, decimals, fractions); a bare last one counts", ".answers", None, has_votes=True

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from r1bench.harness.errors import SandboxError
-from r1bench.harness.sandbox import Ended, Job, Status, open_sandbox
+from r1bench.harness.sandbox import Ended, Job, Script, Status, open_sandbox
 from r1bench.tasks.grading.programs.grader import PACKAGES, CodeGrader
 
 
@@ -21,7 +21,11 @@ class PlayedSandbox:
 
     def run(self, jobs: Sequence[Job]) -> list[Ended]:
         self.jobs += jobs
-        return [Ended(self.status, "played", self.stdout) for _ in jobs]
+        return [self.played(job) for job in jobs]
+
+    def played(self, job: Job) -> Ended:
+        keep = job.keep if isinstance(job, Script) and self.status == "finished" else None
+        return Ended(self.status, "played", kept=keep(self.stdout)) if keep else Ended(self.status, "played", self.stdout)
 
     def close(self) -> None:
         pass

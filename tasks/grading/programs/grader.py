@@ -9,7 +9,8 @@ score. All requests advance together, so that the workers of the sandbox are bus
 Options: `time_limit` (seconds of processor time for each test, 10), `memory_limit` (MB, 1024), `layout`, `float_tolerance`
 (outputs.py). After three tests that ran into a limit the rest is not run and counts as not passed. The details:
 status (`passed`, else that of the first test that failed: wrong_answer, runtime_error, compile_error, time_limit, memory_limit,
-output_limit, forbidden, sandbox_error), passed, total, fraction, tests (the first 100), first_failure, seconds.
+output_limit, forbidden, and those that judge nobody and are `failed`: sandbox_error, and tests_error, where the reference of the tests
+does not finish or their code cannot be run), passed, total, fraction, tests (the first 100), first_failure, seconds.
 """
 
 import math
@@ -24,7 +25,7 @@ from r1bench.harness.sandbox import Ended, Job, Limits, Sandbox, open_sandbox
 from r1bench.tasks.grading import Engine
 from r1bench.tasks.grading.programs.finding import Found, find_program
 from r1bench.tasks.grading.programs.outputs import conventions_of
-from r1bench.tasks.grading.programs.runs import Expected, Result, run_tests
+from r1bench.tasks.grading.programs.runs import NOT_ASKED, References, Result, run_tests
 from r1bench.tasks.grading.programs.tests import check_tests, names_called
 from r1bench.tasks.grading.request import GradeRequest, Judgement
 
@@ -67,7 +68,7 @@ class CodeGrader(Engine):
     def __init__(self, num_workers: int = 1, sandbox: str = "auto") -> None:
         self.num_workers, self.kind = num_workers, sandbox
         self.sandbox: Sandbox | None = None
-        self.expected: Expected = {}
+        self.references = References({}, set())
         self.lock = threading.Lock()
         """A sandbox is used by one thread at a time."""
 
@@ -78,7 +79,8 @@ class CodeGrader(Engine):
             GraderError: a request has no tests, or tests that cannot be used.
             SandboxError: no isolation can be had on this machine.
         """
-        going = [judge(request, self.expected) for request in requests]
+        references = self.references._replace(running=set())
+        going = [judge(request, references) for request in requests]
         judgements: dict[int, Judgement] = {}
         ended: dict[int, Any] = dict.fromkeys(range(len(going)))
         while ended:
@@ -91,7 +93,7 @@ class CodeGrader(Engine):
                 except R1benchError:
                     raise
                 except Exception as error:
-                    raise GraderError(f"grader 'code' broke on text {requests[index].text[:80]!r}: {error!r}") from error
+                    raise GraderError(f"grader 'code' broke on text {requests[index].text[:80]!r}: {error!r:.300}") from error
             answered = iter(self._run([job for jobs in wanted.values() for job in jobs]))
             ended = {index: [next(answered) for _ in jobs] for index, jobs in wanted.items()}
         return [judgements[index] for index in range(len(going))]
@@ -111,7 +113,12 @@ class CodeGrader(Engine):
         if not jobs:
             return []
         with self.lock:
-            return self._opened().run(jobs)
+            try:
+                return self._opened().run(jobs)
+            except R1benchError:
+                raise
+            except Exception as error:  # while comparing
+                raise GraderError(f"grader 'code' broke on what a program gave: {error!r:.300}") from error
 
     def _opened(self) -> Sandbox:
         if self.sandbox is None:
@@ -119,9 +126,9 @@ class CodeGrader(Engine):
         return self.sandbox
 
 
-def judge(request: GradeRequest, expected: Expected) -> Judging:
+def judge(request: GradeRequest, references: References) -> Judging:
     """From a completion to its verdict; asks for what is to be run."""
-    if request.tests is None or (reason := check_tests(request.tests)):
+    if request.tests is None or (reason := check_tests(request.tests, with_values=False)):
         raise GraderError(f"grader 'code' cannot judge by the tests: {reason if request.tests else 'there are none'}; check the problems")
     found = find(request, names_called(request.tests))
     if isinstance(found, Judgement):
@@ -133,7 +140,7 @@ def judge(request: GradeRequest, expected: Expected) -> Judging:
         readings += [f"{reading}\n{after}" for reading in found.readings if "from __future__" in reading]
     results: list[Result] = []
     for reading in readings:
-        results = yield from run_tests(reading, request.tests, limits, conventions, expected)
+        results = yield from run_tests(reading, request.tests, limits, conventions, references)
         if results[0].status != "compile_error":
             break
     return verdict(found, results, was_cut=request.finish_reason == "length")
@@ -161,21 +168,24 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
 
 def verdict(found: Found, results: Sequence[Result], was_cut: bool) -> Judgement:
     """Correct if every test passed; a program that was cut off in the middle is truncated unless it passed all the same."""
+    unasked = [result.note for result in results if result.status == NOT_ASKED]
+    results = [result for result in results if result.status != NOT_ASKED]
     bad = [(number, result) for number, result in enumerate(results, start=1) if result.status != "passed"]
-    broken = [result for _, result in bad if result.status == "sandbox_error"]
+    broken = [result for status in ("sandbox_error", "tests_error") for _, result in bad if result.status == status]
     passed, total = len(results) - len(bad), len(results)
     status = broken[0].status if broken else bad[0][1].status if bad else "passed"
     seconds = sum(result.seconds or 0.0 for result in results)
     details: dict[str, Any] = {"status": status, "passed": passed, "total": total, "fraction": passed / total}
     details["tests"] = [plain(result) for result in results[:SHOWN_TESTS]]
     extracted = found.text if len(found.text) <= MAX_EXTRACTED else found.text[:MAX_EXTRACTED]
+    remark = printable(f"; not asked: {unasked[0]:.200}{', and others' if unasked[1:] else ''}") if unasked else ""
     if not bad:
-        return Judgement("correct", 1.0, extracted, f"passed {total} of {total} tests", found.flags, details, int(seconds * 1e6))
+        return Judgement("correct", 1.0, extracted, f"passed {total} of {total} tests{remark}", found.flags, details, int(seconds * 1e6))
     number, first = bad[0]
     note = printable(first.note[:300])  # which may quote the program
     details["first_failure"] = f"test {number}: {first.status}{f' ({note})' if note else ''}"
     outcome: Outcome = "failed" if broken else "truncated" if was_cut and found.is_open else "wrong"
-    reason = printable(broken[0].note[:300]) if broken else f"passed {passed} of {total} tests; {details['first_failure']}"
+    reason = printable(broken[0].note[:300]) if broken else f"passed {passed} of {total} tests; {details['first_failure']}{remark}"
     return Judgement(outcome, 0.0, extracted, reason, found.flags, details, int(seconds * 1e6))
 
 

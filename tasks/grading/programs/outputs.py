@@ -5,24 +5,29 @@ the whole text is gone, or all of its words numbers of equal value (`1.50` is `1
 the same words in the same order, however they are spaced, numbers by value. With a `tolerance` a number may differ from an expected
 one that has a decimal point or exponent by that much, absolutely or relatively, whichever is more.
 
+Texts are read no further than to where they differ, so that a long output takes no more time and memory than it must.
+
 Returned values: `call` tests are JSON, so lists and tuples are one, a key that is no text is compared as JSON would write it, and NaN
-is NaN. `asserts` keep Python's `==`, where a tuple is no list and NaN is not NaN. In both 1, 1.0 and True are equal, as everywhere in
-Python and in LiveCodeBench, and a set is no list.
+is NaN. `asserts` keep Python's `==`, where a tuple is no list and NaN is not NaN. In both 1, 1.0, True and Fraction(1) are equal, as
+everywhere in Python and in LiveCodeBench, and a set or a deque is no list.
 
 Left out: problems with several right answers. Those need a checker of their own, and no comparison can stand in for it.
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from r1bench.harness.sandbox.codec import shown
 
 Layout = Literal["lines", "tokens"]
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+WORD = re.compile(r"\S+")
 SHOWN = 60
+Number = int | float | Fraction | Decimal
 
 
 class Conventions(NamedTuple):
@@ -41,27 +46,38 @@ def conventions_of(options: Mapping[str, Any]) -> Conventions:
 
 def difference_of_texts(actual: str, expected: str, conventions: Conventions) -> str | None:
     """None if a program printed what was expected, else where it first did not."""
-    is_by_word = conventions.layout == "tokens"
-    given, wanted = (text.split() if is_by_word else lines_of(text) for text in (actual, expected))
-    unit, same = ("word", same_word) if is_by_word else ("line", same_line)
-    for number, (one, other) in enumerate(zip(given, wanted, strict=False), start=1):
+    unit, parts, same = ("word", words_of, same_word) if conventions.layout == "tokens" else ("line", lines_of, same_line)
+    wanted, given = list(parts(expected)), parts(actual)
+    number = 0
+    for number, (other, one) in enumerate(zip(wanted, given, strict=False), start=1):
         if not same(one, other, conventions.tolerance):
             return f"{unit} {number} is {shown(one, SHOWN)} instead of {shown(other, SHOWN)}"
-    if len(given) == len(wanted):
-        return None
-    return f"{len(given)} {unit}s instead of {len(wanted)}" if actual.strip() else f"nothing printed instead of {shown(wanted[0], SHOWN)}"
+    if number < len(wanted):
+        is_empty = not actual or actual.isspace()
+        return f"nothing printed instead of {shown(wanted[0], SHOWN)}" if is_empty else f"{number} {unit}s instead of {len(wanted)}"
+    return None if next(given, None) is None else f"more than {number} {unit}s"
 
 
-def lines_of(text: str) -> list[str]:
-    """The lines without white space at their ends and without empty lines at the ends of the text."""
-    return [line.strip() for line in text.strip().split("\n")]
+def words_of(text: str) -> Iterator[str]:
+    """The words of a text, one after the other."""
+    return (found.group() for found in WORD.finditer(text))
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """The lines without white space at their ends and without empty lines at the ends of the text, one after the other."""
+    text, start = text.strip(), 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end].strip()
+        start = end + 1
+    yield text[start:].strip()
 
 
 def same_line(actual: str, expected: str, tolerance: float) -> bool:
     """Whether two lines are the same text, or the same numbers."""
     if actual == expected:
         return True
-    given, wanted = actual.split(), expected.split()
+    wanted = expected.split()
+    given = actual.split(maxsplit=len(wanted))
     if len(given) != len(wanted) or not all(NUMBER.fullmatch(word) for word in (*given, *wanted)):
         return False
     return all(same_word(one, other, tolerance) for one, other in zip(given, wanted, strict=True))
@@ -102,6 +118,8 @@ def difference_of_values(actual: Any, expected: Any, conventions: Conventions) -
 def parts_of(given: Any, wanted: Any, as_json: bool) -> list[tuple[Any, Any]] | None:
     """The pairs that two containers of one kind and size consist of; None if they are scalars or cannot be equal."""
     if isinstance(given, dict) and isinstance(wanted, dict):
+        if len(given) != len(wanted):
+            return None
         if as_json and given.keys() != wanted.keys():
             given, wanted = ({key_text(key): value for key, value in each.items()} for each in (given, wanted))
         return [(given[key], wanted[key]) for key in wanted] if given.keys() == wanted.keys() else None
@@ -114,21 +132,32 @@ def key_text(key: Any) -> Any:
     """A key as JSON writes it; keys that JSON cannot have are left alone."""
     if isinstance(key, bool) or key is None:
         return {True: "true", False: "false", None: "null"}[key]
-    return repr(key) if isinstance(key, int | float) else key
+    try:
+        return repr(key) if isinstance(key, int | float) else key
+    except ValueError:  # an int of more digits than Python writes
+        return key
 
 
 def same_scalar(given: Any, wanted: Any, conventions: Conventions) -> bool:
     """Whether two values that are no pair of equal containers are equal."""
     if isinstance(given, list | tuple | dict) or isinstance(wanted, list | tuple | dict):
         return False
-    if given == wanted:
+    if is_equal(given, wanted):
         return True
-    if isinstance(given, int | float) and isinstance(wanted, int | float) and float in (type(given), type(wanted)):
+    if isinstance(given, Number) and isinstance(wanted, Number) and not (isinstance(given, int) and isinstance(wanted, int)):
         try:
             given, wanted = float(given), float(wanted)
-        except OverflowError:
+        except (OverflowError, ValueError):
             return False
         if math.isnan(given) or math.isnan(wanted):
             return conventions.as_json and math.isnan(given) and math.isnan(wanted)
         return conventions.tolerance > 0 and is_near(given, wanted, conventions.tolerance)
     return False
+
+
+def is_equal(given: Any, wanted: Any) -> bool:
+    """Python's `==`; False where it raises (views of a dict whose values have no hash)."""
+    try:
+        return bool(given == wanted)
+    except (TypeError, ValueError, ArithmeticError):
+        return False

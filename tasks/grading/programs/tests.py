@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from r1bench.harness.sandbox.codec import MAX_DEPTH, CodecError, encode
+
 COMPARED = ("equal", "set", "truth")
 """What of a value is compared with the reference's (`compare`): all of it, its distinct parts, or whether it is true or there."""
 KINDS = ("stdin", "call", "asserts", "check", "reference")
@@ -34,8 +36,9 @@ class Call(NamedTuple):
     expected: Any
 
 
-def check_tests(tests: Mapping[str, Any]) -> str | None:
-    """None, or why a program cannot be judged by these tests."""
+def check_tests(tests: Mapping[str, Any], with_values: bool = True) -> str | None:
+    """None, or why a program cannot be judged by these tests. `with_values`: whether arguments and results can cross to a program too,
+    which takes as long as sending them."""
     kind = tests.get("kind")
     if kind not in KINDS:
         return f"unknown kind {kind!r:.40}; known: {', '.join(KINDS)}"
@@ -48,6 +51,8 @@ def check_tests(tests: Mapping[str, Any]) -> str | None:
         reasons.append(check_assertions(tests["code"], kind))
     if kind in ("stdin", "call", "reference"):
         reasons.append(check_cases(tests.get("cases"), kind))
+    if not any(reasons) and with_values:
+        reasons.append(check_values(tests))
     if tests.get("compare", "equal") not in COMPARED:
         reasons.append(f"'compare' is {tests['compare']!r:.40}; it must be one of {', '.join(COMPARED)}")
     return next((reason for reason in reasons if reason), None)
@@ -112,6 +117,44 @@ def check_cases(cases: Any, kind: str) -> str | None:
         if kind == "reference" and not isinstance(literal(case["args"]), tuple):
             return f"case {number}: 'args' is no literal tuple of Python"
     return None
+
+
+def check_values(tests: Mapping[str, Any]) -> str | None:
+    """None, or the first value of tests that no program can be given, or give back."""
+    if tests["kind"] in ("asserts", "check"):
+        fault = depth_fault(tests["code"])
+        return f"'code' holds {fault}, which cannot be sent to a program" if fault else None
+    for number, case in enumerate(tests["cases"], start=1):
+        if tests["kind"] == "stdin":
+            continue
+        arguments = literal(case["args"]) if tests["kind"] == "reference" else case["args"]
+        if fault := unsendable(arguments):
+            return f"case {number}: 'args' cannot be sent to a program: {fault}"
+        if "expected" in case and (fault := unsendable(case["expected"])):
+            return f"case {number}: 'expected' is {fault}, which no program can return"
+    return None
+
+
+def unsendable(value: Any) -> str:
+    """'' or why a value cannot cross the border of the sandbox as an argument."""
+    try:
+        encode([value])
+    except CodecError as error:
+        return str(error)
+    return ""
+
+
+@lru_cache(maxsize=2048)
+def depth_fault(code: str) -> str:
+    """'' or what is nested too deeply among the lists, tuples, sets and dicts that test code writes out."""
+    waiting: list[tuple[ast.AST, int]] = [(parse(code), 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        depth += isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict)
+        if depth >= MAX_DEPTH - 1:
+            return f"a value nested deeper than {MAX_DEPTH - 2}"
+        waiting += [(child, depth) for child in ast.iter_child_nodes(node)]
+    return ""
 
 
 def is_encodable(text: str) -> bool:

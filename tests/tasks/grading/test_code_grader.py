@@ -1,6 +1,7 @@
 """The code grader: programs found in texts, outputs compared, attacks refused, honest programs passed."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ PROGRAMS = json.loads((CASES / "programs.json").read_text(encoding="utf-8"))
 CODE = json.loads((CASES / "code.json").read_text(encoding="utf-8"))
 STDIN = {"kind": "stdin", "cases": [{"input": str(number), "output": str(number)} for number in range(50)]}
 ECHO = "```python\nprint(input())\n```"
+DEEP = eval("[" * 120 + "]" * 120)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
 VALUES = st.recursive(
     PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=6
@@ -73,7 +75,8 @@ def test_a_program_gets_its_verdict(case: dict[str, Any], judged: dict[str, Judg
 
 
 def test_no_attack_breaks_the_sandbox(judged: dict[str, Judgement]) -> None:
-    assert {name for name, found in judged.items() if found.outcome == "failed"} == set()
+    named = {case["name"] for case in CODE if case["outcome"] == "failed"}
+    assert {name for name, found in judged.items() if found.outcome == "failed"} == named
 
 
 def test_what_a_program_says_can_be_stored_and_shown(judged: dict[str, Judgement]) -> None:
@@ -120,6 +123,19 @@ def test_the_first_reading_that_compiles_is_the_program() -> None:
     assert [job.source for job in played.jobs] == [text, "x = int(input())\nprint(x)"]
 
 
+def test_outputs_of_many_programs_are_not_held_together() -> None:
+    class Talkative(PlayedSandbox):
+        def played(self, job: Any) -> Any:
+            self.stdout = "x" * 4_000_000 + job.stdin
+            return super().played(job)
+
+    tracemalloc.start()
+    grade_with(Talkative("finished"), *[GradeRequest(ECHO, tests=STDIN)] * 8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000  # of 1.6 GB in all
+
+
 def test_requests_are_answered_in_their_order() -> None:
     texts = [ECHO, "nothing", ECHO.replace("input()", "1")]
     found = grade_with(PlayedSandbox("finished", "0"), *(GradeRequest(text, tests=STDIN) for text in texts))
@@ -153,6 +169,9 @@ def test_a_request_without_tests_is_a_fault_and_no_zero(tests: Any) -> None:
         ({"kind": "call", "cases": [{"args": [], "expected": 1}]}, "'entry_point' is missing"),
         ({"kind": "call", "entry_point": "f()", "cases": [{"args": [], "expected": 1}]}, "must be the name of a function"),
         ({"kind": "call", "entry_point": "a.b.c", "cases": [{"args": [], "expected": 1}]}, "must be the name of a function"),
+        ({"kind": "call", "entry_point": "f", "cases": [{"args": [DEEP], "expected": 1}]}, "case 1: 'args' cannot be sent"),
+        ({"kind": "call", "entry_point": "f", "cases": [{"args": [1], "expected": DEEP}]}, "which no program can return"),
+        ({"kind": "asserts", "code": f"assert f({DEEP}) == 1"}, "'code' holds a value nested deeper"),
         ({"kind": "asserts"}, "'code' is missing"),
         ({"kind": "asserts", "code": ["assert 1"]}, "'code' is a list"),
         ({"kind": "asserts", "code": "assert f(1) =="}, "does not compile (invalid syntax in line 1)"),
