@@ -70,10 +70,13 @@ def sentence(verdict: TaskVerdict, rules: Rules) -> str:
 def _failed_reason(verdict: TaskVerdict) -> str:
     """Why what failed leaves a verdict open that would stand without."""
     found = verdict.failed
+    if verdict.without_failed == "PASS" and found.blocks_pass:
+        why = "one side has more of them than chance gives, and nobody knows which samples it lost"
+    else:
+        why = f"if the {tables.points(found.excess)} % that one side has more had gone against it, it would not stand"
     return (
         f"a {verdict.without_failed} but for samples that failed, {tables.points(found.candidate)} % of the candidate's and"
-        f" {tables.points(found.baseline)} % of the baseline's: if the {tables.points(found.excess)} % that one side has more had gone"
-        " against it, it would not stand"
+        f" {tables.points(found.baseline)} % of the baseline's: {why}"
     )
 
 
@@ -128,7 +131,7 @@ def failed_texts(verdict: TaskVerdict) -> list[str]:
         texts.append(f"Nothing is left of {listed(found.lost)} on one side: out of the difference.")
     if found.is_allowed and found.excess:
         texts.append(f"--allow-failed: that one side has {tables.points(found.excess)} % more of them is not held against the verdict.")
-    if verdict.at_worst != verdict.decision:
+    if verdict.at_worst != verdict.decision and not verdict.failed_decide:
         worst = f"up to {tables.points(found.most)} points"
         texts.append(f"If all of them had gone against it ({worst}), the verdict would be {shown(verdict.at_worst)}.")
     if verdict.failed_decide:

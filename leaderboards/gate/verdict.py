@@ -226,6 +226,8 @@ def _task_verdict(
         lower, upper = found.lower(rules.alpha), found.upper(rules.alpha)
         decisions = [decide(found, rule, rules.alpha, each.adjusted_p or 0.0, each.slack) for each in claims]
     decision, without_failed, at_worst = decisions
+    if decision == "PASS" and lost.blocks_pass and found.method != IDENTICAL:
+        decision = "INSUFFICIENT_EVIDENCE"
     is_open = decision == without_failed == "INSUFFICIENT_EVIDENCE" and (course is None or course.last.stop == "go on")
     return TaskVerdict(
         task=baseline.task,

@@ -13,6 +13,7 @@ import numpy as np
 
 from r1bench.harness.statistics.evidence import Moments, evidence, moments_of_counts, tail_p
 from r1bench.harness.statistics.power import plan
+from r1bench.leaderboards.gate.failures import Failures
 
 SHARE, ALPHA = 0.03, 0.05
 MOST_OF_A_PROBLEM = 0.5
@@ -79,7 +80,17 @@ def p_values(a: Drawn, b: Drawn, margin: float, rule: str) -> tuple[Any, Any]:
         found = evidence(*sides, questions="fixed")
         above[gates] = tail_p(found, slack[gates] - margin, side="above")
         below[gates] = tail_p(found, -slack[gates], side="below")
+    if rule == RULES[2]:
+        above[uneven(a, b)] = 1.0
     return above, below
+
+
+def uneven(a: Drawn, b: Drawn) -> Any:
+    """The gates in which one side has more that failed than chance gives."""
+    lost = [(each.n - each.counted).sum(axis=1) for each in (b, a)]
+    drawn = [each.n * each.counted.shape[1] for each in (b, a)]
+    pairs, places = np.unique(np.column_stack(lost), axis=0, return_inverse=True)
+    return np.array([Failures(0.0, 0.0, *map(int, pair), *drawn, (), False).is_shown for pair in pairs])[places]
 
 
 def show_failed(num_gates: int) -> None:

@@ -11,12 +11,14 @@ from click.testing import CliRunner
 from fakes_folders import store_run
 from fakes_gate import judge
 from fakes_runs import make_sample, make_tally
+from scipy import stats
 
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.cli import main
 from r1bench.harness.errors import StorageError
 from r1bench.harness.statistics.sequential import Design
 from r1bench.leaderboards.gate import baselines, junit, text
+from r1bench.leaderboards.gate.failures import Failures, binomial_tail
 from r1bench.leaderboards.gate.guards import Guard
 from r1bench.leaderboards.gate.rounds import Course, Round
 from r1bench.leaderboards.gate.rules import Rule
@@ -85,6 +87,26 @@ def test_a_few_that_failed_do_not_block_a_pass_that_holds_without_them() -> None
     candidate = make_tally(with_failed(drawn(3, chance=0.85), 0.001), name="b")
     [task] = judge(candidate, make_tally(BASE, name="a")).tasks
     assert (task.decision, task.at_worst, task.failed.num_candidate) == ("PASS", "PASS", 2)
+
+
+def test_more_failures_on_one_side_than_chance_gives_block_a_pass_however_clear() -> None:
+    candidate = make_tally(with_failed(drawn(3, chance=0.95), 0.004), name="b")
+    [task] = judge(candidate, make_tally(BASE, name="a")).tasks
+    assert (task.failed.num_candidate, task.failed.is_shown, task.at_worst) == (8, True, "PASS")
+    assert (task.decision, task.without_failed) == OPEN
+    assert "more of them than chance gives" in text.sentence(task, judge(candidate, make_tally(BASE, name="a")).rules)
+    assert judge(candidate, make_tally(BASE, name="a"), allow_failed=True).decision == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("counts", "samples"), [((5, 0), (100, 100)), ((6, 0), (100, 100)), ((30, 10), (400, 100)), ((0, 300), (10, 4000))]
+)
+def test_what_chance_gives_is_that_of_scipy(counts: tuple[int, int], samples: tuple[int, int]) -> None:
+    found = Failures(0.1, 0.1, *counts, *samples, (), False)
+    share = samples[0] / sum(samples)
+    tails = stats.binom.sf(counts[0] - 1, sum(counts), share), stats.binom.cdf(counts[0], sum(counts), share)
+    assert found.is_shown == (2 * min(tails) <= 0.05)
+    assert binomial_tail(counts[0], sum(counts), share) == pytest.approx(tails[0], abs=1e-9)
 
 
 def test_a_problem_that_is_lost_on_one_side_is_out_of_both_and_named() -> None:
