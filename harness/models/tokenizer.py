@@ -1,10 +1,10 @@
 """The tokenizer of a checkpoint: token numbers and text are those of its tokenizer.json, whatever class its tokenizer_config.json names.
 
-transformers puts the pre-tokenizer and the decoder of a class over the file, and chooses that class by `tokenizer_class`, by the model type,
-and by the name of a hub repository; a Llama class over a byte-level file loses every space. So only names are taken from
+transformers puts the pre-tokenizer and the decoder of a class over the file, and chooses that class by `tokenizer_class`, by the model
+type, and by the name of a hub repository; a Llama class over a byte-level file loses every space. So only names are taken from
 tokenizer_config.json: special tokens, the chat template, the longest text. What else it says of how text becomes tokens (`add_bos_token`,
-`add_prefix_space`, `legacy`, `clean_up_tokenization_spaces`, `split_special_tokens`) does not count beside a tokenizer.json, and neither do
-truncation and padding in it. Limit: without tokenizer.json there is nothing to compare with, and transformers' conversion is what is read.
+`add_prefix_space`, `legacy`, `clean_up_tokenization_spaces`, `split_special_tokens`) does not count beside a tokenizer.json, and neither
+do truncation and padding in it. Limit: without tokenizer.json there is nothing to compare with: transformers' conversion is what is read.
 """
 
 import json
@@ -171,7 +171,7 @@ def convert(folder: Path) -> Any:
     return tokenizer
 
 
-def write_tokenizer(checkpoint: Checkpoint, folder: Path) -> Path:
+def write_for_engines(checkpoint: Checkpoint, folder: Path) -> Path:
     """Write a folder from which any engine reads the checkpoint's tokenizer as it is, as `LLM(model, tokenizer=folder)` of vLLM.
 
     It has no config.json and a class without a pre-tokenizer of its own, so that neither is put over tokenizer.json.
