@@ -138,8 +138,8 @@ def check_space(job: "TrainJob", base: Checkpoint, num_prompts: int) -> None:
     free = shutil.disk_usage(next(folder for folder in (out, *out.parents) if folder.is_dir())).free
     if needed > free:
         raise StorageError(
-            f"{out} has {free / 1e6:,.0f} MB free, and the checkpoints of this training need {needed / 1e6:,.0f} MB more; free space, "
-            f"choose another --out, or keep fewer than --set keep={job.keep} ({each / 1e6:,.0f} MB for each, and for one more while it is written)"
+            f"{out} has {free / 1e6:,.0f} MB free, and the checkpoints of this training need {needed / 1e6:,.0f} MB more, each of them "
+            f"{each / 1e6:,.0f} MB; free space, choose another --out, or keep fewer than --set keep={job.keep}"
         )
 
 

@@ -170,7 +170,7 @@ def test_what_cannot_be_saved_is_refused_before_the_first_step(tmp_path: Path) -
 
 
 def test_a_folder_that_takes_no_checkpoints_is_refused_before_the_first_step(tmp_path: Path) -> None:
-    prepare("zero", "custom", "tiny", out=tmp_path / "out", settings=SETTINGS, device="cpu", threads=1)
+    prepare("zero", "custom", "tiny", model=str(TINY), out=tmp_path / "out", settings=SETTINGS, device="cpu", threads=1)
     (tmp_path / "out/checkpoints").write_text("in the way")
     with pytest.raises(StorageError, match=r"cannot write checkpoint .*rehearsal"):
         train_on(TINY, tmp_path / "out")
