@@ -1,6 +1,7 @@
 """Token numbers and text are those of tokenizer.json, in every layout that is put round it."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,15 @@ def test_a_broken_file_is_refused_in_one_line(name: str, text: str, tmp_path: Pa
         load_tokenizer(checkpoint)
 
 
+def test_a_file_over_which_the_library_panics_is_refused_in_one_line(tmp_path: Path) -> None:
+    checkpoint = layout(tmp_path, MADE["bytes"]())
+    told = json.loads((tmp_path / "tokenizer.json").read_text())
+    told["post_processor"]["special_tokens"] = {}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(told))
+    with pytest.raises(CheckpointError, match=r"has no usable tokenizer: "):
+        load_tokenizer(checkpoint)
+
+
 def test_templates_in_files_of_their_own_come_before_the_configuration(tmp_path: Path) -> None:
     checkpoint = layout(tmp_path, byte_level())
     told = [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]
@@ -200,6 +210,22 @@ def test_a_conversion_that_loses_the_spaces_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "LlamaTokenizer"}')
     with pytest.raises(CheckpointError, match=r"has no tokenizer\.json, and LlamaTokenizer"):
         load_tokenizer(Checkpoint("m", str(tmp_path), ""))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # sentencepiece's own types
+def test_a_conversion_that_sentencepiece_does_not_share_is_refused(tmp_path: Path) -> None:
+    """Runs where sentencepiece is installed, without which transformers converts no tokenizer.model."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    with (tmp_path / "tokenizer.model").open("wb") as file:
+        texts = iter(["The answer is 42, not 17.", "one two three"] * 50)
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=texts, model_writer=file, vocab_size=275, byte_fallback=True, minloglevel=2
+        )
+    for model_type, is_read in (("llama", True), ("mistral", False)):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+        (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "LlamaTokenizer"}')
+        with nullcontext() if is_read else pytest.raises(CheckpointError, match=r"otherwise than its authors' files say"):
+            load_tokenizer(Checkpoint("m", str(tmp_path), ""))
 
 
 def test_the_embedded_model_is_read_alike_under_a_class_that_is_not_its_own(tmp_path: Path) -> None:
