@@ -49,7 +49,8 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     except BaseException as error:  # `tokenizers` raises Exception, and where it panics what is not even that
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise CheckpointError(f"checkpoint {folder} has no usable tokenizer: {one_line(error)}") from error
+        reason = error if isinstance(error, Exception) else RuntimeError(str(error))
+        raise CheckpointError(f"checkpoint {folder} has no usable tokenizer: {one_line(reason)}") from error
 
 
 def load_file(folder: Path) -> Any:
@@ -155,7 +156,7 @@ def convert(folder: Path) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     plain = "The answer is 42, not 17."
     said = tokenizer.decode(tokenizer(plain, add_special_tokens=False)["input_ids"], clean_up_tokenization_spaces=False)
-    differing = plain if said.strip() != plain else differing_from_model(folder, tokenizer)
+    differing = plain if str(said).strip() != plain else differing_from_model(folder, tokenizer)
     if differing:
         raise CheckpointError(
             f"checkpoint {folder} has no {FILE}, and {type(tokenizer).__name__}, which transformers reads it with, reads {differing!r} "
@@ -170,7 +171,7 @@ def differing_from_model(folder: Path, tokenizer: Any) -> str:
     Left out: spaces at the start of a text, of which transformers' own Llama class drops one, and special tokens.
     """
     try:
-        from sentencepiece import SentencePieceProcessor
+        from sentencepiece import SentencePieceProcessor  # type: ignore[import-not-found]
 
         model = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
     except (ImportError, OSError, RuntimeError):  # tiktoken's files have this name too

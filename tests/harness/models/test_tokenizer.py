@@ -219,7 +219,7 @@ def test_a_conversion_that_sentencepiece_does_not_share_is_refused(tmp_path: Pat
     with (tmp_path / "tokenizer.model").open("wb") as file:
         texts = iter(["The answer is 42, not 17.", "one two three"] * 50)
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=texts, model_writer=file, vocab_size=275, byte_fallback=True, minloglevel=2
+            sentence_iterator=texts, model_writer=file, vocab_size=278, byte_fallback=True, minloglevel=2
         )
     for model_type, is_read in (("llama", True), ("mistral", False)):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
