@@ -217,10 +217,15 @@ def test_a_conversion_that_sentencepiece_does_not_share_is_refused(tmp_path: Pat
     """Runs where sentencepiece is installed, without which transformers converts no tokenizer.model."""
     sentencepiece = pytest.importorskip("sentencepiece")
     with (tmp_path / "tokenizer.model").open("wb") as file:
+        options = {
+            "minloglevel": 2,
+            "vocab_size": 278,
+            "byte_fallback": True,
+            "normalization_rule_name": "identity",
+            "remove_extra_whitespaces": False,
+        }
         texts = iter(["The answer is 42, not 17.", "one two three"] * 50)
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=texts, model_writer=file, vocab_size=278, byte_fallback=True, minloglevel=2
-        )
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=texts, model_writer=file, **options)
     for model_type, is_read in (("llama", True), ("mistral", False)):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
         (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "LlamaTokenizer"}')
