@@ -23,7 +23,8 @@ from r1bench.backends.job import Support, TrainJob, read_job
 from r1bench.backends.journal import CHECKPOINTS, END, FINAL, JOB, PROMPTS, Journal
 from r1bench.harness.canonical import parse_json
 from r1bench.harness.checkpoints import is_sealed, seal
-from r1bench.harness.errors import BackendError, R1benchError, error_line, printable
+from r1bench.harness.errors import BackendError, CheckpointError, R1benchError, error_line, printable
+from r1bench.harness.models.weights import UNREADABLE, one_line
 from r1bench.harness.records import Problem
 from r1bench.harness.store.disk import only_writer, open_regular, read_json
 
@@ -85,6 +86,27 @@ def resume(job: TrainJob) -> Start:
 def checkpoints_of(out: Path) -> list[Path]:
     """Intermediate checkpoints, oldest first, finished or not."""
     return sorted((out / CHECKPOINTS).glob("step-*"))
+
+
+def rehearse(job: TrainJob, write: Callable[[Path], None]) -> None:
+    """Write a checkpoint and delete it again, before the first step, so that a training does not die at its first save.
+
+    Args:
+        write: fills a folder as `finish` will be given it, without the bulk of the weights.
+
+    Raises:
+        StorageError: the disk refuses.
+        CheckpointError: the model is of a kind that cannot be saved.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+
+    folder = Path(job.out) / CHECKPOINTS / "rehearsal"
+    try:
+        seal(folder, write, lineage(job, 0))
+    except (*UNREADABLE, RuntimeError, StrictDataclassError) as error:
+        raise CheckpointError(f"what is trained from {job.model} could not be saved: {one_line(error)}; nothing was trained") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def save(job: TrainJob, step: int, write: Callable[[Path], None], journal: Journal) -> Path:

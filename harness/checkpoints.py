@@ -25,6 +25,7 @@ SEAL, COMPLETE = "r1bench.json", "COMPLETE"
 DIGESTED = (
     *("*.safetensors", "*.bin", "config.json", "generation_config.json"),
     *("*token*.json", "*.model", "*.tiktoken", "vocab.*", "merges.txt", "*.jinja"),
+    *("tekken.json", "additional_chat_templates/*.jinja"),
 )
 """Files that decide what a model says."""
 READ_AS_JSON = ("*config.json", "*token*.json", "*.index.json", "vocab.json")

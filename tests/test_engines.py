@@ -9,6 +9,7 @@ import functools
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes_speaker import write_tokenizer
+from fakes_tokenizers import MADE
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
+
+from r1bench.harness.checkpoints import find_checkpoint
+from r1bench.harness.models.tokenizer import write_for_engines
 
 pytestmark = pytest.mark.slow
 
@@ -70,18 +78,18 @@ def python_of(engine: str) -> str:
     return str(ENGINES / "bin/python")
 
 
-def probe(engine: str) -> dict[str, Any]:
-    """What an engine made of the folder."""
-    code, answer, errors = run(python_of(engine), engine)
+def probe(engine: str, folder: str = str(FOLDER), tokenizer: str | None = None) -> dict[str, Any]:
+    """What an engine made of a folder, with its own tokenizer or with that of another folder."""
+    code, answer, errors = run(python_of(engine), engine, folder, tokenizer)
     assert code == 0, f"{engine}: exit code {code}\n{errors[-4000:]}"
     return json.loads(answer)
 
 
 @functools.cache
-def run(python: str, engine: str) -> tuple[int, str, str]:
+def run(python: str, engine: str, folder: str, tokenizer: str | None) -> tuple[int, str, str]:
     """Exit code, output and errors of one probe. It leads a process group of its own, and nothing of that group outlives this call."""
-    command = [python, str(ROOT / "tests/support/engine_probe.py"), engine, str(FOLDER)]
-    request = json.dumps({"texts": TEXTS, "prompts": PROMPTS, "num_tokens": 48})
+    command = [python, str(ROOT / "tests/support/engine_probe.py"), engine, folder]
+    request = json.dumps({"texts": TEXTS, "prompts": PROMPTS, "num_tokens": 48, **({"tokenizer": tokenizer} if tokenizer else {})})
     with tempfile.TemporaryDirectory() as home, open(f"{home}/errors", "w+", encoding="utf-8") as errors:
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, "text": True, "encoding": "utf-8"}
         process = subprocess.Popen(command, env=settings(home), cwd=home, start_new_session=True, **pipes)
@@ -153,3 +161,31 @@ def test_openrlhf_holds_the_weights_of_the_folder() -> None:
     assert probe("openrlhf")["differing"] == []
     assert probe("openrlhf")["tensors"] > 10
     assert probe("openrlhf")["model_pad"] == probe("openrlhf")["pad"]
+
+
+def strange(folder: Path, layout: str) -> tuple[Tokenizer, str, str]:
+    """A checkpoint whose tokenizer AutoTokenizer misreads: its tokenizer.json, its folder, and the folder that engines are given for it."""
+    if layout == "a Llama class over bytes":
+        shutil.copytree(FOLDER, folder / "model")
+        made, named = Tokenizer.from_file(str(FOLDER / "tokenizer.json")), {"tokenizer_class": "LlamaTokenizerFast"}
+        write_tokenizer(folder / "model", made, eos_token="<|endoftext|>", pad_token="<|pad|>", **named)
+    else:
+        made = MADE["digits_in_threes"]()
+        sizes = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2}
+        Qwen2ForCausalLM(Qwen2Config(vocab_size=made.get_vocab_size(), max_position_embeddings=512, **sizes)).save_pretrained(
+            folder / "model"
+        )
+        chat = "{% for message in messages %}{{ message.content }}{% endfor %}"
+        write_tokenizer(folder / "model", made, eos_token="</s>", pad_token="<unk>", chat_template=chat)
+    return made, str(folder / "model"), str(write_for_engines(find_checkpoint(str(folder / "model")), folder / "tokenizer"))
+
+
+@pytest.mark.parametrize("engine", ["vllm", "trl"])
+@pytest.mark.parametrize("layout", ["a Llama class over bytes", "digits in threes, as a Qwen2"])
+def test_engines_read_a_strange_layout_as_tokenizer_json_says(engine: str, layout: str, tmp_path: Path) -> None:
+    made, model, tokenizer = strange(tmp_path, layout)
+    read = [made.encode(text).ids for text in TEXTS]
+    assert AutoTokenizer.from_pretrained(model)(TEXTS)["input_ids"] != read
+    told = probe(engine, model, tokenizer)
+    assert told["ids"] == read
+    assert told["decoded"] == [made.decode(ids) for ids in read]

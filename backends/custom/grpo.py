@@ -22,6 +22,7 @@ from r1bench.backends.job import TrainJob
 from r1bench.backends.journal import Journal
 from r1bench.backends.prompts import draw_problems
 from r1bench.harness.checkpoints import find_checkpoint
+from r1bench.harness.models.saving import read_base, write_model
 from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.harness.models.weights import load_model
 from r1bench.harness.records import Checkpoint, Problem
@@ -48,11 +49,12 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
     torch.use_deterministic_algorithms(True, warn_only=job.device != "cpu")
     spec, num_steps, out, start = job.grpo, job.num_steps(), Path(job.out), contract.resume(job)
     base = find_checkpoint(job.model)
-    tokenizer = load_tokenizer(base)
+    tokenizer, kept = load_tokenizer(base), read_base(base)
     model = load_model(find_checkpoint(str(start.checkpoint)) if start.checkpoint else base, job.device, "float32")
     reference, optimizer = load_reference(base, job), make_optimizer(model, job)
     if start.checkpoint:
         state.restore(start.checkpoint, optimizer, reference)
+    contract.rehearse(job, lambda folder: write_model(folder, model, kept, is_rehearsal=True))
     board = SummaryWriter(log_dir=str(out / "tensorboard"), purge_step=start.step + 1)
     with Journal(out, num_steps, start.step, start.offsets, board) as journal, GradingPool(get_task(job.data.task).grader) as pool:
         for step in range(start.step, num_steps):
@@ -81,6 +83,6 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
             journal.step(step + 1, figures)
             if (step + 1) % job.save_every == 0 and step + 1 < num_steps:
                 has_moved = spec.reference_every and step + 1 >= spec.reference_every
-                write = state.writer(model, tokenizer, optimizer, reference if has_moved else None)
+                write = state.writer(model, kept, optimizer, reference if has_moved else None)
                 contract.save(job, step + 1, write, journal)
-        return contract.finish(job, lambda folder: state.save_weights(folder, model, tokenizer), journal)
+        return contract.finish(job, lambda folder: write_model(folder, model, kept), journal)

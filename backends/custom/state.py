@@ -4,12 +4,14 @@ A checkpoint is an ordinary Hugging Face folder with a `trainer/` folder inside.
 (seed, step).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+
+from r1bench.harness.models.saving import write_model
 
 TRAINER = "trainer"
 
@@ -29,17 +31,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def save_weights(folder: Path, model: Any, tokenizer: Any) -> None:
-    """An ordinary Hugging Face folder."""
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def writer(model: Any, tokenizer: Any, optimizer: torch.optim.Optimizer, reference: Any) -> Callable[[Path], None]:
+def writer(model: Any, kept: Mapping[str, bytes], optimizer: torch.optim.Optimizer, reference: Any) -> Callable[[Path], None]:
     """Writes a checkpoint's files into a folder; `reference` is None where it still is the base."""
 
     def write(folder: Path) -> None:
-        save_weights(folder, model, tokenizer)
+        write_model(folder, model, kept)
         (folder / TRAINER).mkdir()
         save_file(optimizer_tensors(optimizer), folder / TRAINER / "optimizer.safetensors")
         if reference is not None:

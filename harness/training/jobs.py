@@ -1,6 +1,7 @@
 """From a stage, a recipe and what the user asked for to OUT/job.json, everything checked before anything is trained."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.checkpoints import find_checkpoint, safe_name
 from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError, quoted
 from r1bench.harness.models.prompts import encode, render
+from r1bench.harness.models.saving import BYTES_OF_FLOAT32, num_weights
 from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.harness.models.weights import check_device, context_length_of
 from r1bench.harness.records import Checkpoint
@@ -71,6 +73,7 @@ def prepare(
     if isinstance(job.algorithm, Grpo):
         job = resolve_rewards(job, task.grader)
         check_lengths(job, prompts, base)
+    check_space(job, base, len(prompts or ()))
     write_job(job, prompts, place)
     return job, [judge.name for judge in chosen]
 
@@ -112,6 +115,31 @@ def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) 
         raise ContextError(
             f"prompt {longest!r} has {lengths[longest]} tokens; with {key}={budget} that exceeds the model's context of {context}; "
             f"use --set {key}={max(context - lengths[longest], 1)} or less"
+        )
+
+
+def check_space(job: "TrainJob", base: Checkpoint, num_prompts: int) -> None:
+    """Refuse, before anything is trained, checkpoints that the disk has no room for.
+
+    Raises StorageError: naming what they need and what is free.
+    """
+    from r1bench.backends.job import Grpo
+    from r1bench.backends.journal import CHECKPOINTS
+
+    out = Path(job.out)
+    has_reference = isinstance(job.algorithm, Grpo) and job.algorithm.reference_every > 0
+    weights = num_weights(base) * BYTES_OF_FLOAT32
+    each = weights * (4 if has_reference else 3)  # AdamW's two moments, and a reference that has moved
+    num_saves = max(job.num_steps(num_prompts) - 1, 0) // job.save_every
+    needed = max(
+        min(num_saves, job.keep + 1) * each, min(num_saves, job.keep) * each + weights
+    )  # the new one stands before the oldest goes
+    needed -= sum(path.stat().st_size for path in (out / CHECKPOINTS).rglob("*") if path.is_file())
+    free = shutil.disk_usage(next(folder for folder in (out, *out.parents) if folder.is_dir())).free
+    if needed > free:
+        raise StorageError(
+            f"{out} has {free / 1e6:,.0f} MB free, and the checkpoints of this training need {needed / 1e6:,.0f} MB more, each of them "
+            f"{each / 1e6:,.0f} MB; free space, choose another --out, or keep fewer than --set keep={job.keep}"
         )
 
 

@@ -6,7 +6,8 @@ Run by tests/test_engines.py, one engine per process; the request comes on stand
         .venv-engines/bin/python tests/support/engine_probe.py vllm FOLDER
 
 Engines: transformers, vllm, trl, openrlhf. Every answer has `ids` (of each text), `decoded`, `chat` (ids of the first prompt in the
-folder's chat template), `pad` and `eos`; the rest is told at each engine. Left out: judging; no value is checked here.
+folder's chat template), `pad` and `eos`; the rest is told at each engine. A request may name another folder as `tokenizer`. Left out:
+judging; no value is checked here.
 """
 
 import json
@@ -57,7 +58,7 @@ def probe_vllm(folder: str, request: Answer) -> Answer:
     """`greedy` as of transformers; `ids` and `chat` are what vLLM itself put into its model, and it is told nothing but the dtype."""
     from vllm import LLM, SamplingParams
 
-    engine = LLM(model=folder, dtype="float32", enforce_eager=True, disable_log_stats=True)
+    engine = LLM(model=folder, tokenizer=request.get("tokenizer"), dtype="float32", enforce_eager=True, disable_log_stats=True)
     told = told_by(engine.get_tokenizer(), request)
     one = SamplingParams(temperature=0.0, max_tokens=1)
     many = SamplingParams(temperature=0.0, max_tokens=request["num_tokens"])
@@ -76,6 +77,7 @@ def probe_vllm(folder: str, request: Answer) -> Answer:
 def probe_trl(folder: str, request: Answer) -> Answer:
     """`grpo` and `sft`: loss, and the largest change of a weight, after one optimizer step on this machine's processor."""
     from datasets import Dataset
+    from transformers import AutoTokenizer
     from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
     common: Answer = {"use_cpu": True, "bf16": False, "max_steps": 1, "per_device_train_batch_size": 4, "learning_rate": 1e-3}
@@ -86,10 +88,11 @@ def probe_trl(folder: str, request: Answer) -> Answer:
     def every_other(completions: list[str], **columns: Any) -> list[float]:
         return [float(index % 2) for index in range(len(completions))]
 
+    given = {"processing_class": AutoTokenizer.from_pretrained(request["tokenizer"])} if "tokenizer" in request else {}
     with tempfile.TemporaryDirectory() as out:
         options = GRPOConfig(output_dir=out, num_generations=4, max_completion_length=request["num_tokens"], **common)
-        grpo = GRPOTrainer(folder, every_other, args=options, train_dataset=Dataset.from_list(prompts))
-        sft = SFTTrainer(folder, args=SFTConfig(output_dir=out, **common), train_dataset=Dataset.from_list(pairs))
+        grpo = GRPOTrainer(folder, every_other, args=options, train_dataset=Dataset.from_list(prompts), **given)
+        sft = SFTTrainer(folder, args=SFTConfig(output_dir=out, **common), train_dataset=Dataset.from_list(pairs), **given)
         return {**told_by(grpo.processing_class, request), "grpo": one_step(grpo), "sft": one_step(sft)}
 
 
