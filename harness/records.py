@@ -14,6 +14,10 @@ MOST = 10**9
 """Of a count: tokens of a completion, problems, samples per problem. A billion of them still sum to a number of 64 bits."""
 LARGEST = 2.0**53
 """Of any other number: the whole numbers up to here are exact as floats."""
+ENDS_WITH = "ends with"
+"""What the environment of a manifest has ('no token') where a checkpoint has none that ends a completion."""
+UNKNOWN_MARKING = "unknown_marking"
+"""The flag of a grade where something in the answer looks like the mark of a reasoning and is none that is known."""
 LONGEST = 1e9
 """Seconds of one completion: 31 years."""
 
@@ -136,7 +140,7 @@ class Completion(Record):
     """What a model said, exactly."""
 
     text: str
-    """Raw text as generated; special tokens left out, nothing else."""
+    """Raw text as generated, special tokens too; only the token that ended it is left out."""
     finish_reason: FinishReason
     num_tokens: int
     """Generated tokens, the end-of-text token included; 0 where it is not known (imported text)."""
@@ -145,6 +149,8 @@ class Completion(Record):
     """Wall time from the start of its batch to its last token."""
     prefill: str = ""
     """Text at the end of the prompt that belongs to the answer, such as '<think>\\n'."""
+    end: str = ""
+    """The token that ended it ('<|im_end|>'); '' where its budget or a stop text did, or where that is not known."""
 
 
 @dataclass(frozen=True)

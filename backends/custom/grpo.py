@@ -23,7 +23,9 @@ from r1bench.backends.journal import Journal
 from r1bench.backends.prompts import draw_problems
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.harness.models.turns import end_tokens_of, endless
 from r1bench.harness.models.weights import load_model
+from r1bench.harness.progress import note
 from r1bench.harness.records import Checkpoint, Problem
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool
@@ -51,13 +53,17 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
     tokenizer = load_tokenizer(base)
     model = load_model(find_checkpoint(str(start.checkpoint)) if start.checkpoint else base, job.device, "float32")
     reference, optimizer = load_reference(base, job), make_optimizer(model, job)
+    end_tokens = end_tokens_of(model, tokenizer)
+    if not end_tokens:
+        note(endless(base.path))
     if start.checkpoint:
         state.restore(start.checkpoint, optimizer, reference)
     board = SummaryWriter(log_dir=str(out / "tensorboard"), purge_step=start.step + 1)
     with Journal(out, num_steps, start.step, start.offsets, board) as journal, GradingPool(get_task(job.data.task).grader) as pool:
         for step in range(start.step, num_steps):
             started = time.perf_counter()
-            rollouts = draw_rollouts(model, tokenizer, draw_problems(job, step, problems), job, step, at_once=engine.decode_at_once)
+            asked = draw_problems(job, step, problems)
+            rollouts = draw_rollouts(model, tokenizer, asked, job, step, end_tokens=end_tokens, at_once=engine.decode_at_once)
             scores = reward_rollouts(rollouts, pool, spec.rewards)
             drawn = time.perf_counter()
 

@@ -14,11 +14,25 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import ContextError, UsageError
 from r1bench.harness.evaluation.grading import Drawn, GradingAside, grade_and_store
+from r1bench.harness.models.turns import endless
 from r1bench.harness.progress import Progress, note
-from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sampling, Template, is_count
+from r1bench.harness.records import (
+    ENDS_WITH,
+    FINISH_REASONS,
+    UNKNOWN_MARKING,
+    Checkpoint,
+    Completion,
+    Manifest,
+    Problem,
+    Run,
+    Sampling,
+    Template,
+    is_count,
+)
 from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 from r1bench.harness.samplers.options import by_scope
 from r1bench.harness.store.runs import open_run, read_run
+from r1bench.harness.thinking import unknown_markings
 
 if TYPE_CHECKING:
     from r1bench.tasks.task import Task
@@ -148,6 +162,8 @@ def evaluate(
     prompts = sampler.prompts(template, [(problem.id, problem.prompt) for problem in problems])
     check_context(prompts, sampling, sampler)
     manifest = make_manifest(task, problems, checkpoint, sampler, sampling, template, name, source or checkpoint.path)
+    if ENDS_WITH in manifest.environment:
+        note(endless(checkpoint.path))
     by_id = {problem.id: problem for problem in problems}
     with (
         GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
@@ -167,7 +183,10 @@ def evaluate(
             with GradingAside(store) as aside:
                 for drawn in checked(sampler, missing, sampling) if missing else ():
                     aside.add(drawn)
-    return read_run(writer.folder)
+    run = read_run(writer.folder)
+    if unknown := unknown_markings(sum(UNKNOWN_MARKING in sample.grade.flags for sample in run.samples), "sample"):
+        note(f"{label}: {unknown}")
+    return run
 
 
 def checked(sampler: Sampler, missing: Requests, sampling: Sampling) -> Iterator[Drawn]:

@@ -3,9 +3,15 @@
 Left out: few-shot prompts and system prompts.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from r1bench.harness.records import Template
+from r1bench.harness.thinking import opening_of
+
+QUESTION = "r1benchasks"
+"""A question of which no template has the word."""
+LONGEST_PREFILL = 400
 
 
 def render(tokenizer: Any, template: Template, problem: str) -> str:
@@ -24,6 +30,18 @@ def encode(tokenizer: Any, template: Template, text: str) -> list[int]:
     return tokenizer(text, add_special_tokens=not is_rendered)["input_ids"]
 
 
-def prefill_of(text: str) -> str:
-    """What the prompt already says of the answer: R1 chat templates end in '<think>\\n'."""
-    return text[text.rindex("<think>") :] if text.rstrip().endswith("<think>") else ""
+def ending_of(tokenizer: Any, template: Template) -> str:
+    """What every prompt of a template says behind the question; of a chat template behind all of the user's turn."""
+    is_rendered = template.kind == "chat" and bool(tokenizer.chat_template)
+    asked = replace(template, text="{problem}") if is_rendered else template
+    return render(tokenizer, asked, QUESTION).rpartition(QUESTION)[2]
+
+
+def prefill_of(text: str, ending: str) -> str:
+    """What a prompt already says of the answer: R1's chat template ends in '<think>\\n', others in '[THINK]' or in '<think>\\nOkay,\\n'.
+
+    Args:
+        ending: of the template, so that marks in the question open nothing. A template that ends this prompt in another way (some look
+            for '/no_think' in the question) is taken by its last characters.
+    """
+    return opening_of(ending if text.endswith(ending) else text[-LONGEST_PREFILL:])

@@ -23,5 +23,5 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
 
 def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:
-    """The raw text of tokens without special ones; a cut character shows as U+FFFD."""
-    return tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    """The raw text of tokens, special ones as they are written; a cut character shows as U+FFFD."""
+    return tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)

@@ -1,7 +1,7 @@
 """The `transformers` sampler: a Hugging Face folder, in this process, on CPU or CUDA.
 
 Left out: several GPUs and speed at scale (that is vLLM's part). Every sampling parameter is stated by us; a checkpoint's
-generation_config contributes its end-of-text tokens and nothing else.
+generation_config contributes its end-of-text tokens and nothing else; its chat template those that end a turn (harness/models/turns.py).
 """
 
 import time
@@ -13,7 +13,7 @@ from pydantic import PositiveInt
 
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.models import prompts, tokenizer, turns, weights
-from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
+from r1bench.harness.records import ENDS_WITH, Checkpoint, Completion, Sampling, Template
 from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 
 
@@ -68,14 +68,15 @@ class TransformersSampler(Sampler):
 
         name = torch.cuda.get_device_name() if self.device.startswith("cuda") else f"cpu, {torch.get_num_threads()} threads"
         dtype = str(self.model.dtype).removeprefix("torch.")
-        return {"torch": torch.__version__, "transformers": transformers.__version__, "device": name, "dtype": dtype}
+        found = {"torch": torch.__version__, "transformers": transformers.__version__, "device": name, "dtype": dtype}
+        return found if self.end_tokens else {**found, ENDS_WITH: "no token"}
 
     def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
-        found = []
+        found, ending = [], prompts.ending_of(self.tokenizer, template)
         for problem_id, question in problems:
             text = prompts.render(self.tokenizer, template, question)
             self.encoded[problem_id] = prompts.encode(self.tokenizer, template, text)
-            found.append(Prompt(problem_id, text, prompts.prefill_of(text), len(self.encoded[problem_id])))
+            found.append(Prompt(problem_id, text, prompts.prefill_of(text, ending), len(self.encoded[problem_id])))
         return found
 
     def together(self, whole: Sequence[Sequence[Request]]) -> list[list[Request]]:
@@ -104,7 +105,9 @@ class TransformersSampler(Sampler):
             is_stop=self._stop_test(sampling.stop),
         ):
             prompt, seconds = batch[drawn.row].prompt, round(time.perf_counter() - started, 4)
-            yield batch[drawn.row], turns.completion_of(self.tokenizer, prompt.text, len(self.encoded[prompt.problem_id]), drawn, seconds)
+            num_prompt_tokens = len(self.encoded[prompt.problem_id])
+            completion = turns.completion_of(self.tokenizer, prompt.prefill, num_prompt_tokens, drawn, self.end_tokens, seconds)
+            yield batch[drawn.row], completion
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a piece of text, without special ones."""

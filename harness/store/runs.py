@@ -19,11 +19,12 @@ from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.errors import StorageError
-from r1bench.harness.records import Manifest, Noise, Problem, Run, Sample
+from r1bench.harness.records import ENDS_WITH, UNKNOWN_MARKING, Manifest, Noise, Problem, Run, Sample
 from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, refusals, write_whole
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
 from r1bench.harness.store.sample_lines import parse_samples
+from r1bench.harness.thinking import unknown_markings
 
 PROBLEMS, NOISE = "problems.jsonl", "noise.json"
 FAULTS = (OSError, *LINE_FAULTS)
@@ -163,7 +164,8 @@ def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
         raise StorageError(f"{folder / SAMPLES} has a sample of problem {strange!r:.80}, which is not in {PROBLEMS}; restore the file")
     ranked = sorted(samples.values(), key=lambda sample: (order[sample.problem_id], sample.index))
     asked = tuple(sample for sample in ranked if sample.index < manifest.n)
-    return Run(folder.name, manifest, asked, read_noise(folder), _remarks(folder, manifest, num_differing), keep_texts)
+    remarks = _remarks(folder, manifest, num_differing, sum(UNKNOWN_MARKING in sample.grade.flags for sample in asked))
+    return Run(folder.name, manifest, asked, read_noise(folder), remarks, keep_texts)
 
 
 def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sample], int]:
@@ -179,7 +181,7 @@ def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sam
     return found, len(differing)
 
 
-def _remarks(folder: Path, manifest: Manifest, num_differing: int) -> tuple[str, ...]:
+def _remarks(folder: Path, manifest: Manifest, num_differing: int, num_alike: int) -> tuple[str, ...]:
     """What is odd about the samples, a line each."""
     path, found = folder / SAMPLES, []
     if not path.exists():
@@ -187,6 +189,10 @@ def _remarks(folder: Path, manifest: Manifest, num_differing: int) -> tuple[str,
     if num_differing:
         lines = f"{num_differing} sample{'s' if num_differing > 1 else ''} in lines that differ"
         found.append(f"{path} has {lines}: the last counts; delete the others, or restore the file")
+    if ENDS_WITH in manifest.environment:
+        found.append(f"{folder}: its checkpoint names no token that ends a completion, so that each went on until its budget ended")
+    if num_alike:
+        found.append(f"{folder}: {unknown_markings(num_alike, 'sample')}")
     return tuple(found)
 
 
