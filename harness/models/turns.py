@@ -55,11 +55,11 @@ def endless(place: str) -> str:
 
 def turn_ends(tokenizer: Any) -> set[int]:
     """The tokens that end a turn by a tokenizer's chat template, and those that hand it to a tool."""
-    controls = control_tokens(tokenizer)
-    found = [first_of(controls, text) for text in behind_answers(tokenizer)]
-    is_split = any(text in controls for text in SEVERAL_MESSAGES)
-    ends = {text for text in (*found, *TO_A_TOOL) if text in controls and not (is_split and text == BETWEEN_MESSAGES)}
-    return {controls[text] for text in ends}
+    controls, texts = control_tokens(tokenizer), conversations(tokenizer)
+    behind = [text.rpartition(ANSWER)[2].partition(REPLY)[0] for text in texts]
+    has_several = any(mark in text for text in texts for mark in SEVERAL_MESSAGES)
+    ends = {*(first_of(controls, text) for text in behind), *TO_A_TOOL} - ({BETWEEN_MESSAGES} if has_several else set())
+    return {controls[text] for text in ends if text in controls}
 
 
 def control_tokens(tokenizer: Any) -> dict[str, int]:
@@ -76,11 +76,10 @@ def first_of(controls: Mapping[str, int], text: str) -> str:
     return min(places)[2] if places else ""
 
 
-def behind_answers(tokenizer: Any) -> list[str]:
-    """What a chat template writes behind an answer: the last of a conversation, and one that the user replies to."""
+def conversations(tokenizer: Any) -> list[str]:
+    """Conversations in a tokenizer's chat template: one that the answer ends, and one in which the user replies to it."""
     asked, answered, replied = (("user", QUESTION), ("assistant", ANSWER), ("user", REPLY))
-    texts = [conversation(tokenizer, turns) for turns in ([asked, answered], [asked, answered, replied])]
-    return [text.rpartition(ANSWER)[2].partition(REPLY)[0] for text in texts if ANSWER in text]
+    return [text for turns in ([asked, answered], [asked, answered, replied]) if (text := conversation(tokenizer, turns))]
 
 
 def conversation(tokenizer: Any, turns: Sequence[tuple[str, str]]) -> str:
