@@ -114,7 +114,7 @@ END_OF_TURN = re.compile(
 """Special tokens with which a turn is over or the user's begins."""
 
 LOOKS_ALIKE = re.compile(
-    r"[<\[◁][|｜]?\s?(?P<ends>/)?(?P<name>[A-Za-z][A-Za-z0-9_:.▁/-]{2,48}(?: [a-z]{2,20})?)\s?(?:[|｜]?>|\](?![(\[:])|▷)", re.ASCII
+    r"[<\[◁][|｜]?\s?(?P<ends>/)?\s?(?P<name>[A-Za-z][A-Za-z0-9_:.▁/-]{2,48}(?: [a-z]{2,20})?)\s?(?:[|｜]?>|\](?![(\[:])|▷)", re.ASCII
 )
 STEMS = ("think", "thought", "reasoning", "rationale", "scratchpad", "monolog", "deliberat", "contemplat", "introspect", "chain_of")
 WORDS = frozenset(
