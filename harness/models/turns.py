@@ -77,25 +77,30 @@ def first_of(controls: Mapping[str, int], text: str) -> str:
 
 
 def conversations(tokenizer: Any) -> list[str]:
-    """Conversations in a tokenizer's chat template: one that the answer ends, and one in which the user replies to it."""
+    """Conversations in a tokenizer's chat template: one that the answer ends, and one in which the user replies to it; without those that
+    it cannot write. Some templates want the content in parts, or a system prompt."""
     asked, answered, replied = (("user", QUESTION), ("assistant", ANSWER), ("user", REPLY))
-    return [text for turns in ([asked, answered], [asked, answered, replied]) if (text := conversation(tokenizer, turns))]
+    found = []
+    for turns in ([asked, answered], [asked, answered, replied]):
+        plain: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in turns]
+        parts = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in turns]
+        texts = render_conversations(tokenizer, [plain, parts, [{"role": "system", "content": ""}, *plain]])
+        found += [text for text in texts if text and ANSWER in text][:1]
+    return found
 
 
-def conversation(tokenizer: Any, turns: Sequence[tuple[str, str]]) -> str:
-    """Turns (role, what was said) in the tokenizer's chat template; '' where it has none, or none that can write them."""
+def render_conversations(tokenizer: Any, asked: Sequence[Sequence[dict[str, Any]]]) -> list[str | None]:
+    """Conversations in the tokenizer's chat template; None for each that it refuses."""
     from jinja2 import TemplateError
 
     refusals = (TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, RecursionError)
-    for is_parts, system in ((False, []), (True, []), (False, [("system", "")])):
-        said = [(role, [{"type": "text", "text": text}] if is_parts else text) for role, text in (*system, *turns)]
+    texts: list[str | None] = []
+    for messages in asked:
         try:
-            text = tokenizer.apply_chat_template([{"role": role, "content": content} for role, content in said], tokenize=False)
+            texts.append(tokenizer.apply_chat_template(messages, tokenize=False))
         except (*refusals, TypeError, ValueError):
-            continue
-        if ANSWER in text:
-            return text
-    return ""
+            texts.append(None)
+    return texts
 
 
 def completion_of(
