@@ -9,6 +9,7 @@ when it is graded (`thinking.first_turn`).
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from r1bench.harness.models.tokenizer import text_of
@@ -78,15 +79,19 @@ def first_of(controls: Mapping[str, int], text: str) -> str:
 
 def conversations(tokenizer: Any) -> list[str]:
     """Conversations in a tokenizer's chat template: one that the answer ends, and one in which the user replies to it; without those that
-    it cannot write. Some templates want the content in parts, or a system prompt."""
+    it cannot write."""
     asked, answered, replied = (("user", QUESTION), ("assistant", ANSWER), ("user", REPLY))
-    found = []
-    for turns in ([asked, answered], [asked, answered, replied]):
-        plain: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in turns]
-        parts = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in turns]
-        texts = render_conversations(tokenizer, [plain, parts, [{"role": "system", "content": ""}, *plain]])
-        found += [text for text in texts if text and ANSWER in text][:1]
-    return found
+    forms = [forms_of(turns) for turns in ([asked, answered], [asked, answered, replied])]
+    texts = iter(render_conversations(tokenizer, [form for each in forms for form in each]))
+    written = [[text for text in islice(texts, len(each)) if text and ANSWER in text] for each in forms]
+    return [each[0] for each in written if each]
+
+
+def forms_of(turns: Sequence[tuple[str, str]]) -> list[list[dict[str, Any]]]:
+    """Turns (role, what was said) as templates want them: as texts, as lists of parts, behind a system prompt."""
+    plain: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in turns]
+    parts: list[dict[str, Any]] = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in turns]
+    return [plain, parts, [{"role": "system", "content": ""}, *plain]]
 
 
 def render_conversations(tokenizer: Any, asked: Sequence[Sequence[dict[str, Any]]]) -> list[str | None]:
