@@ -116,7 +116,7 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         before=summary(list(run.scores_by_problem().values())),
         after=summary(list(replace(run, samples=tuple(after)).scores_by_problem().values())),
         flips=flips,
-        written=str(write_run(write_to, run, problems, read_prompts(folder), after, version)) if write_to else "",
+        written=str(write_run(write_to, run, problems, read_prompts(folder, run.manifest), after, version)) if write_to else "",
         remark="; ".join(filter(None, remarks)),
     )
 

@@ -26,21 +26,24 @@ def write_prompts(folder: Path, prompts: Sequence[RenderedPrompt]) -> None:
     write_whole(folder / PROMPTS, "".join(canonical_json(prompt.to_json()) + "\n" for prompt in prompts))
 
 
-def read_prompts(folder: Path) -> list[RenderedPrompt]:
-    """The prompts of a run; none where there is no such file. Raises StorageError: it cannot be read."""
-    path = folder / PROMPTS
+def read_prompts(folder: Path, manifest: Manifest) -> list[RenderedPrompt]:
+    """The prompts of a run; none where it has none, or the file was lost. Raises StorageError: it cannot be read, or is another run's."""
+    path, cure = folder / PROMPTS, "restore it from a copy of the run, or delete it: the same evaluation writes it again"
+    if not manifest.prompts_digest:
+        return []
     try:
         with open_regular(path) as file:
             lines = file.read().decode("utf-8", "surrogatepass").split("\n")
         found = [RenderedPrompt.from_json(json.loads(line)) for line in lines if line]
         for prompt in found:
             prompt.check()
-        return found
     except FileNotFoundError:
         return []
     except (OSError, *FAULTS) as error:
-        cure = "restore it from a copy of the run, or delete it: the same evaluation writes it again"
         raise StorageError(f"{path} cannot be read ({type(error).__name__}); {cure}") from error
+    if digest_of_prompts(found) != manifest.prompts_digest:
+        raise StorageError(f"{path} is not what this run was asked; {cure}")
+    return found
 
 
 def keep_prompts(folder: Path, stored: Manifest, prompts: Sequence[RenderedPrompt]) -> None:
@@ -50,7 +53,7 @@ def keep_prompts(folder: Path, stored: Manifest, prompts: Sequence[RenderedPromp
     """
     if not stored.prompts_digest or not prompts:
         return
-    held = {prompt.problem_id: prompt for prompt in read_prompts(folder)}
+    held = {prompt.problem_id: prompt for prompt in read_prompts(folder, stored)}
     moved = next((prompt.problem_id for prompt in prompts if held.get(prompt.problem_id, prompt) != prompt), None)
     if moved is not None or digest_of_prompts(prompts) != stored.prompts_digest:
         named = f" ({'first' if len(prompts) > 1 else 'that'} of problem {moved!r})" if moved is not None else ""
