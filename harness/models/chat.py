@@ -70,21 +70,33 @@ def render_chat(tokenizer: Any, questions: Sequence[str], problem_ids: Sequence[
 
     Raises CheckpointError: the template is broken, too slow or too large, or does not hold the question.
     """
-    variables = json.dumps(tokenizer.special_tokens_map, sort_keys=True, default=str)
-    template, found = template_of(tokenizer), []
+    found: list[str] = []
     for start in range(0, len(questions), AT_ONCE):
-        texts, fault, number = _rendered(template, variables, tuple(questions[start : start + AT_ONCE]))
+        asked = json.dumps({"questions": questions[start : start + AT_ONCE]})
+        texts, fault, number = _rendered(template_of(tokenizer), variables_of(tokenizer), asked)
         if fault:
             raise unusable(place_of(tokenizer), fault, problem_ids[start + number] if problem_ids and number >= 0 else None)
         found += texts
     return found
 
 
+def render_conversations(tokenizer: Any, conversations: Sequence[Sequence[dict[str, str]]]) -> list[str | None]:
+    """Whole conversations as the chat template writes them, without a beginning of what comes next; None for each that it refuses."""
+    asked = json.dumps({"conversations": conversations})
+    texts, fault, _ = _rendered(template_of(tokenizer), variables_of(tokenizer), asked)
+    return [None] * len(conversations) if fault else list(texts)
+
+
+def variables_of(tokenizer: Any) -> str:
+    """The special tokens that a template may write, as JSON."""
+    return json.dumps(tokenizer.special_tokens_map, sort_keys=True, default=str)
+
+
 @lru_cache(maxsize=16)
-def _rendered(template: str, variables: str, questions: tuple[str, ...]) -> tuple[tuple[str, ...], str, int]:
+def _rendered(template: str, variables: str, asked: str) -> tuple[tuple[Any, ...], str, int]:
     """(texts, '', -1), or the fault and the question that it came up with. Kept, since a run asks several times for its prompts."""
     request = {
-        **{"template": template, "variables": json.loads(variables), "questions": questions, "date": DATE},
+        **{"template": template, "variables": json.loads(variables), "date": DATE, **json.loads(asked)},
         **{"cpu_seconds": CPU_SECONDS, "memory": MEMORY, "longest": LARGEST, "largest": ADDED},
     }
     done = subprocess.run(

@@ -2,7 +2,8 @@
 
     python -P chat_process.py < request.json      # template, variables, questions, date, cpu_seconds, memory, longest, largest
 
-Answers {"texts": [...]}, or {"fault": "why", "number": of the question, -1 where it is no question's}. The environment is that of
+Answers {"texts": [...]}, or {"fault": "why", "number": of the question, -1 where it is no question's}. Conversations instead of questions
+are rendered as they are, and what fails of them is null. The environment is that of
 transformers' `apply_chat_template`, except that `strftime_now` has a fixed date and what Jinja draws at random is drawn alike each time.
 Limit: a template that reaches a bound ends this process without an answer, and its exit status is all there is.
 """
@@ -86,14 +87,19 @@ class Chat:
         """The whole text with the question as the user's turn, given as a text or as a list of parts."""
         content = [{"type": "text", "text": question}] if is_parts else question
         messages = [{"role": "user", "content": content}]
+        return self.render_messages(messages, number, self.longest + len(question), add_generation_prompt=True)
+
+    def render_messages(self, messages: list[dict[str, Any]], number: int, longest: int, *, add_generation_prompt: bool) -> str:
+        """The text of a whole conversation. Raises Refused."""
         random.seed(0)
         pieces, length = [], 0
         try:
-            told = {"messages": messages, "tools": None, "documents": None, "add_generation_prompt": True, **self.variables}
+            told = {"tools": None, "documents": None, "add_generation_prompt": add_generation_prompt, **self.variables}
+            told["messages"] = messages
             for piece in self.template.generate(**told):
                 pieces.append(piece)
                 length += len(piece)
-                if length > self.longest + len(question):
+                if length > longest:
                     raise Refused(f"it makes more than {self.longest:,} characters around a question", number)
         except Refused:
             raise
@@ -122,9 +128,22 @@ def check_held(text: str, question: str, number: int) -> None:
         raise Refused(f"it puts the question into the prompt {count} times", number)
 
 
+def converse(request: dict[str, Any]) -> list[str | None]:
+    """The texts of conversations; None for each that the template refuses. Raises Refused: it refuses them all."""
+    chat, texts = Chat(request), []
+    for messages in request["conversations"]:
+        try:
+            texts.append(chat.render_messages(messages, -1, request["longest"], add_generation_prompt=False))
+        except Refused:
+            texts.append(None)
+    return texts
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The texts of all questions, or the first fault."""
     try:
+        if "conversations" in request:
+            return {"texts": converse(request)}
         chat = Chat(request)
         is_parts = chat.takes_parts()
         texts, added = [], 0
