@@ -18,6 +18,7 @@ from r1bench.harness.errors import CheckpointError, UnknownNameError, UsageError
 from r1bench.harness.models import prompts, turns, weights
 from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.harness.records import Checkpoint
+from r1bench.harness.tables import plain
 
 BETWEEN, OPENED, CLOSED = "·", "⟦", "⟧"
 SHOWN = {" ": "␣", "\t": "→", "\n": "↵\n"}
@@ -59,11 +60,11 @@ class ShownPrompt:
         """The facts, then the prompt: tokens apart, special ones marked, white space visible. Colours take the place of the marks."""
         ends = ", ".join(f"{visible(token.text)} ({token.id})" for token in self.ends) or "none: every completion runs to its budget"
         facts = [
-            f"problem    {visible(self.problem_id)} of {self.task}, template {self.template}, as {visible(self.checkpoint)} reads it",
+            f"problem    {plain(self.problem_id)} of {self.task}, template {self.template}, as {plain(self.checkpoint)} reads it",
             f"tokens     {len(self.tokens)}",
             f"ends with  {ends}",
             f"prefill    {visible(self.prefill) or 'none'}",
-            *(f"note       {visible(remark)}" for remark in self.remarks),
+            *(f"note       {plain(remark)}" for remark in self.remarks),
         ]
         return "\n".join([*facts, "", coloured(self.tokens) if in_colour else marked(self.tokens)])
 
