@@ -130,7 +130,8 @@ def check_held(text: str, question: str, number: int) -> None:
 
 def converse(request: dict[str, Any]) -> list[str | None]:
     """The texts of conversations; None for each that the template refuses. Raises Refused: it refuses them all."""
-    chat, texts = Chat(request), []
+    chat = Chat(request)
+    texts: list[str | None] = []
     for messages in request["conversations"]:
         try:
             texts.append(chat.render_messages(messages, -1, request["longest"], add_generation_prompt=False))

@@ -9,7 +9,7 @@ import pytest
 from r1bench.harness.errors import StorageError
 from r1bench.harness.evaluation.evaluate import evaluate
 from r1bench.harness.evaluation.regrade import write_run
-from r1bench.harness.records import Checkpoint, Problem, Run, Template
+from r1bench.harness.records import Checkpoint, Problem, Run, Sampling, Template
 from r1bench.harness.samplers import Prompt
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import MANIFEST, run_folders
@@ -39,9 +39,8 @@ class Served(ScriptedSampler):
 def run(root: Path, *, n: int = 1, before: str = "", template: str = "plain", kind: type[ScriptedSampler] = Own) -> Run:
     sampler = kind(lambda problem, index: f"<answer>{index}</answer>")
     sampler.before = before  # type: ignore[attr-defined]
-    sampling = get_task("arithmetic").sampling
-    asked = type(sampling)(n=n, max_tokens=64)
-    return evaluate(get_task("arithmetic"), PROBLEMS, Checkpoint("c", "nowhere", "d"), sampler, asked, TEMPLATES[template], root)
+    sampling = Sampling(n=n, max_tokens=64)
+    return evaluate(get_task("arithmetic"), PROBLEMS, Checkpoint("c", "nowhere", "d"), sampler, sampling, TEMPLATES[template], root)
 
 
 def forget(folder: Path) -> None:
@@ -81,6 +80,15 @@ def test_a_prompt_of_as_many_words_and_other_tokens_is_another_one(tmp_path: Pat
     path.write_text(path.read_text().replace('"num_tokens":7,"problem_id":"p1"', '"num_tokens":8,"problem_id":"p1"'))
     with pytest.raises(StorageError, match="first of problem 'p1'"):
         run(tmp_path, n=2)
+
+
+def test_prompts_are_there_before_the_first_token(tmp_path: Path) -> None:
+    def script(problem: str, index: int) -> str:
+        assert len(list(tmp_path.glob(f"*/{PROMPTS}"))) == len(list(tmp_path.glob(f"*/{MANIFEST}"))) == 1
+        return "<answer>1</answer>"
+
+    sampling = Sampling(n=1, max_tokens=64)
+    evaluate(get_task("arithmetic"), PROBLEMS, Checkpoint("c", "", "d"), ScriptedSampler(script), sampling, TEMPLATES["plain"], tmp_path)
 
 
 def test_prompts_that_were_lost_are_written_again_and_damaged_ones_are_named(tmp_path: Path) -> None:
