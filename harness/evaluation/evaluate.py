@@ -117,7 +117,7 @@ def rendered_prompts(prompts: Sequence[Prompt]) -> list[RenderedPrompt]:
     return found if len(found) == len(prompts) else []
 
 
-def what_was_read(template: Template, problems: Sequence[Problem], rendered: Sequence[RenderedPrompt]) -> dict[str, str]:
+def what_was_read(template: Template, problems: Sequence[Problem], rendered: Sequence[RenderedPrompt]) -> dict[str, Any]:
     """The fields of a manifest that follow from what the model reads."""
     if not rendered:
         return {}
