@@ -24,6 +24,7 @@ SEAL, COMPLETE = "r1bench.json", "COMPLETE"
 DIGESTED = (
     *("*.safetensors", "*.bin", "config.json", "generation_config.json"),
     *("*token*.json", "*.model", "*.tiktoken", "vocab.*", "merges.txt", "*.jinja"),
+    "additional_chat_templates/default.jinja",
 )
 """Files that decide what a model says."""
 SEALED = (*DIGESTED, "trainer/*")

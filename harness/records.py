@@ -103,6 +103,21 @@ class Template:
 
 
 @dataclass(frozen=True)
+class RenderedPrompt(Record):
+    """What a model read of a problem."""
+
+    problem_id: str
+    text: str
+    """The whole of it, special tokens included; those that the tokenizer puts before a plain text are not."""
+    num_tokens: int
+
+    def check(self) -> None:
+        """Raise ValueError where a value read from a file cannot be that of a prompt."""
+        if not (type(self.problem_id) is type(self.text) is str and is_count(self.num_tokens)):
+            raise ValueError("a field of the prompt has a value that it cannot have")
+
+
+@dataclass(frozen=True)
 class Sampling(Record):
     """Everything that decides which tokens are drawn. No sampler may add a default of its own."""
 
@@ -268,6 +283,10 @@ class Manifest(Record):
     sampler_options: dict[str, dict[str, str | int | float | bool | None]] = field(default_factory=dict)
     """The sampler's own options by scope: `sample` for those that can move a sample, `run` and `machine` for the others
     (harness/samplers/options.py). Empty in the folders of before, which `transformers` made."""
+    prompts_digest: str = ""
+    """Of the texts that the model read (store/prompts.py); empty where they are not known, as in imported runs and folders of before."""
+    rendering: str = ""
+    """Who made them: 'template' (the template filled in, nothing else), 'chat' (the checkpoint's own chat template), or 'sampler'."""
     stage: str = ""
     parent: str = ""
     """Digest of the checkpoint this one was trained from."""
@@ -293,7 +312,18 @@ class Manifest(Record):
 
     def identity(self) -> str:
         """The same for two evaluations that draw the same samples: the run folder is named after it."""
-        leave_out = ("name", "environment", "command", "rounds", "stage", "parent", "checkpoint", "sampler_options")
+        leave_out = (
+            "name",
+            "environment",
+            "command",
+            "rounds",
+            "stage",
+            "parent",
+            "checkpoint",
+            "sampler_options",
+            "prompts_digest",
+            "rendering",
+        )
         fields = {key: value for key, value in self.to_json().items() if key not in leave_out}
         if moving := self.sampler_options.get("sample"):
             fields["sampler_options"] = moving
@@ -309,7 +339,9 @@ class Manifest(Record):
     def protocol(self) -> str:
         """What must agree before two runs may be compared (n may differ: pass@1 does not depend on it)."""
         sampling, judged_by = Sampling.from_json(self.sampling).digest(), [self.grader, self.grader_version]
-        return digest_of([self.task, self.task_version, self.problems_digest, self.template_hash, sampling, *judged_by])
+        prompts = [self.prompts_digest] if self.rendering == "sampler" else []  # template and problems say it all, or the checkpoint does
+        asked = [self.task, self.task_version, self.problems_digest, self.template_hash]
+        return digest_of([*asked, sampling, *judged_by, *prompts])
 
 
 @dataclass(frozen=True)

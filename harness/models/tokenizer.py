@@ -4,9 +4,11 @@ Left out: prompts (prompts.py) and where a completion ends (turns.py).
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from r1bench.harness.errors import CheckpointError
+from r1bench.harness.models.chat import check_files
 from r1bench.harness.models.weights import UNREADABLE, one_line, quiet_transformers
 from r1bench.harness.records import Checkpoint
 
@@ -16,6 +18,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     from transformers import AutoTokenizer
 
     quiet_transformers()
+    check_files(Path(checkpoint.path))
     try:
         return AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False, local_files_only=True)
     except UNREADABLE as error:

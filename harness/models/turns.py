@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from r1bench.harness.errors import CheckpointError
+from r1bench.harness.models.chat import render_conversations
 from r1bench.harness.models.tokenizer import text_of
 from r1bench.harness.records import Completion, FinishReason
 from r1bench.harness.thinking import MARK, SOLUTION, SPECIAL
@@ -82,7 +84,10 @@ def conversations(tokenizer: Any) -> list[str]:
     it cannot write."""
     asked, answered, replied = (("user", QUESTION), ("assistant", ANSWER), ("user", REPLY))
     forms = [forms_of(turns) for turns in ([asked, answered], [asked, answered, replied])]
-    texts = iter(render_conversations(tokenizer, [form for each in forms for form in each]))
+    try:
+        texts = iter(render_conversations(tokenizer, [form for each in forms for form in each]))
+    except CheckpointError:  # a template that cannot be used, which prompts.py refuses where it is asked for
+        return []
     written = [[text for text in islice(texts, len(each)) if text and ANSWER in text] for each in forms]
     return [each[0] for each in written if each]
 
@@ -92,20 +97,6 @@ def forms_of(turns: Sequence[tuple[str, str]]) -> list[list[dict[str, Any]]]:
     plain: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in turns]
     parts: list[dict[str, Any]] = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in turns]
     return [plain, parts, [{"role": "system", "content": ""}, *plain]]
-
-
-def render_conversations(tokenizer: Any, asked: Sequence[Sequence[dict[str, Any]]]) -> list[str | None]:
-    """Conversations in the tokenizer's chat template; None for each that it refuses."""
-    from jinja2 import TemplateError
-
-    refusals = (TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, RecursionError)
-    texts: list[str | None] = []
-    for messages in asked:
-        try:
-            texts.append(tokenizer.apply_chat_template(messages, tokenize=False))
-        except (*refusals, TypeError, ValueError):
-            texts.append(None)
-    return texts
 
 
 def completion_of(

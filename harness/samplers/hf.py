@@ -14,7 +14,7 @@ from pydantic import PositiveInt
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.models import prompts, tokenizer, turns, weights
 from r1bench.harness.records import ENDS_WITH, Checkpoint, Completion, Sampling, Template
-from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
+from r1bench.harness.samplers import Asked, Prompt, Request, Requests, Sampler
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ class TransformersSampler(Sampler):
     def find(cls, place: str, options: TransformersOptions) -> Checkpoint:
         return find_checkpoint(place, allow_pickle=options.allow_pickle)
 
+    @classmethod
+    def check(cls, checkpoint: Checkpoint, options: TransformersOptions, asked: Asked) -> None:
+        loaded = tokenizer.load_tokenizer(checkpoint)
+        for template, problems in asked:
+            prompts.make_prompts(loaded, template, problems)
+
     def describe(self) -> dict[str, str]:
         import torch
         import transformers
@@ -72,12 +78,13 @@ class TransformersSampler(Sampler):
         return found if self.end_tokens else {**found, ENDS_WITH: "no token"}
 
     def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
-        found, ending = [], prompts.ending_of(self.tokenizer, template)
-        for problem_id, question in problems:
-            text = prompts.render(self.tokenizer, template, question)
-            self.encoded[problem_id] = prompts.encode(self.tokenizer, template, text)
-            found.append(Prompt(problem_id, text, prompts.prefill_of(text, ending), len(self.encoded[problem_id])))
-        return found
+        made = prompts.make_prompts(self.tokenizer, template, problems)
+        self.encoded |= {problem_id: read.tokens for (problem_id, _), read in zip(problems, made, strict=True)}
+        ending = prompts.ending_of(self.tokenizer, template)
+        return [
+            Prompt(problem_id, read.text, prompts.prefill_of(read.text, ending), len(read.tokens))
+            for (problem_id, _), read in zip(problems, made, strict=True)
+        ]
 
     def together(self, whole: Sequence[Sequence[Request]]) -> list[list[Request]]:
         return plan_batches(whole, self.options.batch_size)

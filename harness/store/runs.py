@@ -3,6 +3,7 @@
     runs/<task>--<name>--<identity>/
         manifest.json     frozen before the first token; only `rounds` grows
         problems.jsonl    what was asked, with the golds
+    prompts.jsonl     what the model read (prompts.py)
         samples.jsonl     one line per sample, append-only
 
 `kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
@@ -13,15 +14,16 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.errors import StorageError
-from r1bench.harness.records import ENDS_WITH, UNKNOWN_MARKING, Manifest, Noise, Problem, Run, Sample
+from r1bench.harness.records import ENDS_WITH, UNKNOWN_MARKING, Manifest, Noise, Problem, RenderedPrompt, Run, Sample
 from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, refusals, write_whole
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
+from r1bench.harness.store.prompts import PROMPTS, keep_prompts, write_prompts
 from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
 from r1bench.harness.store.sample_lines import parse_samples
 from r1bench.harness.thinking import unknown_markings
@@ -74,17 +76,17 @@ class RunWriter:
 
 
 @contextmanager
-def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Iterator[RunWriter]:
+def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem], prompts: Sequence[RenderedPrompt] = ()) -> Iterator[RunWriter]:
     """Create a run folder, or go on with the one that has the same identity.
 
     A larger n than the folder's opens another round; a smaller one leaves it as it is.
 
-    Raises StorageError: the folder cannot be written, or another process is writing it.
+    Raises StorageError: the folder cannot be written, another process is writing it, or its prompts were others.
     """
     folder = root / run_id(manifest)
     with only_writer(folder, f"run {folder.name}"), refusals(folder):
         try:
-            manifest = extend(folder, manifest, problems)
+            manifest = extend(folder, manifest, problems, prompts)
         except OSError:
             discard(folder)
             raise
@@ -96,19 +98,22 @@ def discard(folder: Path) -> None:
     """Remove a folder that could not be begun; one that has a manifest or samples stays."""
     if (folder / MANIFEST).exists() or (folder / SAMPLES).exists():
         return
-    for name in (PROBLEMS, LOCK):
+    for name in (PROBLEMS, PROMPTS, LOCK):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):  # something of somebody else's is in it
         folder.rmdir()
 
 
-def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem]) -> Manifest:
+def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem], prompts: Sequence[RenderedPrompt] = ()) -> Manifest:
     """Write a new manifest, or the stored one with another round if more samples are asked for."""
     if not is_regular(folder / MANIFEST):
         write_whole(folder / PROBLEMS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
+        if prompts:
+            write_prompts(folder, prompts)
         write_whole(folder / MANIFEST, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n")
         return manifest
     stored = read_manifest(folder)
+    keep_prompts(folder, stored, prompts)
     if manifest.n > stored.n:
         stored = Manifest.from_json({**stored.to_json(), "rounds": (*stored.rounds, manifest.n)})
         write_whole(folder / MANIFEST, json.dumps(stored.to_json(), indent=1, ensure_ascii=False) + "\n")

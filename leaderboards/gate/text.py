@@ -15,6 +15,7 @@ from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course, Round
 from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
 from r1bench.leaderboards.measures import MEASURES, measured
+from r1bench.leaderboards.protocol import prompts_remark
 
 SIDES = (-10, -27, -22, 12)
 ROUNDS = (-5, 6, 22, 13, 9, 11, -8)
@@ -165,7 +166,9 @@ def course_end(verdict: TaskVerdict) -> str:
 
 def remarks(verdict: TaskVerdict, rules: Rules) -> list[str]:
     """What belongs to the sentence about a task: how its error came about, how it ended, what more evidence would take."""
-    return [text for text in (method_text(verdict, rules), floor_text(verdict), course_end(verdict), needs(verdict)) if text]
+    prompts = prompts_remark(verdict.baseline.manifest, verdict.candidate.manifest)
+    about = f"{prompts[:1].upper()}{prompts[1:]}." if prompts else ""
+    return [text for text in (method_text(verdict, rules), floor_text(verdict), about, course_end(verdict), needs(verdict)) if text]
 
 
 def worsening(guard: GuardVerdict) -> str:
