@@ -15,6 +15,10 @@ MOST = 10**9
 """Of a count: tokens of a completion, problems, samples per problem. A billion of them still sum to a number of 64 bits."""
 LARGEST = 2.0**53
 """Of any other number: the whole numbers up to here are exact as floats."""
+ENDS_WITH = "ends with"
+"""What the environment of a manifest has ('no token') where a checkpoint has none that ends a completion."""
+UNKNOWN_MARKING = "unknown_marking"
+"""The flag of a grade where something in the answer looks like the mark of a reasoning and is none that is known."""
 LONGEST = 1e9
 """Seconds of one completion: 31 years."""
 TASK_NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
@@ -102,6 +106,21 @@ class Template:
 
 
 @dataclass(frozen=True)
+class RenderedPrompt(Record):
+    """What a model read of a problem."""
+
+    problem_id: str
+    text: str
+    """The whole of it, special tokens included; those that the tokenizer puts before a plain text are not."""
+    num_tokens: int
+
+    def check(self) -> None:
+        """Raise ValueError where a value read from a file cannot be that of a prompt."""
+        if not (type(self.problem_id) is type(self.text) is str and is_count(self.num_tokens)):
+            raise ValueError("a field of the prompt has a value that it cannot have")
+
+
+@dataclass(frozen=True)
 class Sampling(Record):
     """Everything that decides which tokens are drawn. No sampler may add a default of its own."""
 
@@ -139,7 +158,7 @@ class Completion(Record):
     """What a model said, exactly."""
 
     text: str
-    """Raw text as generated; special tokens left out, nothing else."""
+    """Raw text as generated, special tokens too; only the token that ended it is left out."""
     finish_reason: FinishReason
     num_tokens: int
     """Generated tokens, the end-of-text token included; 0 where it is not known (imported text)."""
@@ -148,6 +167,8 @@ class Completion(Record):
     """Wall time from the start of its batch to its last token."""
     prefill: str = ""
     """Text at the end of the prompt that belongs to the answer, such as '<think>\\n'."""
+    end: str = ""
+    """The token that ended it ('<|im_end|>'); '' where its budget or a stop text did, or where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -270,6 +291,10 @@ class Manifest(Record):
     sampler_options: dict[str, dict[str, str | int | float | bool | None]] = field(default_factory=dict)
     """The sampler's own options by scope: `sample` for those that can move a sample, `run` and `machine` for the others
     (harness/samplers/options.py). Empty in the folders of before, which `transformers` made."""
+    prompts_digest: str = ""
+    """Of the texts that the model read (store/prompts.py); empty where they are not known, as in imported runs and folders of before."""
+    rendering: str = ""
+    """Who made them: 'template' (the template filled in, nothing else), 'chat' (the checkpoint's own chat template), or 'sampler'."""
     stage: str = ""
     parent: str = ""
     """Digest of the checkpoint this one was trained from."""
@@ -295,7 +320,18 @@ class Manifest(Record):
 
     def identity(self) -> str:
         """The same for two evaluations that draw the same samples: the run folder is named after it."""
-        leave_out = ("name", "environment", "command", "rounds", "stage", "parent", "checkpoint", "sampler_options")
+        leave_out = (
+            "name",
+            "environment",
+            "command",
+            "rounds",
+            "stage",
+            "parent",
+            "checkpoint",
+            "sampler_options",
+            "prompts_digest",
+            "rendering",
+        )
         fields = {key: value for key, value in self.to_json().items() if key not in leave_out}
         if moving := self.sampler_options.get("sample"):
             fields["sampler_options"] = moving
@@ -311,7 +347,9 @@ class Manifest(Record):
     def protocol(self) -> str:
         """What must agree before two runs may be compared (n may differ: pass@1 does not depend on it)."""
         sampling, judged_by = Sampling.from_json(self.sampling).digest(), [self.grader, self.grader_version]
-        return digest_of([self.task, self.task_version, self.problems_digest, self.template_hash, sampling, *judged_by])
+        prompts = [self.prompts_digest] if self.rendering == "sampler" else []  # template and problems say it all, or the checkpoint does
+        asked = [self.task, self.task_version, self.problems_digest, self.template_hash]
+        return digest_of([*asked, sampling, *judged_by, *prompts])
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,49 @@
 r"""Splits a completion into its reasoning and its answer part. A grader looks for an answer in the answer part only.
 
-Marks that open and close a reasoning:
-- `<think>`, `<thinking>` and their closings, in any case;
-- `<|begin_of_thought|>` and `<|end_of_thought|>`; `<|begin_of_solution|>` closes a reasoning that still stands open;
-- `|special_token|`, also `<|special_token|>` (R1's cold start, arXiv 2501.12948 section 2.3.1): the first opens, the next closes ...
+Marks that open and close a reasoning, in any case where nothing else is said:
+
+| opens                                | closes                               | written by                                          |
+|--------------------------------------|--------------------------------------|-----------------------------------------------------|
+| `<think>`, `<thinking>`              | `</think>`, `</thinking>`            | DeepSeek-R1, Qwen3, GLM, Phi-4, Nemotron, Kimi-K2,  |
+|                                      |                                      | Hunyuan, Granite 3.3, ERNIE, Reflection, ...        |
+| `<thought>`, `<reasoning>`           | `</thought>`, `</reasoning>`         | EXAONE Deep, Marco-o1; LLaVA-CoT, GRPO tutorials    |
+| `<seed:think>`, `<longcat_think>`    | `</seed:think>`, `</longcat_think>`  | Seed-OSS (its `<seed:cot_budget_reflect>` is text   |
+|                                      |                                      | of the reasoning), LongCat                          |
+| `[THINK]` (capitals)                 | `[/THINK]` (capitals)                | Magistral, Ministral                                |
+| `◁think▷`                            | `◁/think▷`                           | Kimi-VL, Kimi-k1.5                                  |
+| `<|begin_of_thought|>`               | `<|end_of_thought|>`                 | Sky-T1, Bespoke-Stratos, OpenThinker                |
+| `<|START_THINKING|>`                 | `<|END_THINKING|>`                   | Command-A reasoning                                 |
+| `<|inner_prefix|>`                   | `<|inner_suffix|>`                   | Apertus                                             |
+| `<|think|>`, `<|think:start|>`       | `<|content|>`, `<|think:end|>`       | Solar Open                                          |
+| `<|channel|>analysis<|message|>`,    | `<|channel|>final<|message|>`, with  | gpt-oss; several such messages are one reasoning    |
+| `commentary` too                     | `<|end|><|start|>assistant` before   |                                                     |
+| `<|channel>thought`                  | `<channel|>`                         | Gemma 4                                             |
+| `<|im_start|>think`                  | `<|im_start|>answer`                 | s1                                                  |
+| `Here is my thought process:` (1)    | `Here is my response:` (1)           | Granite 3.2                                         |
+| `Here are my reasoning steps:` (1)   | `[BEGIN FINAL RESPONSE]`             | Apriel                                              |
+| `analysis` (1), capital letter after | `assistantfinal` (1)                 | gpt-oss, decoded without its special tokens         |
+| `|special_token|`                    | `|special_token|`: every other one   | R1's cold start (arXiv 2501.12948 section 2.3.1);   |
+|                                      |                                      | also `<|special_token|>`                            |
+
+(1) opens at the very beginning only, and closes only what was opened so: elsewhere these are words.
+Any opening goes with any closing. `<|begin_of_solution|>` and `<|START_RESPONSE|>` close a reasoning that still stands open.
 A prompt that ends inside the reasoning (R1's chat template ends in `<think>`) says so in `prefill`; the completion then carries only
 the closing. With o for an opening and c for a closing:
 
 | marks, in order                                             | state      | answer part                                   |
 |-------------------------------------------------------------|------------|-----------------------------------------------|
 | none, and the prefill leaves nothing open                   | absent     | everything                                    |
-| `o reasoning c answer`, nothing but white space before      | closed     | what follows the closing                      |
+| `o reasoning c answer`, nothing spoken before               | closed     | what follows the closing                      |
 | `reasoning c answer`, whether or not a prefill is known     | prefilled  | what follows the closing                      |
 | opened (here or in the prefill), closed nowhere             | unfinished | empty                                         |
 | anything else: nested, repeated, reversed, text before the  | malformed  | what follows the last closing, up to the next |
-| opening, closed by `<|begin_of_solution|>` alone            |            | opening if there is one                       |
+| opening, closed by the beginning of a solution alone        |            | opening if there is one                       |
 
-If the answer part holds `<|begin_of_solution|>`, the answer part is what follows the last one, up to `<|end_of_solution|>`.
-The text itself is never changed: reasoning and answer part are slices of it. One pass of a fixed pattern: linear time on any input.
+If the answer part says where the answer begins (`<|begin_of_solution|>`, `<|START_RESPONSE|>`, a closing of gpt-oss, s1 or Apriel again;
+`<response>` or `<output>` right behind the reasoning), it is what follows the last such mark, up to its end (`<|end_of_solution|>`,
+`<|END_RESPONSE|>`, `[END FINAL RESPONSE]`, `</response>`). Special tokens at the very end (`<|im_end|>`, `</s>`) are not part of it.
+The text itself is never changed: reasoning and answer part are slices of it. Fixed patterns, each passed over the text once: linear time
+on any input. A mark that looks like one of a reasoning and is none of these is for `unknown_marking` to find; nothing is set aside for it.
 
 Left out: any other markup, such as `<answer>`; how strictly a format was kept.
 """
@@ -25,15 +51,81 @@ Left out: any other markup, such as `<answer>`; how strictly a format was kept.
 import re
 from typing import NamedTuple
 
-from r1bench.harness.records import Thinking, ThinkingState
+from r1bench.harness.records import UNKNOWN_MARKING, Thinking, ThinkingState
 
-MARK = re.compile(
-    r"<(?:(?P<opening>think(?:ing)?>|\|begin_of_thought\|>)|(?P<closing>/think(?:ing)?>|\|end_of_thought\|>)|"
-    r"(?P<solution>\|begin_of_solution\|>)|(?P<toggle>\|special_token\|>))|(?P<bare_toggle>\|special_token\|)",
+CASELESS = re.IGNORECASE | re.ASCII | re.VERBOSE
+TAG_NAMES = r"(?:seed:|longcat_)?(?:think(?:ing)?|thought|reasoning)>"
+NEXT_MESSAGE = r"(?:\|end\|>\s{0,2}<)?(?:\|(?:start|begin)\|>assistant<)?"
+"""What gpt-oss and Solar write between two messages of one turn."""
+SOLUTION_BEGINS = r"\|(?:begin_of_solution|START_RESPONSE)\|>"
+FINAL = rf"(?:{NEXT_MESSAGE}\|channel\|>final[^<]{{0,60}}<\|message\|> | \|im_start\|>answer\b)"
+FINAL_IN_BRACKETS = r"BEGIN\ FINAL\ RESPONSE\]"
+MARKS = rf"""
+    (?<=<)(?: (?P<opening> {TAG_NAMES} | \|(?:begin_of_thought|START_THINKING|inner_prefix|think(?::start)?)\|> | \|im_start\|>think\b
+            | \|channel>thought\b )
+        | (?P<closing> /{TAG_NAMES} | \|(?:end_of_thought|END_THINKING|inner_suffix|think:end|/think)\|> | channel\|> )
+        | (?P<channel> (?:\|start\|>assistant<)?\|channel\|>(?:analysis|commentary)(?:[^<]{{0,60}}<\|constrain\|>)?[^<]{{0,60}}
+            <\|message\|> )
+        | (?P<solution> {SOLUTION_BEGINS} )
+        | (?P<answering> {FINAL} | {NEXT_MESSAGE}\|content\|> )
+        | (?P<toggle> \|special_token\|> ) )
+    | (?<=\|)(?P<toggle_bare> special_token\| )
+    | (?<=\[)(?: (?P<opening_in_brackets> (?-i:THINK\]) ) | (?P<closing_in_brackets> (?-i:/THINK\]) )
+        | (?P<answering_in_brackets> {FINAL_IN_BRACKETS} ) )
+    | (?<=◁)(?: (?P<opening_in_arrows> think▷ ) | (?P<closing_in_arrows> /think▷ ) )
+"""
+"""Marks behind their first character; a group is named for what its marks do, up to the first underscore."""
+MARK = re.compile(rf"[<\[◁|](?: {MARKS} )", CASELESS)
+"""This and the other patterns begin with the characters that they can begin with: a search then skips all others quickly."""
+MARK_IN_WORDS = re.compile(rf"[<\[◁|Ha](?: {MARKS} | (?P<said> ere(?:\ is|['’]s)\ my\ response: | (?<=a)(?-i:ssistantfinal) ))", CASELESS)
+OPENING_IN_WORDS = re.compile(
+    r"Here(?: is|['’]s) my thought process:|Here are my reasoning steps:|(?-i:analysis)(?=(?-i:[A-Z])[a-z']*[ ,][a-z0-9])",
     re.IGNORECASE | re.ASCII,
 )
-SOLUTION = re.compile(r"<\|(begin|end)_of_solution\|>", re.IGNORECASE | re.ASCII)
-TURN = re.compile(r"^[ \t]{0,8}(?:User|Human)[ \t]{0,8}[:：]|(?<=</answer>)\s{0,8}(?:User|Human):", re.MULTILINE)
+SOLUTION = re.compile(
+    rf"[<\[](?: (?<=<)(?:(?P<begin> {SOLUTION_BEGINS} | {FINAL} ) | \|(?:end_of_solution|END_RESPONSE)\|>)"
+    rf" | (?<=\[)(?:(?P<begin_in_brackets> {FINAL_IN_BRACKETS} ) | END\ FINAL\ RESPONSE\]) )",
+    CASELESS,
+)
+ENVELOPE = re.compile(r"\s*<(?:response|output)>", re.IGNORECASE | re.ASCII)
+ENVELOPE_END = re.compile(r"</(?:response|output)>", re.IGNORECASE | re.ASCII)
+SPECIAL = re.compile(
+    r"[<\[](?:(?<=<)(?:[|｜](?=[^|｜]{0,40}[A-Za-z]{3})[\w▁:/.]{3,40}[|｜]>|/?s>|(?:eos|bos|pad|unk)>|seed:(?:eos|bos|pad)>"
+    r"|(?:start|end)_of_turn>|\|turn>|turn\|>|(?:extra_id_|unused|reserved_|SPECIAL_)\d{1,4}>|end_of_sentence>)"
+    r"|(?<=\[)(?:\|[\w/]{3,40}\|\]|/?INST\]))"
+)
+"""What tokenizers write for their special tokens; `|x - 1|` between `<` and `>` is mathematics."""
+LONGEST_SPECIAL = 64
+TURNS = (
+    (re.compile(r"^[ \t]{0,8}(?:User|Human)[ \t]{0,8}[:：]|(?<=</answer>)\s{0,8}(?:User|Human):", re.MULTILINE), "Assistant:"),
+    (re.compile(r"^[ \t]{0,8}(?:USER|HUMAN)[ \t]{0,8}:", re.MULTILINE), "ASSISTANT:"),
+    (re.compile(r"^#{2,4}[ \t]?(?:Instruction|Human|User):", re.MULTILINE), "### "),
+)
+"""Lines with which a model takes up the user's part, and what must come after for the line to be one."""
+USER = r"(?:user|human|system|tool|ipython|environment|observation)\b"
+END_OF_TURN = re.compile(
+    rf"[<\[](?:(?<=<)(?:\|(?:im_start|start_header_id|start_of_role|start|begin)\|>{USER}|(?:start_of_turn|\|turn|seed:bos|extra_id_1)>{USER}"
+    r"|[|｜](?:hy_|im_)?(?:user|human|prompter|observation)(?:_token)?[|｜]>"
+    r"|[|｜](?:im_end|endoftext|end_of_text|eot_id|eom_id|eot|eom|eos|return|call|end▁of▁sentence|end_of_turn|end_of_turn_token|endofturn"
+    r"|assistant_end)[|｜]>|\|end\|>(?!\s{0,2}<\|(?:start|begin)\|>assistant)|end_of_turn>|turn\|>|end_of_sentence>|eos>|seed:eos>|/s>)"
+    r"|(?<=\[)(?:\|(?:user|human|endofturn)\|\]|INST\]))",
+    re.IGNORECASE,
+)
+"""Special tokens with which a turn is over or the user's begins."""
+
+LOOKS_ALIKE = re.compile(
+    r"[<\[◁][|｜]?\s?(?P<ends>/)?\s?(?P<name>[A-Za-z][A-Za-z0-9_:.▁/-]{2,48}(?: [a-z]{2,20})?)\s?(?:[|｜]?>|\](?![(\[:])|▷)", re.ASCII
+)
+STEMS = ("think", "thought", "reasoning", "rationale", "scratchpad", "monolog", "deliberat", "contemplat", "introspect", "chain_of")
+WORDS = frozenset(
+    ("reason", "reasons", "analysis", "analyze", "analyse", "scratch", "reflect", "reflection", "ponder", "cot", "brainstorm", "planning")
+)
+"""What names of marks of a reasoning hold, and words of which they consist."""
+APART = ("\n", ":", "：", ".", "!", "?", "。", "！", "？", ">", "]", "】", "▷", ")")
+QUOTES = ("`", "'", '"', "“", "‘", "「")
+FENCE = "```"
+SPEAKER = re.compile(r"Assistant\s?:|ASSISTANT\s?:|### |\[/INST\]|<[|｜]|<start_of_turn>")
+"""What begins the model's part of a prompt: a mark before it stands in the user's."""
 
 
 class Span(NamedTuple):
@@ -82,21 +174,73 @@ def parts(text: str, prefill: str = "") -> Parts:
     if last < 0:
         return Parts("unfinished", Span(0 if is_open else places[0].end(), len(text)), Span(len(text), len(text)))
     reasoning = Span(places[0].end() if kinds[0] == "o" and not is_open else 0, places[last].start())
-    answer = _solution(text, places[last].end(), places[last + 1].start() if last + 1 < len(places) else len(text))
+    answer = _solution(text, places[last].end(), places[last + 1].start() if last + 1 < len(places) else len(text), is_behind=True)
     if kinds == "c":
         return Parts("prefilled", reasoning, answer)
-    is_closed = kinds == "oc" and not is_open and not text[: places[0].start()].strip()
+    is_closed = kinds == "oc" and not is_open and not without_specials(text[: places[0].start()]).strip()
     return Parts("closed" if is_closed else "malformed", reasoning, answer)
 
 
+def opening_of(ending: str) -> str:
+    """The end of a prompt that belongs to the answer: from the mark that leaves the reasoning open, or ''.
+
+    Args:
+        ending: what the prompt says behind the question. A mark in the middle of its sentence, as instructions have it, opens nothing.
+    """
+    kinds, places, _ = _marks(ending)
+    said = list(OPENING_IN_WORDS.finditer(ending))
+    if said and not ending[said[-1].end() :].strip():
+        return ending[said[-1].start() :]
+    if kinds.endswith("o") and _stands_apart(ending, places[-1].start()) and not SPEAKER.search(ending, places[-1].end()):
+        return ending[places[-1].start() :]
+    alike = list(LOOKS_ALIKE.finditer(ending))
+    is_alike = bool(alike) and not kinds and not alike[-1]["ends"] and not ending[alike[-1].end() :].strip()
+    return ending[alike[-1].start() :] if is_alike and _names_reasoning(alike[-1]) and _stands_apart(ending, alike[-1].start()) else ""
+
+
+def unknown_marking(text: str, prefill: str = "") -> str:
+    """A mark in what is taken for the answer that looks like one of a reasoning and is none that we know, or ''.
+
+    A name of a reasoning (`<scratchpad>`, `[ANALYSIS]`, `<|begin_of_reasoning|>`) in brackets that stand apart, or whose beginning the text
+    does not have. Code between fences, and what is quoted or spoken of in the middle of a sentence, is ordinary text.
+    """
+    if (given := LOOKS_ALIKE.match(prefill)) and _names_reasoning(given):
+        return given[0]
+    answer = text[slice(*parts(text, prefill).answer)]
+    num_fences, last, mentioned = 0, 0, set()
+    for mark in LOOKS_ALIKE.finditer(answer):
+        num_fences += answer.count(FENCE, last, mark.start())
+        last = mark.start()
+        if num_fences % 2 or not _names_reasoning(mark):
+            continue
+        is_quoted = answer[last - 1 : last] in QUOTES if last else False
+        is_special = mark[0][0] == "◁" or mark[0][1] in "|｜"
+        is_used = mark["name"] not in mentioned if mark["ends"] else _stands_apart(answer, last)
+        if not is_quoted and (is_special or is_used):
+            return mark[0]
+        mentioned.add(mark["name"])
+    return ""
+
+
+def unknown_markings(count: int, what: str) -> str:
+    """A sentence about so many samples or rows that have one; '' for none."""
+    told = f"{count} {what}{'s have' if count > 1 else ' has'} a mark that looks like one of a reasoning and is not known"
+    return f"{told}: what it marks was graded with the answer (flag {UNKNOWN_MARKING})" if count else ""
+
+
+def without_specials(text: str) -> str:
+    """The text as a reader sees it: without what tokenizers write for special tokens."""
+    return SPECIAL.sub("", text) if "<" in text or "[" in text else text
+
+
 def first_turn(text: str, prefill: str = "") -> str:
-    """The text up to where the model takes up the user's part: `User:` at the beginning of a line, or right after `</answer>`.
+    """The text up to where its turn is over: at a special token that ends it or begins the user's (END_OF_TURN), or where the model takes
+    up the user's part in words (TURNS), such as `User:` at the beginning of a line or right after `</answer>`.
 
     Base models that go on after their answer invent the next question of the dialogue and answer that too. Inside the reasoning,
-    before anything was said, and where no `Assistant:` follows, such a line is ordinary text.
+    before anything was said, and where nothing follows (no `Assistant:` after `User:`), such a line is ordinary text.
     """
-    answered = text.rfind("Assistant:")
-    turns = list(TURN.finditer(text, 0, answered)) if answered >= 0 else []
+    turns = _turns(text)
     if not turns:
         return text
     kinds, places, is_open = _marks(text, prefill)
@@ -104,37 +248,98 @@ def first_turn(text: str, prefill: str = "") -> str:
     begun = len(text) - len(text.lstrip())
     passed = 0
     for turn in turns:
-        while passed < len(kinds) and places[passed].start() < turn.start():
+        while passed < len(kinds) and places[passed].start() < turn:
             is_inside = kinds[passed] == "o"
             passed += 1
-        if not is_inside and turn.start() > begun:
-            return text[: turn.start()]
+        if not is_inside and turn > begun:
+            return text[:turn]
     return text
+
+
+def _turns(text: str) -> list[int]:
+    """Where the first turn of a text could be over, in order."""
+    found: list[int] = []
+    for line, answered in TURNS:
+        last = text.rfind(answered)
+        found += [turn.start() for turn in line.finditer(text, 0, last)] if last >= 0 else []
+    spoken = _spoken_end(text, 0, len(text))
+    struck = text.find("<s>") if "</s>" in text else -1
+    for turn in END_OF_TURN.finditer(text, 0, len(text)) if "<" in text or "[" in text else ():
+        if turn.start() >= spoken:
+            break
+        if turn[0] != "</s>" or not 0 <= struck < turn.start():
+            found.append(turn.start())
+    return sorted(found)
 
 
 def _marks(text: str, prefill: str = "") -> Marks:
     """Every mark of a text that goes on from a prefill."""
     before = _marks(prefill) if prefill else Marks("", [], False)
-    is_open, num_toggles = before.kinds.endswith("o"), sum("toggle" in str(found.lastgroup) for found in before.places)
+    is_open, num_toggles = before.kinds.endswith("o"), sum(_kind(found) == "toggle" for found in before.places)
     kinds: list[str] = []
     places: list[re.Match[str]] = []
-    for found in MARK.finditer(text) if "<" in text or "|" in text else ():
-        group = found.lastgroup
-        if group == "solution":
-            if not (kinds[-1] == "o" if kinds else is_open):
-                continue
-            kinds.append("s")
-        elif group in ("toggle", "bare_toggle"):
+    said = None if prefill else OPENING_IN_WORDS.match(text, len(text) - len(text.lstrip()))
+    if said:
+        kinds, places = ["o"], [said]
+    pattern = MARK_IN_WORDS if said or OPENING_IN_WORDS.match(prefill) else MARK
+    for found in pattern.finditer(text, said.end() if said else 0) if said or any(map(text.__contains__, "<|[◁H")) else ():
+        group, stands_open = _kind(found), kinds[-1] == "o" if kinds else is_open
+        if group == "toggle":
             kinds.append("co"[num_toggles % 2 == 0])
             num_toggles += 1
+        elif group in ("opening", "closing"):
+            kinds.append("co"[group == "opening"])
+        elif group == "channel" and not stands_open:
+            kinds.append("o")
+        elif group == "solution" and stands_open:
+            kinds.append("s")
+        elif group in ("answering", "said") and (stands_open or (group != "said" and not kinds and text[: found.start()].strip())):
+            kinds.append("c")
         else:
-            kinds.append("c" if group == "closing" else "o")
+            continue
         places.append(found)
     return Marks("".join(kinds), places, is_open)
 
 
-def _solution(text: str, start: int, end: int) -> Span:
-    """The part of a text between two places, or what the marks of a solution leave of it."""
+def _kind(mark: re.Match[str]) -> str:
+    """What a mark does: the name of its group up to the first underscore."""
+    return (mark.lastgroup or "").partition("_")[0]
+
+
+def _solution(text: str, start: int, end: int, *, is_behind: bool = False) -> Span:
+    """The part of a text between two places, or what the marks of a solution leave of it.
+
+    Args:
+        is_behind: a reasoning stands before it.
+    """
     marks = list(SOLUTION.finditer(text, start, end))
-    start = max((mark.end() for mark in marks if mark[1].lower() == "begin"), default=start)
-    return Span(start, min((mark.start() for mark in marks if mark[1].lower() == "end" and mark.start() >= start), default=end))
+    start = max((mark.end() for mark in marks if mark.lastgroup), default=start)
+    end = min((mark.start() for mark in marks if not mark.lastgroup and mark.start() >= start), default=end)
+    if is_behind and (envelope := ENVELOPE.match(text, start, end)):
+        start = envelope.end()
+        end = max((closing.start() for closing in ENVELOPE_END.finditer(text, start, end)), default=end)
+    return Span(start, _spoken_end(text, start, end))
+
+
+def _spoken_end(text: str, start: int, end: int) -> int:
+    """Where a part of a text ends if special tokens at its end are left out."""
+    while True:
+        first = max(start, end - LONGEST_SPECIAL)
+        ending = text[first:end].rstrip()
+        opened = max(ending.rfind("<"), ending.rfind("["))
+        if opened < 0 or not SPECIAL.fullmatch(ending, opened) or ((mark := LOOKS_ALIKE.match(ending, opened)) and _names_reasoning(mark)):
+            return end
+        end = first + opened
+
+
+def _stands_apart(text: str, place: int) -> bool:
+    """Whether a mark begins a line, or follows the end of a sentence, a label or another mark: it is used and not spoken of."""
+    before = text[max(0, place - 16) : place].rstrip(" \t")
+    return before[-1:] in APART if before else place <= 16
+
+
+def _names_reasoning(mark: re.Match[str]) -> bool:
+    """Whether a mark's name says that a reasoning begins or ends with it."""
+    name = mark["name"].lower()
+    is_named = any(stem in name for stem in STEMS) or not WORDS.isdisjoint(re.split(r"[_:.▁/ -]", name))
+    return is_named and not MARK.fullmatch(mark[0]) and (mark[0][0] != "[" or mark["name"].isupper())

@@ -9,11 +9,14 @@ lies today (`Tally.place`), which its own command cannot know; where it is not k
 
 import shlex
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from r1bench.harness.errors import ProtocolError
 from r1bench.harness.records import Manifest, Sampling
 from r1bench.harness.tally import Tally
+
+if TYPE_CHECKING:
+    from r1bench.leaderboards.board.entry import Entry
 
 OPTIONS = {"temperature": "--temperature", "top_p": "--top-p", "top_k": "--top-k", "max_tokens": "--max-tokens"}
 """Sampling options that `eval` takes; what a model stops at is the task's."""
@@ -21,6 +24,8 @@ OF_PROBLEMS = ("--data", "--map", "--limit")
 OF_PLACE = ("--runs", "--out")
 OF_MACHINE = ("--sampler", "--sampler-set", "--batch-size", "--device", "--dtype", "--workers", "--sandbox")
 IMPORTED = "import"
+OWN_TEMPLATES = "prompts differ: each in its own chat template"
+"""Said wherever runs of a chat template are held against each other; every checkpoint renders it in its own way, by intent."""
 OURS = "transformers"
 """The sampler of a command that names none."""
 
@@ -48,7 +53,15 @@ def disagreements(a: Manifest, b: Manifest) -> list[Disagreement]:
     ]
     options = sorted((a.sampling.keys() | b.sampling.keys()) - {"n", "seed"})
     pairs += [(name, a.sampling.get(name), b.sampling.get(name), f"{again} {name}") for name in options]
+    if "" not in (a.prompts_digest, b.prompts_digest) and "chat" not in (a.rendering, b.rendering):
+        pairs.append(("prompts", a.prompts_digest, b.prompts_digest, f"{again} sampler, which made other prompts of the template"))
     return [Disagreement(*pair) for pair in pairs if pair[1] != pair[2]]
+
+
+def prompts_remark(*runs: "Manifest | Entry") -> str:
+    """What a reader should know of the prompts of runs of one protocol; '' where they are the same, or not known."""
+    known = {run.prompts_digest for run in runs if run.prompts_digest}
+    return OWN_TEMPLATES if len(known) > 1 and any(run.rendering == "chat" for run in runs) else ""
 
 
 def given_options(command: str) -> list[tuple[str, str]]:
@@ -145,6 +158,8 @@ def cure(a: Tally, b: Tally, found: list[Disagreement]) -> str:
         return f"{named} was imported and cannot be drawn again; import both from files of one protocol and with the same --data"
     if "stop" in what:
         return "where a completion stops is the task's and no option: evaluate the older one again with this r1bench"
+    if "prompts" in what:
+        return "what a model reads is the sampler's to make and no option: evaluate both with one sampler"
     commands = []
     if is_older(held_a.task_version, held_b.task_version):
         commands.append(again_command(held_a, held_a, place=a.place))

@@ -24,7 +24,9 @@ from r1bench.backends.prompts import draw_problems
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.models.saving import read_base, write_model
 from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.harness.models.turns import end_tokens_of, endless
 from r1bench.harness.models.weights import load_model
+from r1bench.harness.progress import note
 from r1bench.harness.records import Checkpoint, Problem
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool
@@ -52,6 +54,9 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
     tokenizer, kept = load_tokenizer(base), read_base(base)
     model = load_model(find_checkpoint(str(start.checkpoint)) if start.checkpoint else base, job.device, "float32")
     reference, optimizer = load_reference(base, job), make_optimizer(model, job)
+    end_tokens = end_tokens_of(model, tokenizer)
+    if not end_tokens:
+        note(endless(base.path))
     if start.checkpoint:
         state.restore(start.checkpoint, optimizer, reference)
     contract.rehearse(job, lambda folder: write_model(folder, model, kept, is_rehearsal=True))
@@ -59,7 +64,8 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
     with Journal(out, num_steps, start.step, start.offsets, board) as journal, GradingPool(get_task(job.data.task).grader) as pool:
         for step in range(start.step, num_steps):
             started = time.perf_counter()
-            rollouts = draw_rollouts(model, tokenizer, draw_problems(job, step, problems), job, step, at_once=engine.decode_at_once)
+            asked = draw_problems(job, step, problems)
+            rollouts = draw_rollouts(model, tokenizer, asked, job, step, end_tokens=end_tokens, at_once=engine.decode_at_once)
             scores = reward_rollouts(rollouts, pool, spec.rewards)
             drawn = time.perf_counter()
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 
 from r1bench.backends.job import RewardSpec, TrainJob
-from r1bench.harness.models.prompts import encode, render
-from r1bench.harness.models.turns import completion_of, end_tokens_of
+from r1bench.harness.models.prompts import ending_of, make_prompts, prefill_of
+from r1bench.harness.models.turns import completion_of
 from r1bench.harness.records import Completion, Problem, Sampling
 from r1bench.harness.samplers.decoding import decode, uniforms_for
 from r1bench.tasks.grading import GradingPool
@@ -27,11 +27,14 @@ class Rollout(NamedTuple):
     completion: Completion
 
 
-def draw_rollouts(model: Any, tokenizer: Any, problems: Sequence[Problem], job: TrainJob, step: int, *, at_once: int) -> list[Rollout]:
+def draw_rollouts(
+    model: Any, tokenizer: Any, problems: Sequence[Problem], job: TrainJob, step: int, *, end_tokens: frozenset[int], at_once: int
+) -> list[Rollout]:
     """G completions for each problem, groups side by side."""
     template, spec = TEMPLATES[job.data.template], job.grpo
-    texts = [render(tokenizer, template, problem.prompt) for problem in problems]
-    prompts = [encode(tokenizer, template, text) for text in texts]
+    ending = ending_of(tokenizer, template)
+    read = make_prompts(tokenizer, template, [(problem.id, problem.prompt) for problem in problems])
+    prompts = [each.tokens for each in read]
     sampling = Sampling(n=spec.samples, temperature=spec.rollout.temperature, top_p=spec.rollout.top_p, max_tokens=spec.rollout.max_tokens)
     rows = [place for place in range(len(problems)) for _ in range(spec.samples)]
     draws = [uniforms_for(job.seed, f"rollout:{step}:{place}", row % spec.samples, sampling.max_tokens) for row, place in enumerate(rows)]
@@ -39,9 +42,10 @@ def draw_rollouts(model: Any, tokenizer: Any, problems: Sequence[Problem], job: 
     rollouts: dict[int, Rollout] = {}
     for start in range(0, len(rows), at_once):
         part = slice(start, start + at_once)
-        for drawn in decode(model, prompts, rows[part], draws[part], sampling, end_tokens=end_tokens_of(model, tokenizer)):
+        for drawn in decode(model, prompts, rows[part], draws[part], sampling, end_tokens=end_tokens):
             place = rows[start + drawn.row]
-            completion = completion_of(tokenizer, texts[place], len(prompts[place]), drawn)
+            prefill = prefill_of(read[place].text, ending)
+            completion = completion_of(tokenizer, prefill, len(prompts[place]), drawn, end_tokens)
             rollouts[start + drawn.row] = Rollout(problems[place], prompts[place], drawn.tokens, completion)
     return [rollouts[row] for row in range(len(rows))]
 

@@ -1,11 +1,14 @@
 """The command about tasks: list them, show one, check its data."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from r1bench.harness.cli.options import JSON, MAP, PATH, example, show
+from r1bench.harness.cli.options import DATA, JSON, MAP, PATH, example, show
+from r1bench.harness.errors import UsageError
 
 
 def describe_task(name: str) -> dict[str, Any]:
@@ -75,13 +78,43 @@ def tasks(ctx: click.Context, as_json: bool) -> None:
         show(as_json, rows, tasks_table(rows))
 
 
-@tasks.command("show", epilog=example("r1bench tasks show math500"))
+SHOWN = "r1bench tasks show math500\nr1bench tasks show arithmetic --checkpoint tiny-base --problem test-0-7"
+
+
+@tasks.command("show", epilog=example(SHOWN))
 @click.argument("name")
+@click.option("--checkpoint", help="Show what this checkpoint reads of a problem: every token, and those that end a completion.")
+@click.option("--template", help="Another prompt template than the task's.")
+@click.option("--problem", help="Id of the problem [default: the first].")
+@DATA
+@MAP
 @JSON
-def tasks_show(name: str, as_json: bool) -> None:
-    """Everything about one task."""
-    found = describe_task(name)
-    show(as_json, found, task_page(found))
+def tasks_show(
+    name: str,
+    checkpoint: str | None,
+    template: str | None,
+    problem: str | None,
+    data: Path | None,
+    columns: dict[str, str],
+    as_json: bool,
+) -> None:
+    """Everything about one task; with --checkpoint one prompt of it, token by token.
+
+    White space is shown as signs, tokens are kept apart by colours on a terminal and by dots elsewhere, special tokens stand in brackets.
+    """
+    if checkpoint is None:
+        if template or problem or data or columns:
+            raise UsageError("--template, --problem, --data and --map say which prompt to show; give --checkpoint too")
+        found = describe_task(name)
+        show(as_json, found, task_page(found))
+        return
+    from r1bench.harness.evaluation.shown_prompt import show_prompt
+
+    shown = show_prompt(name, checkpoint, template=template, problem=problem, data=data, columns=columns)
+    if not as_json and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        click.echo(shown.render(in_colour=True))  # `show` would escape the colours; `render` has escaped everything else
+    else:
+        show(as_json, shown.to_json() if as_json else None, "" if as_json else shown.render())
 
 
 @tasks.command(

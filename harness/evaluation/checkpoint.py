@@ -69,7 +69,7 @@ def evaluate_checkpoint(
         changes: of the tasks' sampling.
     """
     from r1bench.harness.evaluation import repeat
-    from r1bench.harness.evaluation.evaluate import evaluate
+    from r1bench.harness.evaluation.evaluate import evaluate, pairs_of
     from r1bench.harness.samplers import choose
     from r1bench.tasks.templates import TEMPLATES
 
@@ -81,11 +81,12 @@ def evaluate_checkpoint(
     found = choice.find(checkpoint)
     problems = problems_of(chosen, data, columns, limit)
     check_writable(runs)
+    templates = [TEMPLATES[template or task.template] for task in chosen]
+    choice.check(found, [(filled, pairs_of(questions)) for filled, questions in zip(templates, problems, strict=True)])
     sampler = choice.load(found)
     grading: dict[str, Any] = {"grading_workers": workers, "sandbox": sandbox}
     finished = []
-    for task, questions, sampling in zip(chosen, problems, samplings, strict=True):
-        filled = TEMPLATES[template or task.template]
+    for task, questions, sampling, filled in zip(chosen, problems, samplings, templates, strict=True):
         run = evaluate(task, questions, found, sampler, sampling, filled, runs, name=name, source=checkpoint, **grading)
         if again:
             run = replace(run, noise=repeat.repeat_check(run, runs / run.id, questions, sampler, filled, again, **grading))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, ProtocolError, UsageError
-from r1bench.harness.records import Checkpoint, Manifest, Problem, Run, Sampling
+from r1bench.harness.records import Checkpoint, Manifest, Problem, Run, Sampling, Template
 from r1bench.harness.store.runs import read_problems
 
 if TYPE_CHECKING:
@@ -57,6 +57,21 @@ class Drawing:
     def place(self, run: Run) -> Path | None:
         """The folder of runs, where this one lies in it; for the commands that messages give."""
         return self.runs if (self.runs / run.id).is_dir() else None
+
+    def check(self, place: str, asked: Sequence[tuple[Manifest, Sequence[Problem]]]) -> None:
+        """Refuse, before anything is drawn, what the checkpoint at `place` cannot be asked as these runs were: a broken chat template.
+
+        Raises CheckpointError, DataError.
+        """
+        from r1bench.harness.evaluation.evaluate import pairs_of
+        from r1bench.tasks.templates import TEMPLATES
+
+        together: dict[str, list[tuple[Template, list[tuple[str, str]]]]] = {}
+        choices = {str(choice): choice for choice in (self.choice(held) for held, _ in asked)}
+        for held, problems in asked:
+            together.setdefault(str(self.choice(held)), []).append((TEMPLATES[held.template], pairs_of(problems)))
+        for key, choice in choices.items():
+            choice.check(choice.find(place), together[key])
 
     def draw(self, place: str, held: Manifest, problems: Sequence[Problem], *, n: int, name: str = "", is_top_up: bool = False) -> Run:
         """Evaluate the checkpoint at `place` as the held run was made, with n samples; those that are stored are not drawn again.

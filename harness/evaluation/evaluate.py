@@ -8,6 +8,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,28 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import ContextError, UsageError
 from r1bench.harness.evaluation.grading import Drawn, GradingAside, grade_and_store
+from r1bench.harness.models.turns import endless
 from r1bench.harness.progress import Progress, note
-from r1bench.harness.records import FINISH_REASONS, Checkpoint, Completion, Manifest, Problem, Run, Sample, Sampling, Template, is_count
+from r1bench.harness.records import (
+    ENDS_WITH,
+    FINISH_REASONS,
+    UNKNOWN_MARKING,
+    Checkpoint,
+    Completion,
+    Manifest,
+    Problem,
+    RenderedPrompt,
+    Run,
+    Sample,
+    Sampling,
+    Template,
+    is_count,
+)
 from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
 from r1bench.harness.samplers.options import by_scope
+from r1bench.harness.store.prompts import digest_of_prompts
 from r1bench.harness.store.runs import open_run, read_run
+from r1bench.harness.thinking import unknown_markings
 
 if TYPE_CHECKING:
     from r1bench.tasks.task import Task
@@ -94,6 +112,26 @@ def what_was_asked(task: "Task", problems: Sequence[Problem]) -> dict[str, Any]:
     }
 
 
+def pairs_of(problems: Sequence[Problem]) -> list[tuple[str, str]]:
+    """(problem id, question) pairs, as samplers take them."""
+    return [(problem.id, problem.prompt) for problem in problems]
+
+
+def rendered_prompts(prompts: Sequence[Prompt]) -> list[RenderedPrompt]:
+    """What the model reads, to be stored; none where the sampler does not know it, which shows in tokens that it cannot count."""
+    found = [RenderedPrompt(each.problem_id, each.text, each.num_tokens) for each in prompts if each.num_tokens is not None]
+    return found if len(found) == len(prompts) else []
+
+
+def what_was_read(template: Template, problems: Sequence[Problem], rendered: Sequence[RenderedPrompt]) -> dict[str, Any]:
+    """The fields of a manifest that follow from what the model reads."""
+    if not rendered:
+        return {}
+    is_filled = [prompt.text for prompt in rendered] == [template.fill(problem.prompt) for problem in problems]
+    rendering = "chat" if template.kind == "chat" else "template" if is_filled else "sampler"
+    return {"prompts_digest": digest_of_prompts(rendered), "rendering": rendering}
+
+
 def make_manifest(
     task: "Task",
     problems: Sequence[Problem],
@@ -146,13 +184,17 @@ def evaluate(
     from r1bench.tasks.grading import GradingPool
 
     check_sampling(sampling)
-    prompts = sampler.prompts(template, [(problem.id, problem.prompt) for problem in problems])
+    prompts = sampler.prompts(template, pairs_of(problems))
     check_context(prompts, sampling, sampler)
+    rendered = rendered_prompts(prompts)
     manifest = make_manifest(task, problems, checkpoint, sampler, sampling, template, name, source or checkpoint.path)
+    manifest = replace(manifest, **what_was_read(template, problems, rendered))
+    if ENDS_WITH in manifest.environment:
+        note(endless(checkpoint.path))
     by_id = {problem.id: problem for problem in problems}
     with (
         GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
-        open_run(root, manifest, problems) as writer,
+        open_run(root, manifest, problems, rendered) as writer,
     ):
         again = ungraded(writer.failed.values())
         missing = Requests(all_requests(prompts, writer.manifest.rounds), writer.keys | {each.key for each in again})
@@ -171,7 +213,10 @@ def evaluate(
                     aside.add(stored)
                 for drawn in checked(sampler, missing, sampling) if missing else ():
                     aside.add(drawn)
-    return read_run(writer.folder)
+    run = read_run(writer.folder)
+    if unknown := unknown_markings(sum(UNKNOWN_MARKING in sample.grade.flags for sample in run.samples), "sample"):
+        note(f"{label}: {unknown}")
+    return run
 
 
 def ungraded(failed: Iterable[Sample]) -> list[Drawn]:

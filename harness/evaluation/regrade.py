@@ -13,7 +13,8 @@ from r1bench.harness import tables
 from r1bench.harness.errors import printable
 from r1bench.harness.evaluation.grading import Drawn, graded, judge, summary
 from r1bench.harness.progress import Progress
-from r1bench.harness.records import Grade, Manifest, Problem, Run, Sample
+from r1bench.harness.records import Grade, Manifest, Problem, RenderedPrompt, Run, Sample
+from r1bench.harness.store.prompts import read_prompts
 from r1bench.harness.store.runs import open_run, read_problems, read_run
 
 
@@ -118,7 +119,7 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         before=summary(list(run.scores_by_problem().values())),
         after=summary(list(replayed_run.scores_by_problem().values())),
         flips=flips,
-        written=str(write_run(write_to, run, problems, after, version)) if write_to else "",
+        written=str(write_run(write_to, run, problems, read_prompts(folder, run.manifest), after, version)) if write_to else "",
         remark="; ".join(filter(None, remarks)),
     )
 
@@ -129,10 +130,10 @@ def replayed(sample: Sample, grade: Grade, problem: Problem) -> Sample:
     return replace(today, published=sample.published)
 
 
-def write_run(root: Path, run: Run, problems: list[Problem], samples: list[Sample], version: str) -> Path:
+def write_run(root: Path, run: Run, problems: list[Problem], prompts: list[RenderedPrompt], samples: list[Sample], version: str) -> Path:
     """The replayed samples as a run of today's grader version; one that is there already is completed."""
     values = {**run.manifest.to_json(), "grader_version": version, "command": f"r1bench regrade {run.id}"}
-    with open_run(root, Manifest.from_json(values), problems) as writer:
+    with open_run(root, Manifest.from_json(values), problems, prompts) as writer:
         for sample in samples:
             writer.append(sample)
         return writer.folder

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from r1bench.harness.errors import StorageError, UsageError
-from r1bench.harness.evaluation.evaluate import all_requests, environment
+from r1bench.harness.evaluation.evaluate import all_requests, environment, pairs_of
 from r1bench.harness.evaluation.grading import Drawn, graded
 from r1bench.harness.progress import Progress
 from r1bench.harness.records import Noise, Problem, Run, Sampling, Template
@@ -102,7 +102,7 @@ def repeat_check(
 
     if not run.is_complete:
         raise StorageError(f"run {run.id} is incomplete and cannot be repeated; finish it by running the same evaluation again")
-    prompts = sampler.prompts(template, [(problem.id, problem.prompt) for problem in problems])
+    prompts = sampler.prompts(template, pairs_of(problems))
     whole = all_requests(prompts, run.manifest.rounds)
     most = MOST_SAMPLES if again.num_problems is None else None
     chosen = [each for batch in chosen_batches(sampler.together(whole), again.num_problems or NUM_PROBLEMS, most) for each in batch]

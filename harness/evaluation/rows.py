@@ -21,8 +21,9 @@ from r1bench.harness.errors import DataError, GraderError, printable
 from r1bench.harness.evaluation.graded_file import Output
 from r1bench.harness.evaluation.grading import summary
 from r1bench.harness.progress import Progress
-from r1bench.harness.records import OUTCOMES, Grade
+from r1bench.harness.records import OUTCOMES, UNKNOWN_MARKING, Grade
 from r1bench.harness.store.disk import open_any
+from r1bench.harness.thinking import unknown_markings
 
 if TYPE_CHECKING:
     from r1bench.tasks.grading import GradeRequest, GradingPool
@@ -96,6 +97,8 @@ class GradedRows:
             score, failed = tables.interval("points", found["score"], found["low"], found["high"]), found["outcomes"]["failed"]
             size = f"n = {found['n'] - failed}" + (f"; {failed} that failed have no score" if failed else "")
             lines.append(f"mean score {score} (95 %, {found['interval']}, {size})")
+        unknown = unknown_markings(sum(UNKNOWN_MARKING in row["flags"] for row in self.rows), "row")
+        lines += [unknown] if unknown else []
         kept = f", {self.num_kept} of them taken over" if self.num_kept else ""
         lines.append(f"grader {self.grader} version {self.version}, r1bench {__version__}, {self.seconds:.1f} s{kept}")
         return lines

@@ -14,6 +14,7 @@ from typing import Any
 
 from r1bench.harness.checkpoints import read_object
 from r1bench.harness.errors import CheckpointError, R1benchError
+from r1bench.harness.models.chat import check_files
 from r1bench.harness.models.weights import one_line, quiet_transformers
 from r1bench.harness.records import Checkpoint
 
@@ -40,6 +41,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     """
     folder = Path(checkpoint.path)
     quiet_transformers()
+    check_files(folder)
     try:
         if (folder / FILE).is_file():
             return load_file(folder)
@@ -206,5 +208,5 @@ def write_for_engines(checkpoint: Checkpoint, folder: Path) -> Path:
 
 
 def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:
-    """The raw text of tokens without special ones; a cut character shows as U+FFFD."""
-    return tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    """The raw text of tokens, special ones as they are written; a cut character shows as U+FFFD."""
+    return tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)

@@ -16,6 +16,9 @@ from r1bench.harness.errors import UsageError
 from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
 from r1bench.harness.samplers.options import make_options
 
+Asked = Sequence[tuple[Template, Sequence[tuple[str, str]]]]
+"""What a checkpoint is to be asked: templates, each with (problem id, question) pairs."""
+
 
 class Prompt(NamedTuple):
     """A problem as a model reads it."""
@@ -86,6 +89,11 @@ class Sampler(ABC):
         """What the user's word for a checkpoint stands for: a folder or a hub id, unless the sampler knows better."""
         return find_checkpoint(place)
 
+    @classmethod
+    def check(cls, checkpoint: Checkpoint, options: Any, asked: Asked) -> None:
+        """Refuse, before weights are loaded, what the checkpoint cannot be asked. Raises CheckpointError, DataError: as `prompts` would."""
+        return
+
     def describe(self) -> dict[str, str]:
         """Versions and device, for the manifest; under an option's name what became of it ('dtype': 'float32' for 'auto')."""
         return {}
@@ -116,6 +124,10 @@ class Choice(NamedTuple):
     def find(self, place: str) -> Checkpoint:
         """What the user's word for a checkpoint stands for. Raises CheckpointError."""
         return self.kind.find(place, self.options)
+
+    def check(self, checkpoint: Checkpoint, asked: Asked) -> None:
+        """Refuse what the checkpoint cannot be asked. Raises CheckpointError, DataError."""
+        self.kind.check(checkpoint, self.options, asked)
 
     def load(self, checkpoint: Checkpoint) -> Sampler:
         """The sampler itself. Raises CheckpointError."""

@@ -1,7 +1,7 @@
 """The `transformers` sampler: a Hugging Face folder, in this process, on CPU or CUDA.
 
 Left out: several GPUs and speed at scale (that is vLLM's part). Every sampling parameter is stated by us; a checkpoint's
-generation_config contributes its end-of-text tokens and nothing else.
+generation_config contributes its end-of-text tokens and nothing else; its chat template those that end a turn (harness/models/turns.py).
 """
 
 import time
@@ -13,8 +13,8 @@ from pydantic import PositiveInt
 
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.models import prompts, tokenizer, turns, weights
-from r1bench.harness.records import Checkpoint, Completion, Sampling, Template
-from r1bench.harness.samplers import Prompt, Request, Requests, Sampler
+from r1bench.harness.records import ENDS_WITH, Checkpoint, Completion, Sampling, Template
+from r1bench.harness.samplers import Asked, Prompt, Request, Requests, Sampler
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,29 @@ class TransformersSampler(Sampler):
     def find(cls, place: str, options: TransformersOptions) -> Checkpoint:
         return find_checkpoint(place, allow_pickle=options.allow_pickle)
 
+    @classmethod
+    def check(cls, checkpoint: Checkpoint, options: TransformersOptions, asked: Asked) -> None:
+        loaded = tokenizer.load_tokenizer(checkpoint)
+        for template, problems in asked:
+            prompts.make_prompts(loaded, template, problems)
+
     def describe(self) -> dict[str, str]:
         import torch
         import transformers
 
         name = torch.cuda.get_device_name() if self.device.startswith("cuda") else f"cpu, {torch.get_num_threads()} threads"
         dtype = str(self.model.dtype).removeprefix("torch.")
-        return {"torch": torch.__version__, "transformers": transformers.__version__, "device": name, "dtype": dtype}
+        found = {"torch": torch.__version__, "transformers": transformers.__version__, "device": name, "dtype": dtype}
+        return found if self.end_tokens else {**found, ENDS_WITH: "no token"}
 
     def prompts(self, template: Template, problems: Sequence[tuple[str, str]]) -> list[Prompt]:
-        found = []
-        for problem_id, question in problems:
-            text = prompts.render(self.tokenizer, template, question)
-            self.encoded[problem_id] = prompts.encode(self.tokenizer, template, text)
-            found.append(Prompt(problem_id, text, prompts.prefill_of(text), len(self.encoded[problem_id])))
-        return found
+        made = prompts.make_prompts(self.tokenizer, template, problems)
+        self.encoded |= {problem_id: read.tokens for (problem_id, _), read in zip(problems, made, strict=True)}
+        ending = prompts.ending_of(self.tokenizer, template)
+        return [
+            Prompt(problem_id, read.text, prompts.prefill_of(read.text, ending), len(read.tokens))
+            for (problem_id, _), read in zip(problems, made, strict=True)
+        ]
 
     def together(self, whole: Sequence[Sequence[Request]]) -> list[list[Request]]:
         return plan_batches(whole, self.options.batch_size)
@@ -104,7 +112,9 @@ class TransformersSampler(Sampler):
             is_stop=self._stop_test(sampling.stop),
         ):
             prompt, seconds = batch[drawn.row].prompt, round(time.perf_counter() - started, 4)
-            yield batch[drawn.row], turns.completion_of(self.tokenizer, prompt.text, len(self.encoded[prompt.problem_id]), drawn, seconds)
+            num_prompt_tokens = len(self.encoded[prompt.problem_id])
+            completion = turns.completion_of(self.tokenizer, prompt.prefill, num_prompt_tokens, drawn, self.end_tokens, seconds)
+            yield batch[drawn.row], completion
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a piece of text, without special ones."""

@@ -3,6 +3,7 @@
     runs/<task>--<name>--<identity>/
         manifest.json     frozen before the first token; only `rounds` grows
         problems.jsonl    what was asked, with the golds
+    prompts.jsonl     what the model read (prompts.py)
         samples.jsonl     one line per sample, append-only
 
 `kill -9` at any moment loses at most what was in flight: a half-written last line is cut off when the run is opened again. Folders can be
@@ -13,17 +14,19 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of, parse_json
 from r1bench.harness.errors import StorageError, quoted
-from r1bench.harness.records import TASK_NAME, Manifest, Noise, Problem, Run, Sample
+from r1bench.harness.records import ENDS_WITH, TASK_NAME, UNKNOWN_MARKING, Manifest, Noise, Problem, RenderedPrompt, Run, Sample
 from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, read_json, refusals, write_whole
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
+from r1bench.harness.store.prompts import PROMPTS, keep_prompts, write_prompts
 from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
 from r1bench.harness.store.sample_lines import parse_samples
+from r1bench.harness.thinking import unknown_markings
 
 PROBLEMS, NOISE = "problems.jsonl", "noise.json"
 FAULTS = (OSError, *LINE_FAULTS)
@@ -88,19 +91,19 @@ class RunWriter:
 
 
 @contextmanager
-def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Iterator[RunWriter]:
+def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem], prompts: Sequence[RenderedPrompt] = ()) -> Iterator[RunWriter]:
     """Create a run folder, or go on with the one that has the same identity.
 
     A larger n than the folder's opens another round; a smaller one leaves it as it is. The folder may be a link, to another disk; its
     files may not, since a runs folder that came from elsewhere must not say what is written over.
 
-    Raises StorageError: the folder cannot be written, or another process is writing it.
+    Raises StorageError: the folder cannot be written, another process is writing it, or its prompts were others.
     """
     folder = root / run_id(manifest)
     with only_writer(folder, f"run {folder.name}"), refusals(folder):
         refuse_links(folder)
         try:
-            manifest = extend(folder, manifest, problems)
+            manifest = extend(folder, manifest, problems, prompts)
         except OSError:
             discard(folder)
             raise
@@ -110,7 +113,7 @@ def open_run(root: Path, manifest: Manifest, problems: Iterable[Problem]) -> Ite
 
 def refuse_links(folder: Path) -> None:
     """Raise StorageError where a file of a run is a link: what would be written is elsewhere."""
-    for path in (folder / name for name in (MANIFEST, PROBLEMS, SAMPLES, NOISE)):
+    for path in (folder / name for name in (MANIFEST, PROBLEMS, PROMPTS, SAMPLES, NOISE)):
         if path.is_symlink():
             raise StorageError(
                 f"{path} is a link to {os.readlink(path)}, and a run is written into files of its own; put that file in its place"
@@ -121,19 +124,22 @@ def discard(folder: Path) -> None:
     """Remove a folder that could not be begun; one that has a manifest or samples stays."""
     if (folder / MANIFEST).exists() or (folder / SAMPLES).exists():
         return
-    for name in (PROBLEMS, LOCK):
+    for name in (PROBLEMS, PROMPTS, LOCK):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):  # something of somebody else's is in it
         folder.rmdir()
 
 
-def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem]) -> Manifest:
+def extend(folder: Path, manifest: Manifest, problems: Iterable[Problem], prompts: Sequence[RenderedPrompt] = ()) -> Manifest:
     """Write a new manifest, or the stored one with another round if more samples are asked for."""
     if not is_regular(folder / MANIFEST):
         write_whole(folder / PROBLEMS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
+        if prompts:
+            write_prompts(folder, prompts)
         write_whole(folder / MANIFEST, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n")
         return manifest
     stored = read_manifest(folder)
+    keep_prompts(folder, stored, prompts)
     if manifest.n > stored.n:
         stored = Manifest.from_json({**stored.to_json(), "rounds": (*stored.rounds, manifest.n)})
         write_whole(folder / MANIFEST, json.dumps(stored.to_json(), indent=1, ensure_ascii=False) + "\n")
@@ -189,7 +195,8 @@ def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
         raise StorageError(f"{folder / SAMPLES} has a sample of problem {strange!r:.80}, which is not in {PROBLEMS}; restore the file")
     ranked = sorted(samples.values(), key=lambda sample: (order[sample.problem_id], sample.index))
     asked = tuple(sample for sample in ranked if sample.index < manifest.n)
-    return Run(folder.name, manifest, asked, read_noise(folder), _remarks(folder, manifest, num_differing), keep_texts)
+    remarks = _remarks(folder, manifest, num_differing, sum(UNKNOWN_MARKING in sample.grade.flags for sample in asked))
+    return Run(folder.name, manifest, asked, read_noise(folder), remarks, keep_texts)
 
 
 def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sample], int]:
@@ -206,7 +213,7 @@ def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sam
     return found, len(differing)
 
 
-def _remarks(folder: Path, manifest: Manifest, num_differing: int) -> tuple[str, ...]:
+def _remarks(folder: Path, manifest: Manifest, num_differing: int, num_alike: int) -> tuple[str, ...]:
     """What is odd about the samples, a line each."""
     path, found = folder / SAMPLES, []
     if not path.exists():
@@ -214,6 +221,10 @@ def _remarks(folder: Path, manifest: Manifest, num_differing: int) -> tuple[str,
     if num_differing:
         lines = f"{num_differing} sample{'s' if num_differing > 1 else ''} in lines that differ"
         found.append(f"{path} has {lines}: the last counts; delete the others, or restore the file")
+    if ENDS_WITH in manifest.environment:
+        found.append(f"{folder}: its checkpoint names no token that ends a completion, so that each went on until its budget ended")
+    if num_alike:
+        found.append(f"{folder}: {unknown_markings(num_alike, 'sample')}")
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.checkpoints import find_checkpoint, safe_name
 from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError, quoted
-from r1bench.harness.models.prompts import encode, render
+from r1bench.harness.models.prompts import make_prompts
 from r1bench.harness.models.saving import BYTES_OF_FLOAT32, num_weights
 from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.harness.models.weights import check_device, context_length_of
@@ -94,9 +94,11 @@ def resolve_rewards(job: "TrainJob", grader: str) -> "TrainJob":
 
 
 def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> None:
-    """Refuse, before anything is trained, prompts and completions that do not fit the model's context.
+    """Refuse, before anything is trained, prompts that cannot be put to the model, or do not fit its context with their completions.
 
-    Raises ContextError: naming the longest prompt and the budget that fits.
+    Raises:
+        CheckpointError, DataError: the chat template cannot be used, naming the problem where it is about one.
+        ContextError: naming the longest prompt and the budget that fits.
     """
     from transformers import AutoConfig
 
@@ -104,11 +106,10 @@ def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) 
     from r1bench.tasks.templates import TEMPLATES
 
     tokenizer, template = load_tokenizer(base), TEMPLATES[job.data.template]
+    asked = [(problem.id, problem.prompt) for problem in (prompts or draw_problems(job, 0, None))]
+    read = make_prompts(tokenizer, template, asked)
     context = context_length_of(AutoConfig.from_pretrained(base.path, trust_remote_code=False, local_files_only=True))
-    lengths = {
-        problem.id: len(encode(tokenizer, template, render(tokenizer, template, problem.prompt)))
-        for problem in (prompts or draw_problems(job, 0, None))
-    }
+    lengths = {problem_id: len(each.tokens) for (problem_id, _), each in zip(asked, read, strict=True)}
     longest = max(lengths, key=lambda problem_id: lengths[problem_id])
     key, budget = "algorithm.rollout.max_tokens", job.grpo.rollout.max_tokens
     if lengths[longest] + budget > context:

@@ -20,7 +20,7 @@ OF_MANIFEST: tuple[str, ...] = (
     "grader",
     "grader_version",
 )
-OF_MANIFEST += ("num_problems", "n", "parent")
+OF_MANIFEST += ("num_problems", "n", "parent", "prompts_digest", "rendering")
 """What a row has of its manifest, under the same name."""
 
 
@@ -82,6 +82,10 @@ class Entry(Record):
     """Verdicts of ours that differ from those."""
     parent: str = ""
     """Digest of the checkpoint that this one was trained from; empty where it is not known."""
+    prompts_digest: str = ""
+    """Of what the model read; empty where it is not known."""
+    rendering: str = ""
+    """Who made that: 'template', 'chat' (the checkpoint's own chat template) or 'sampler'."""
     device: str | None = None
     """What the samples were computed on."""
     generated_tokens: int | None = None

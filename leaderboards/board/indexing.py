@@ -17,12 +17,13 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.store.listed import MANIFEST, SAMPLES, half_line
+from r1bench.harness.store.prompts import PROMPTS
 from r1bench.harness.store.runs import NOISE, PROBLEMS, run_id
 from r1bench.leaderboards.board.entry import Entry, entry
 from r1bench.leaderboards.measures.reading import read
 
-WATCHED = (MANIFEST, PROBLEMS, SAMPLES, NOISE)
-"""Files of a run that decide its row."""
+WATCHED = (MANIFEST, PROBLEMS, PROMPTS, SAMPLES, NOISE)
+"""Files of a run that decide its row and its pages."""
 COUNTED_BY = ("harness/*.py", "harness/statistics/*.py", "harness/store/*.py", "leaderboards/**/*.py")
 """Source files that decide it too: after a change of any of them, every row is computed again."""
 

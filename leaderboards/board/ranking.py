@@ -15,6 +15,7 @@ from r1bench.harness import tables
 from r1bench.harness.tally import Tally
 from r1bench.leaderboards.board.entry import Entry, entry
 from r1bench.leaderboards.measures import MEASURES, THINK_ANSWER, failed_text, measure_of
+from r1bench.leaderboards.protocol import prompts_remark
 
 NAME_WIDTH, STAGE_WIDTH = 25, 10
 FIRST_LINE = (3, -NAME_WIDTH, -22, 12, 14)
@@ -183,7 +184,8 @@ def _group_text(rows: list[Entry], ranked: Mapping[str, int], with_cost: bool) -
         f"{first.task}, version {first.task_version}: {first.num_problems} problems, template {first.template},"
         f" {first.sampling}, grader {first.grader} {first.grader_version}, protocol {first.protocol}"
     )
-    lines = [tables.paragraph(tables.plain(heading)), ""]
+    remark = prompts_remark(*rows)
+    lines = [tables.paragraph(tables.plain(heading)), *([f"Note: {remark}."] if remark else []), ""]
     lines.append(tables.columns(("#", "checkpoint", "score [95 % interval]", "problems x n", "r/q/t"), FIRST_LINE))
     titles = ("", "stage", "c/w/u/t/f", "format", "tokens", "reasoning", "han", "mixed")
     lines += [tables.columns(titles, SECOND_LINE), "-" * tables.WIDTH]

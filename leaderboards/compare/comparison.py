@@ -19,7 +19,7 @@ from r1bench.leaderboards.compare import differences
 from r1bench.leaderboards.compare.differences import MeasureDifference, ProblemDifference
 from r1bench.leaderboards.compare.text import verdict
 from r1bench.leaderboards.measures import failed_text, listed
-from r1bench.leaderboards.protocol import again_command, check_comparable, is_same_evaluation, redrawing
+from r1bench.leaderboards.protocol import again_command, check_comparable, is_same_evaluation, prompts_remark, redrawing
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def _notes(a: Manifest, b: Manifest) -> tuple[str, ...]:
     pairs: dict[str, tuple[Any, Any]] = {"sampler": (a.sampler, b.sampler), "batch size": (a.batch_size, b.batch_size)}
     pairs |= {key: (made_a.get(key, "unknown"), made_b.get(key, "unknown")) for key in sorted(made_a.keys() | made_b.keys())}
     moved = [f"{what} {first} / {second}" for what, (first, second) in pairs.items() if first != second]
+    if remark := prompts_remark(a, b):
+        found.append(remark)
     if moved:
         found.append(f"made differently, which can move a score a little: {', '.join(moved)}")
     return tuple(found)

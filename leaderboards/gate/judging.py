@@ -54,6 +54,8 @@ def gate(
             check_protocol(each.tally, stored[each.task])
         else:
             check_drawable(each.tally.manifest)
+    to_draw = [each for each in references if each.task not in stored]
+    drawing.check(name, [(each.tally.manifest, each.asked(drawing)) for each in to_draw])
     courses, pairs = {}, []
     for each in references:
         if is_adaptive and each.task in judged:

@@ -15,7 +15,7 @@ from r1bench.leaderboards.gate.rounds import GUARDS_SHARE, Course, Round
 from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.verdict import TaskVerdict, Verdict
 from r1bench.leaderboards.measures import MEASURES, listed, measured
-from r1bench.leaderboards.protocol import redrawing
+from r1bench.leaderboards.protocol import prompts_remark, redrawing
 
 SIDES = (-10, -27, -22, 12)
 ROUNDS = (-5, 6, 22, 13, 9, 11, -8)
@@ -201,8 +201,10 @@ def course_end(verdict: TaskVerdict) -> str:
 
 
 def remarks(verdict: TaskVerdict, rules: Rules) -> list[str]:
-    """What belongs to the sentence about a task: how its error came about, what failed, how it ended, what more evidence would take."""
-    told = (method_text(verdict, rules), floor_text(verdict), *failed_texts(verdict), course_end(verdict), needs(verdict))
+    """What belongs to the sentence about a task: its error, prompts that differ, what failed, how it ended, what is lacking."""
+    prompts = prompts_remark(verdict.baseline.manifest, verdict.candidate.manifest)
+    about = f"{prompts[:1].upper()}{prompts[1:]}." if prompts else ""
+    told = (method_text(verdict, rules), floor_text(verdict), about, *failed_texts(verdict), course_end(verdict), needs(verdict))
     return [text for text in told if text]
 
 

@@ -6,7 +6,7 @@ Keys, below run/<directory>/: problems-<k>, index-<k>, samples-<k> (docs/report.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import OUTCOMES, THINKING_STATES, Problem, Run, Sample
 from r1bench.harness.store import runs as store
+from r1bench.harness.store.prompts import read_prompts
 from r1bench.harness.thinking import Span
 from r1bench.leaderboards.board import indexing
 from r1bench.leaderboards.measures.reading import of_run
@@ -78,11 +79,12 @@ def write_run(job: Job) -> Written:
         if held is not None:
             return Written(held, 0, mark)
         run, problems = store.read_run(job.folder), store.read_problems(job.folder)
+        prompts = {prompt.problem_id: prompt.text for prompt in read_prompts(job.folder, run.manifest)}
     except R1benchError as error:
         return Written({}, 0, "", str(error))
     output.forget(job.site, name)
     files = Files(job.site, name)
-    facts = _write(files, run, problems, job.limits) | {"dir": job.directory}
+    facts = _write(files, run, problems, prompts, job.limits) | {"dir": job.directory}
     files.drop_others()
     kept = tallies.path_of(Path(), job.directory)
     sizes = {**files.sizes, str(kept): tallies.write(job.site, job.directory, of_run(run))}
@@ -113,14 +115,17 @@ class Files:
         output.keep_only(self.folder / output.DATA / self.prefix, self.names)
 
 
-def _write(files: Files, run: Run, problems: Sequence[Problem], limits: Limits) -> dict[str, Any]:
+def _write(files: Files, run: Run, problems: Sequence[Problem], prompts: Mapping[str, str], limits: Limits) -> dict[str, Any]:
     """All data files of a run; returns the facts about them."""
     order = {problem.id: number for number, problem in enumerate(problems)}
     means = {problem: math.fsum(scores) / len(scores) for problem, scores in run.scores_by_problem().items()}
     counts = {problem: len(samples) for problem, samples in run.samples_by_problem.items()}
     num_shards = 0
     for first in range(0, len(problems), PROBLEM_SHARD):
-        rows = [problem_row(each, counts.get(each.id, 0), means.get(each.id)) for each in problems[first : first + PROBLEM_SHARD]]
+        rows = [
+            problem_row(each, prompts.get(each.id), counts.get(each.id, 0), means.get(each.id))
+            for each in problems[first : first + PROBLEM_SHARD]
+        ]
         files.write(f"problems-{num_shards}", rows)
         num_shards += 1
     samples = chosen([sample for sample in run.samples if sample.problem_id in order], limits.samples)
@@ -161,11 +166,12 @@ def shard_size(samples: Sequence[Sample]) -> int:
     return max(SMALLEST_SHARD, min(LARGEST_SHARD, int(SHARD_CHARACTERS / mean)))
 
 
-def problem_row(problem: Problem, num_samples: int, score: float | None) -> dict[str, Any]:
-    """A question with what was acceptable and how it went."""
+def problem_row(problem: Problem, prompt: str | None, num_samples: int, score: float | None) -> dict[str, Any]:
+    """A question with what the model read (None where that is not stored), what was acceptable and how it went."""
     return {
         "id": problem.id,
         "prompt": shortened(problem.prompt, LONGEST_TEXT),
+        "read": None if prompt is None else shortened(prompt, LONGEST_TEXT),
         "gold": [shortened(gold, LONGEST_LINE) for gold in problem.gold[:MOST_GOLDS]],
         "language": problem.language,
         "num_samples": num_samples,

@@ -18,7 +18,8 @@ from types import ModuleType
 from typing import Any, Literal
 
 from r1bench.harness.errors import GraderError, UnknownNameError
-from r1bench.harness.records import Grade
+from r1bench.harness.records import UNKNOWN_MARKING, Grade
+from r1bench.harness.thinking import unknown_marking
 from r1bench.tasks.grading.request import GradeRequest, Judgement, request_of
 
 __all__ = ["GRADERS", "Engine", "GradeRequest", "Grader", "GradingPool", "Judgement", "check_options", "get_grader", "request_of"]
@@ -52,15 +53,15 @@ class Grader:
 
 
 ROWS = (
-    Grader("behaviour", "1", "", "repetition, reflection, truncation and length of the reasoning", ".behaviour"),
-    Grader("choice", "1", "gold", "the letter of a multiple-choice answer", ".choice", ("choices",), has_votes=True),
+    Grader("behaviour", "2", "", "repetition, reflection, truncation and length of the reasoning", ".behaviour"),
+    Grader("choice", "2", "gold", "the letter of a multiple-choice answer", ".choice", ("choices",), has_votes=True),
     Grader("code", "2", "tests", "programs, run on tests in a sandbox", ".programs.grader", None, at_once=8),
-    Grader("format", "2", "", "whether the completion keeps to the tags it was asked for, rule by rule", ".format", ("style",), "style"),
+    Grader("format", "3", "", "whether the completion keeps to the tags it was asked for, rule by rule", ".format", ("style",), "style"),
     Grader(
-        "integer", "2", "gold", "exact numbers (integers, decimals, fractions); a bare last one counts", ".answers", None, has_votes=True
+        "integer", "3", "gold", "exact numbers (integers, decimals, fractions); a bare last one counts", ".answers", None, has_votes=True
     ),
-    Grader("language", "1", "", "the share of the reasoning's words in the target language", ".languages.grader", ("target",), "target"),
-    Grader("math", "2", "gold", "text, exact numbers, exact expressions; else Math-Verify", ".answers", None, has_votes=True),
+    Grader("language", "2", "", "the share of the reasoning's words in the target language", ".languages.grader", ("target",), "target"),
+    Grader("math", "3", "gold", "text, exact numbers, exact expressions; else Math-Verify", ".answers", None, has_votes=True),
 )
 GRADERS: dict[str, Grader] = {row.name: row for row in ROWS}
 
@@ -118,6 +119,12 @@ def check_options(grader: str, options: Mapping[str, Any]) -> str | None:
     return module.check_options(options) if hasattr(module, "check_options") else None
 
 
+def flagged(request: GradeRequest, found: Judgement) -> Judgement:
+    """A judgement with a flag where its text holds a mark that looks like one of a reasoning and is none that we know."""
+    mark = unknown_marking(request.text, request.prefill)
+    return replace(found, flags=(*found.flags, UNKNOWN_MARKING), details={**found.details, UNKNOWN_MARKING: mark}) if mark else found
+
+
 class GradingPool:
     """Grades completions with one grader; worker processes are started only for what needs them.
 
@@ -141,7 +148,7 @@ class GradingPool:
             GraderError: a fault of the grader, or a gold answer that it cannot parse.
         """
         begin = time.perf_counter_ns()
-        judgements = self.engine.grade(requests)
+        judgements = [flagged(*each) for each in zip(requests, self.engine.grade(requests), strict=True)]
         shared = (time.perf_counter_ns() - begin) // 1000 // max(len(requests), 1)
         return [self._named(judgement, shared) for judgement in judgements]
 

@@ -99,7 +99,8 @@ def rules(text: str, prefill: str = "", style: str | None = None) -> dict[str, b
 
 
 def all_rules(whole: str, answer_part: str) -> dict[str, bool]:
-    """`rules` of a completion that was split already; `whole` is its prefill and its text."""
+    """`rules` of a completion that was split already; `whole` is its prefill and its text. Special tokens are nothing, as to a reader."""
+    whole, answer_part = thinking.without_specials(whole), thinking.without_specials(answer_part)
     kept = {**_tag_rules(whole), **_box_rules(answer_part), "text_outside": bool(TAG.sub("", answer_part).strip())}
     return {rule: kept[rule] for rule in RULES}
 
@@ -125,7 +126,7 @@ def judge(request: GradeRequest) -> Judgement:
     part = thinking.split(request.text, request.prefill)
     every = all_rules(request.prefill + request.text, part.answer_part)
     kept = {rule: every[rule] for rule in STYLES[style]}
-    extracted = extraction.extract(part.answer_part, False, complete=not was_cut).extracted
+    extracted = extraction.extract(thinking.without_specials(part.answer_part), False, complete=not was_cut).extracted
     details = {"style": style, "rules": kept, "lenient": extracted is not None}
     broken = [RULES[rule] for rule, holds in kept.items() if not holds]
     if not broken:

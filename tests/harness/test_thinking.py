@@ -9,10 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r1bench.harness.records import THINKING_STATES
-from r1bench.harness.thinking import first_turn, split
+from r1bench.harness.thinking import first_turn, opening_of, split, unknown_marking, without_specials
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "thinking.json").read_text(encoding="utf-8"))
 PIECES = ("<think>", "</think>", "<Thinking>", "<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>")
+PIECES += (
+    "[THINK]",
+    "[/THINK]",
+    "◁think▷",
+    "<|channel|>analysis<|message|>",
+    "<|channel|>final<|message|>",
+    "<|end|>",
+    "<|im_end|>",
+    "<response>",
+)
 SOUP = st.lists(st.sampled_from((*PIECES, "|special_token|", "<|special_token|>", "a", " ", "\n", "<", "|")), max_size=12).map("".join)
 PREFILLS = st.sampled_from(("", "<think>\n", "|special_token|", "<|begin_of_thought|>", "<think></think>"))
 DIALOGUE = "\nUser: and 3+3?\nAssistant: <think>6</think>It is 6."
@@ -72,7 +82,128 @@ def test_a_users_line_that_begins_no_new_turn_is_text(text: str) -> None:
     assert first_turn(text) == text
 
 
-@pytest.mark.parametrize("piece", ["<think>", "</think>", "<think", "<", "<think></think>", "|special_token|", "User:\n", "\n"])
-def test_a_megabyte_of_tags_is_split(piece: str) -> None:
-    text = piece * (1_000_000 // len(piece))
-    assert len(split(first_turn(text)).answer_part) in (0, len(text))
+SPOKEN = "It is 5."
+CHATML_TURN = "<|im_start|>user\nAnd 3+4?<|im_end|>\n<|im_start|>assistant\nIt is 7."
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        CHATML_TURN,
+        f"<|im_end|>\n{CHATML_TURN}",
+        "<|start_header_id|>user<|end_header_id|>\n\nAnd?<|eot_id|>It is 7.",
+        "<start_of_turn>user\nAnd?<end_of_turn>\n<start_of_turn>model\nIt is 7.",
+        "[INST] And? [/INST] It is 7.",
+        "<|user|>\nAnd?<|assistant|>\nIt is 7.",
+        "<｜User｜>And?<｜Assistant｜>It is 7.",
+        "<|end|>\nIt is 7.",
+        "<|endoftext|>Tom has 3 cats. #### 7",
+        "</s>It is 7.",
+        "\nUSER: And?\nASSISTANT: It is 7.",
+        "\n### Instruction:\nAnd?\n\n### Response:\nIt is 7.",
+        "\n### Human: And?\n### Assistant: It is 7.",
+    ],
+)
+@pytest.mark.parametrize(
+    "reasoning", ["", "<think>5<|im_end|></think>", "<|channel|>analysis<|message|>5<|end|><|start|>assistant<|channel|>final<|message|>"]
+)
+def test_a_turn_is_over_where_tokens_or_headers_of_the_next_say_so(turn: str, reasoning: str) -> None:
+    assert first_turn(reasoning + SPOKEN + turn).rstrip() == reasoning + SPOKEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>I say <|im_end|>\n<|im_start|>user to end",
+        "It is 5.<|im_end|>\n<|endoftext|>",
+        "Not <s>4</s> but 5.",
+        "USER: 5 is what I\nUSER: say",
+        "### Instruction: is\na heading",
+        "5<|end|><|start|>assistant<|channel|>final<|message|>6",
+        "<|im_start|>assistant\nIt is 5.",
+    ],
+)
+def test_what_ends_no_turn_is_text(text: str) -> None:
+    assert first_turn(text) == text
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *("<scratchpad>", "<analysis>", "<inner_monologue>", "[REASONING]", "<|foo_think|>", "<|begin_of_reasoning|>", "<reflection>"),
+        *("< think >", "<think_fast>", "<chain_of_thought>", "<thoughts>", "◁reason▷", "<|startofthought|>", "<inner monologue>", "<cot>"),
+    ],
+)
+def test_a_mark_that_looks_like_one_of_a_reasoning_is_found(mark: str) -> None:
+    ending = f"{mark[0]}/{mark[1:]}" if mark[1] != "|" else f"<|/{mark[2:]}"
+    for text in (f"{mark}Is it 5", f"<think>4?</think>{mark} 5", f"Sure.\n{mark}\nIs it 5{ending}6", f"Is it 5{ending} It is 6."):
+        assert unknown_marking(text).strip("<>[]◁▷|/ ") == mark.strip("<>[]◁▷| ")
+    assert unknown_marking("Is it 5", f"{mark}\n") == mark
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use <scratchpad> and </scratchpad> tags.",
+        "`<scratchpad>` and '</analysis>'",
+        "```html\n<analysis>\n<p>5</p>\n</analysis>\n```\nIt is 5.",
+        "std::vector<Reason> x; List<Thought> y; a<b>c",
+        "$a<b>c$ and x < reason > y and 1<|x-2|>0",
+        "[Analysis](https://example.org) [1] [REASONING]: see",
+        "<div><p>thinking</p></div><details><summary>Analysis</summary>5</details>",
+        "【分析】5",
+        "<think><scratchpad>4</scratchpad></think>5",
+        "<answer>5</answer><|im_end|>",
+    ],
+)
+def test_ordinary_text_has_no_unknown_marking(text: str) -> None:
+    assert unknown_marking(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("ending", "opening"),
+    [
+        ("<|im_end|>\n<|im_start|>assistant\n<think>\nOkay,\n", "<think>\nOkay,\n"),
+        ("[/INST][THINK]", "[THINK]"),
+        ("ASSISTANT: <think>", "<think>"),
+        ("<|assistant|>\n<scratchpad>\n", "<scratchpad>\n"),
+        ("<|end_of_role|>Here is my thought process:\n", "Here is my thought process:\n"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),
+        ("\nUse <think> </think>.<|im_end|>\n<|im_start|>assistant\n", ""),
+        ("\nStart with <think>\nAssistant:", ""),
+        ("\nBegin with: <think>\nAssistant:", ""),
+        (". Assistant:", ""),
+    ],
+)
+def test_what_the_end_of_a_prompt_opens_belongs_to_the_answer(ending: str, opening: str) -> None:
+    assert opening_of(ending) == opening
+
+
+def test_special_tokens_are_left_out_of_what_a_reader_sees() -> None:
+    assert without_specials("<s>a<|pad|> $1<|x-2|>0$ [INST] <b>b</b></s><｜end▁of▁sentence｜>") == "a $1<|x-2|>0$  <b>b</b>"
+
+
+HOSTILE = (
+    "<think>",
+    "</think>",
+    "<think",
+    "<",
+    "<think></think>",
+    "|special_token|",
+    "User:\n",
+    "\n",
+    "[",
+    "◁",
+    "<|im_end|>",
+    "</s>",
+    "<|end|>",
+)
+HOSTILE += ("<|channel|>analysis", "Here is my thought process:", "<response>", "<scratchpad>", "</scratchpad>", "```<reason>", "<|a|> ")
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_a_long_text_of_tags_is_split(piece: str) -> None:
+    text = piece * (300_000 // len(piece))
+    assert len(split(first_turn(text)).answer_part) <= len(text)
+    assert len(unknown_marking(text)) < 20
+    assert len(without_specials(text) + opening_of(text)) <= 2 * len(text)

@@ -40,11 +40,12 @@ def find_answer(request: GradeRequest, kind: Kind) -> Found:
     part = thinking.split(own, request.prefill)
     if part.state == "unfinished":
         return Found("", (), without, "the reasoning does not end")
+    answer_part = thinking.without_specials(part.answer_part)
     complete = not was_cut or len(own) < len(request.text)
     if kind == "choice":
-        extracted, flags = letters.find_letter(part.answer_part, request.options.get("choices", ()), complete)
+        extracted, flags = letters.find_letter(answer_part, request.options.get("choices", ()), complete)
     else:
-        extracted, flags = extraction.extract(part.answer_part, kind == "number", complete)
+        extracted, flags = extraction.extract(answer_part, kind == "number", complete)
     if len(own) < len(request.text):
         flags = (*flags, "next_turn")
     if extracted is None or not extracted.strip():

@@ -105,7 +105,7 @@ def words_by_language(text: str, hint: str | None = None) -> dict[str, int]:
 
 def stretches_of(text: str, hint: str | None = None) -> list[Stretch]:
     """The text as stretches of one language each, in their order; what is no word is left out."""
-    words = words_of(text)
+    words = words_of(thinking.without_specials(text))
     labels = label(words, hint)
     is_pure = len(set(labels)) < 2
     changes = () if is_pure else (place for place, (one, other) in enumerate(pairwise(labels), start=1) if one != other)

@@ -22,7 +22,9 @@ from r1bench.harness import thinking
 from r1bench.harness.cli import main
 from r1bench.harness.cli import report as cli_report
 from r1bench.harness.errors import StorageError, UnknownNameError
-from r1bench.harness.records import Sample
+from r1bench.harness.records import RenderedPrompt, Sample
+from r1bench.harness.store.listed import MANIFEST, run_folders
+from r1bench.harness.store.prompts import digest_of_prompts, write_prompts
 from r1bench.harness.store.runs import read_run
 from r1bench.harness.thinking import Span
 from r1bench.leaderboards.measures import MEASURES
@@ -182,6 +184,18 @@ def test_only_so_many_samples_are_shown_as_were_asked_for(tmp_path: Path, assets
     facts = boot_of(tmp_path / "site")["runs"][folder.name]
     assert (facts["num_samples"], facts["samples_left_out"], facts["truncated_for_size"]) == (shown, 12 - shown, shown < 12)
     assert len(data_of(tmp_path / "site", f"run/{folder.name}/problems-0")) == 6
+
+
+def test_a_sample_is_shown_with_what_the_model_read_where_that_is_stored(tmp_path: Path, assets: Path) -> None:
+    folder = store_run(tmp_path / "runs", make_run([[1], [0]]))
+    prompts = [RenderedPrompt(name, f"<user>What is {name}?<assistant>", 5) for name in ("p0000", "p0001")]
+    write_prompts(folder, prompts)
+    path = folder / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), "prompts_digest": digest_of_prompts(prompts), "rendering": "chat"}))
+    store_run(tmp_path / "runs", make_run([[1], [0]], name="before"))
+    report(tmp_path / "runs", tmp_path / "site", assets)
+    shown = {row["read"] for name in run_folders(tmp_path / "runs") for row in data_of(tmp_path / "site", f"run/{name.name}/problems-0")}
+    assert shown == {None, *(prompt.text for prompt in prompts)}
 
 
 def test_samples_are_chosen_evenly() -> None:

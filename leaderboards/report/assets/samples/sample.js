@@ -204,7 +204,7 @@
         el(
           "div",
           { class: "texts" },
-          el("section", {}, el("h2", {}, "Prompt"), el("pre", { class: "prompt" }, entry.problem.prompt)),
+          el("section", {}, el("h2", {}, "Prompt"), el("pre", { class: "prompt" }, entry.problem.read ?? entry.problem.prompt)),
           completion(sample),
         ),
         el("div", { class: "side" }, grade(sample, entry.problem), others),
