@@ -8,9 +8,10 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError
+from r1bench.harness.models.config import context_length_of
 from r1bench.harness.models.prompts import encode, render
 from r1bench.harness.models.tokenizer import load_tokenizer
-from r1bench.harness.models.weights import check_device, context_length_of
+from r1bench.harness.models.weights import check_device, check_weights, load_config
 from r1bench.harness.records import Checkpoint
 from r1bench.harness.store.disk import LOCK, refusals, write_whole
 from r1bench.harness.training.recipes import apply_settings, read_recipe
@@ -54,6 +55,7 @@ def prepare(
     if not (model or default):
         raise UsageError(f"recipe {recipe} names no model; give one with --model")
     base = find_checkpoint(model or default)
+    check_weights(base)
     title = name or f"{base.name}-{stage}"
     source, place = values.get("data"), (out or Path("checkpoints") / title).absolute()
     task = get_task(source.get("task", "") if isinstance(source, dict) else "")
@@ -95,13 +97,11 @@ def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) 
 
     Raises ContextError: naming the longest prompt and the budget that fits.
     """
-    from transformers import AutoConfig
-
     from r1bench.backends.prompts import draw_problems
     from r1bench.tasks.templates import TEMPLATES
 
     tokenizer, template = load_tokenizer(base), TEMPLATES[job.data.template]
-    context = context_length_of(AutoConfig.from_pretrained(base.path, trust_remote_code=False, local_files_only=True))
+    context = context_length_of(load_config(base))
     lengths = {
         problem.id: len(encode(tokenizer, template, render(tokenizer, template, problem.prompt)))
         for problem in (prompts or draw_problems(job, 0, None))
