@@ -20,6 +20,7 @@ FLOATS = {"F64", "F32", "F16", "BF16"}
 """Types of numbers that weights have where they are not packed in a quantised format."""
 DRAFT = re.compile(r"(^|\.)mtp(s|_\w+)?\.")
 """Layers that guess further tokens for speculative decoding."""
+LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 MASK = re.compile(r"(^|\.)attn\.(attention\.)?(bias|masked_bias|causal_mask)$")
 SENSES = re.compile(r"(^|\.)(vision_|audio_|visual\.|multi_modal_projector\.|mm_projector\.|embed_vision\.|embed_audio\.|image_newline)")
 CURES = {
@@ -82,7 +83,7 @@ def check_weights(checkpoint: Checkpoint) -> None:
             )
     report = report_of(config, tensors)
     if report is not None:
-        check_report(checkpoint, config, report)
+        check_report(checkpoint, report)
 
 
 def report_of(config: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
@@ -112,14 +113,14 @@ def report_of(config: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any] | No
         return None
 
 
-def check_report(checkpoint: Checkpoint, config: Any, report: Mapping[str, Any]) -> None:
+def check_report(checkpoint: Checkpoint, report: Mapping[str, Any]) -> None:
     """Refuse what a report of loading tells of weights that are lacking, of another shape or left out.
 
     Raises CheckpointError: naming the first of them.
     """
-    place = f"checkpoint {checkpoint.path}"
+    place, stated = f"checkpoint {checkpoint.path}", read_object(Path(checkpoint.path) / "config.json") or {}
     lacking = sorted([*map(str, report["missing_keys"]), *(str(each[0]) for each in report["mismatched_keys"])])
-    unused = sorted(name for name in map(str, report["unexpected_keys"]) if not is_harmless(name, config))
+    unused = sorted(name for name in map(str, report["unexpected_keys"]) if not is_harmless(name, stated))
     if lacking:
         shapes = {
             str(name): f", {[*found]} in the file and {[*wanted]} by config.json" for name, found, wanted in report["mismatched_keys"]
@@ -137,17 +138,19 @@ def check_report(checkpoint: Checkpoint, config: Any, report: Mapping[str, Any])
         )
 
 
-def is_harmless(name: str, config: Any) -> bool:
-    """Whether a weight that the model does not take moves no text.
+def is_harmless(name: str, stated: Mapping[str, Any]) -> bool:
+    """Whether a weight that the model does not take moves no text, by its name and the configuration.
 
-    Besides what transformers itself passes over for a kind of model (rotary frequencies, draft layers), so: draft layers by another name,
-    the eyes and ears of a model of which the language part is loaded, and the attention masks that older versions stored.
+    Besides what transformers itself passes over for a kind of model (rotary frequencies, draft layers): draft layers by other names, the eyes
+    and ears of a model of which the language part is loaded, and the attention masks that older versions stored.
     """
-    stated, layer = config.to_dict(), re.search(r"(?:^|\.)layers\.(\d+)\.", name)
-    beyond = int(layer[1]) - getattr(config.get_text_config(), "num_hidden_layers", 0) if layer else -1
-    if DRAFT.search(name) or MASK.search(name) or 0 <= beyond < (stated.get("num_nextn_predict_layers") or 0):
+    text = stated.get("text_config") or stated
+    layer, num_layers, num_draft = LAYER.search(name), text.get("num_hidden_layers"), text.get("num_nextn_predict_layers")
+    if layer and isinstance(num_layers, int) and isinstance(num_draft, int) and num_layers <= int(layer[1]) < num_layers + num_draft:
         return True
-    return bool(SENSES.search(name)) and any(key.startswith(("vision_", "audio_")) for key in stated)
+    if SENSES.search(name):
+        return any(key.startswith(("vision_", "audio_")) for key in stated)
+    return bool(DRAFT.search(name) or MASK.search(name))
 
 
 def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allow_pickle: bool = False) -> Any:
@@ -176,7 +179,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allo
         model.to(device)
     except (*UNREADABLE, ArithmeticError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise CheckpointError(f"checkpoint {checkpoint.path} cannot be loaded: {one_line(error)}") from error
-    check_report(checkpoint, model.config, report)
+    check_report(checkpoint, report)
     return model.eval()
 
 
