@@ -141,8 +141,8 @@ def check_report(checkpoint: Checkpoint, report: Mapping[str, Any]) -> None:
 def is_harmless(name: str, stated: Mapping[str, Any]) -> bool:
     """Whether a weight that the model does not take moves no text, by its name and the configuration.
 
-    Besides what transformers itself passes over for a kind of model (rotary frequencies, draft layers): draft layers by other names, the eyes
-    and ears of a model of which the language part is loaded, and the attention masks that older versions stored.
+    Besides what transformers itself passes over for a kind of model (rotary frequencies, draft layers): draft layers by other names, the
+    eyes and ears of a model of which the language part is loaded, and the attention masks that older versions stored.
     """
     text = stated.get("text_config") or stated
     layer, num_layers, num_draft = LAYER.search(name), text.get("num_hidden_layers"), text.get("num_nextn_predict_layers")
