@@ -103,7 +103,7 @@ def report_of(config: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any] | No
         with empty, no_init_weights():
             model: Any = AutoModelForCausalLM.from_config(config)
             state = {name: torch.empty(tensor.shape) for name, tensor in tensors.items()}
-        mapping = get_model_conversion_mapping(model)
+        mapping: Any = get_model_conversion_mapping(model)
         rules = LoadStateDictConfig(ignore_mismatched_sizes=True, device_map={"": empty}, dtype=model.dtype, weight_mapping=mapping)
         report, _ = model._load_pretrained_model(model, state, None, rules)
         model.tie_weights(missing_keys=report.missing_keys, recompute_mapping=False)
