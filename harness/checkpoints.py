@@ -32,6 +32,8 @@ READ_AS_JSON = ("*config.json", "*token*.json", "*.index.json", "vocab.json")
 """Files that whatever loads a model or a tokenizer reads as a JSON object."""
 SEALED = (*DIGESTED, "trainer/*")
 """Files that a seal vouches for: those, and what a training needs to go on."""
+ADAPTER = ("adapter_config.json", "adapter_model*", "pytorch_lora_weights*")
+"""What PEFT and its like write."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -80,6 +82,7 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
     """Refuse a folder that cannot be a checkpoint, saying what it lacks."""
     if not folder.is_dir():
         raise CheckpointError(f"checkpoint {name!r} is a file; give the folder that holds config.json and *.safetensors")
+    check_adapter(folder, name)
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"checkpoint {name!r} has no config.json; give the folder that save_pretrained() wrote")
     for path in sorted(folder.iterdir()):
@@ -101,6 +104,19 @@ def check_folder(folder: Path, name: str, *, allow_pickle: bool = False) -> None
             f"checkpoint {name!r} holds its weights in a pickle ({pickles[0]}), which can run code when loaded; "
             "convert it to safetensors, or trust it with --allow-pickle (r1bench eval)"
         )
+
+
+def check_adapter(folder: Path, name: str) -> None:
+    """Refuse a folder with an adapter, alone or beside a model: the weights of the model are not those that were trained."""
+    found = sorted(path.name for pattern in ADAPTER for path in folder.glob(pattern))
+    if not found:
+        return
+    base = (read_object(folder / "adapter_config.json") or {}).get("base_model_name_or_path")
+    beside = "holds beside its model an adapter" if (folder / "config.json").is_file() else "is an adapter and no model"
+    raise CheckpointError(
+        f"checkpoint {name!r} {beside} ({found[0]}); merge it into its base{f' {base}' if base else ''} and save the whole "
+        "(peft: merge_and_unload(), then save_pretrained())"
+    )
 
 
 def file_digest(path: Path) -> str:

@@ -3,13 +3,33 @@
 Left out: quantised formats and weights that a repository's own code would read.
 """
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from r1bench.harness.checkpoints import read_object
 from r1bench.harness.errors import CheckpointError, UsageError
+from r1bench.harness.models.config import check_kind, check_stated
+from r1bench.harness.models.headers import Tensor, tensors_of
 from r1bench.harness.records import Checkpoint
 
 UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, ImportError)
 """What transformers raises for folders that it cannot make sense of."""
+FLOATS = {"F64", "F32", "F16", "BF16"}
+"""Types of numbers that weights have where they are not packed in a quantised format."""
+DRAFT = re.compile(r"(^|\.)mtp(s|_\w+)?\.")
+"""Layers that guess further tokens for speculative decoding."""
+LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.")
+MASK = re.compile(r"(^|\.)attn\.(attention\.)?(bias|masked_bias|causal_mask)$")
+SENSES = re.compile(r"(^|\.)(vision_|audio_|visual\.|multi_modal_projector\.|mm_projector\.|embed_vision\.|embed_audio\.|image_newline)")
+CURES = {
+    r"lora_|\.base_layer\.|modules_to_save": "merge the adapter into its base and save the whole",
+    r"scale|qweight|qzeros|g_idx|absmax|quant|SCB|zero_point": "give the config.json of the quantised model, with its quantization_config",
+    r"(^|\.)(v_head|value_head|score|classifier|reward_head|summary)\.": "give the language model without a head for rewards or classes",
+    "": "give the config.json that belongs to the weights",
+}
+"""What to do, by what a name looks like."""
 
 
 def check_device(device: str) -> str:
@@ -27,18 +47,123 @@ def check_device(device: str) -> str:
     return device
 
 
+def load_config(checkpoint: Checkpoint) -> Any:
+    """The configuration as transformers has it.
+
+    Raises CheckpointError: it cannot be used, or it is not of a model that continues text.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+
+    quiet_transformers()
+    try:
+        config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False, local_files_only=True)
+    except (*UNREADABLE, ArithmeticError, RuntimeError, StrictDataclassError) as error:
+        raise CheckpointError(f"checkpoint {checkpoint.path} has a config.json that cannot be used: {one_line(error)}") from error
+    check_kind(config, checkpoint.path)
+    return config
+
+
+def check_weights(checkpoint: Checkpoint) -> None:
+    """Refuse a folder whose weights and configuration are not of one model, before anything large is built. Asked before `load_model`.
+
+    Raises CheckpointError: naming the first weight that is lacking, has another shape, or would not be used.
+    """
+    folder = Path(checkpoint.path)
+    check_stated(read_object(folder / "config.json") or {}, folder)
+    config = load_config(checkpoint)
+    if not any(folder.glob("*.safetensors")) or getattr(config, "quantization_config", None):
+        return  # pickles and quantised formats are known only when they are loaded
+    tensors = tensors_of(folder)
+    for name, tensor in tensors.items():
+        if tensor.dtype not in FLOATS and name.endswith("weight"):
+            raise CheckpointError(
+                f"checkpoint {checkpoint.path} holds {name} as {tensor.dtype}, and its config.json has no quantization_config to unpack it "
+                "with; give the config.json that belongs to the weights"
+            )
+    report = report_of(config, tensors)
+    if report is not None:
+        check_report(checkpoint, report)
+
+
+def report_of(config: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """What loading such weights would report, by transformers' own rules of renaming and merging, on tensors without content.
+
+    None where this transformers cannot tell so; then loading itself will.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        from transformers.conversion_mapping import get_model_conversion_mapping
+        from transformers.initialization import no_init_weights
+        from transformers.modeling_utils import LoadStateDictConfig
+
+        empty = torch.device("meta")
+        with empty, no_init_weights():
+            model: Any = AutoModelForCausalLM.from_config(config)
+            state = {name: torch.empty(tensor.shape) for name, tensor in tensors.items()}
+        mapping: Any = get_model_conversion_mapping(model)
+        rules = LoadStateDictConfig(ignore_mismatched_sizes=True, device_map={"": empty}, dtype=model.dtype, weight_mapping=mapping)
+        report, _ = model._load_pretrained_model(model, state, None, rules)
+        model.tie_weights(missing_keys=report.missing_keys, recompute_mapping=False)
+        model._adjust_missing_and_unexpected_keys(report)
+        return report.to_dict()
+    except (*UNREADABLE, ArithmeticError, RuntimeError):
+        return None
+
+
+def check_report(checkpoint: Checkpoint, report: Mapping[str, Any]) -> None:
+    """Refuse what a report of loading tells of weights that are lacking, of another shape or left out.
+
+    Raises CheckpointError: naming the first of them.
+    """
+    place, stated = f"checkpoint {checkpoint.path}", read_object(Path(checkpoint.path) / "config.json") or {}
+    lacking = sorted([*map(str, report["missing_keys"]), *(str(each[0]) for each in report["mismatched_keys"])])
+    unused = sorted(name for name in map(str, report["unexpected_keys"]) if not is_harmless(name, stated))
+    if lacking:
+        shapes = {
+            str(name): f", {[*found]} in the file and {[*wanted]} by config.json" for name, found, wanted in report["mismatched_keys"]
+        }
+        cure = f"and holds others instead ({len(unused)}, first: {unused[0]}); {CURES['']}" if unused else "copy it again"
+        raise CheckpointError(
+            f"{place} does not hold all weights of its config.json ({len(lacking)} lacking or of another shape, "
+            f"first: {lacking[0]}{shapes.get(lacking[0], '')}){' ' if unused else '; '}{cure}"
+        )
+    if unused:
+        cure = next(cure for pattern, cure in CURES.items() if re.search(pattern, unused[0]))
+        raise CheckpointError(
+            f"{place} holds weights that its config.json has no place for ({len(unused)}, first: {unused[0]}), "
+            f"and without them it is another model; {cure}"
+        )
+
+
+def is_harmless(name: str, stated: Mapping[str, Any]) -> bool:
+    """Whether a weight that the model does not take moves no text, by its name and the configuration.
+
+    Besides what transformers itself passes over for a kind of model (rotary frequencies, draft layers): draft layers by other names, the
+    eyes and ears of a model of which the language part is loaded, and the attention masks that older versions stored.
+    """
+    text = stated.get("text_config") or stated
+    layer, num_layers, num_draft = LAYER.search(name), text.get("num_hidden_layers"), text.get("num_nextn_predict_layers")
+    if layer and isinstance(num_layers, int) and isinstance(num_draft, int) and num_layers <= int(layer[1]) < num_layers + num_draft:
+        return True
+    if SENSES.search(name):
+        return any(key.startswith(("vision_", "audio_")) for key in stated)
+    return bool(DRAFT.search(name) or MASK.search(name))
+
+
 def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allow_pickle: bool = False) -> Any:
-    """The model in evaluation mode.
+    """The model in evaluation mode, with every weight of the folder in its place.
 
     Raises:
-        CheckpointError: transformers cannot load the folder (with its reason in one line), or the weights do not fill the model, which
-            transformers would fill up with random numbers.
+        CheckpointError: transformers cannot load the folder (with its reason in one line), the weights do not fill the model, which
+            transformers would fill up with random numbers, or there are more of them, which it would leave out.
     """
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
-    quiet_transformers()
     model: Any
     report: Any
     try:
@@ -54,19 +179,16 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allo
         model.to(device)
     except (*UNREADABLE, ArithmeticError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise CheckpointError(f"checkpoint {checkpoint.path} cannot be loaded: {one_line(error)}") from error
-    lacking = [*report["missing_keys"], *report["mismatched_keys"]]
-    if lacking:
-        raise CheckpointError(
-            f"checkpoint {checkpoint.path} does not hold all weights of its config.json ({len(lacking)} lacking or of another shape, "
-            f"first: {sorted(map(str, lacking))[0]}); copy it again"
-        )
+    check_report(checkpoint, report)
     return model.eval()
 
 
 def one_line(error: Exception) -> str:
-    """The first line of what went wrong."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    """The first line of what went wrong, with the next one where it only announces that."""
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    if isinstance(error, KeyError):
+        return f"{lines[0]} is not known"
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 
 
 def quiet_transformers() -> None:
@@ -75,8 +197,3 @@ def quiet_transformers() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-
-
-def context_length_of(config: Any) -> int:
-    """Tokens that prompt and completion may have together, by a model's configuration; very many where it names no limit."""
-    return int(getattr(config.get_text_config(), "max_position_embeddings", 0) or 1 << 30)

@@ -1,25 +1,35 @@
 """The decoding loop: tokens of many sequences at once from a causal language model, with nothing left to chance but the given draws.
 
 Shared by evaluation and by the rollouts of the custom backend. Each distinct prompt is read once and its cache is copied to its
-sequences; finished sequences leave the batch. Left out: text; this file deals in token numbers.
+sequences; finished sequences leave the batch. A model for which that would be wrong or impossible, such as a recurrent one, is drawn from
+by the plain path: transformers' own `generate()`, one prompt at a time, with the same draws. Which models those are: docs/checkpoints.md.
+Left out: text; this file deals in token numbers.
 
 Shapes: B sequences alive, P distinct prompts, T positions, V vocabulary.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers import DynamicCache, GenerationConfig
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from r1bench.harness.errors import CheckpointError
 from r1bench.harness.models.turns import Drawn
 from r1bench.harness.records import Sampling
 
+HasEnded = Callable[[list[int]], bool]
+"""Whether a sequence ends with the last of these tokens."""
 COMPACT_BELOW = 0.75
 """Finished rows are dropped once fewer than this share of the rows is alive: copying the cache at every end costs more."""
+
+MARKED_BY_PADDING = frozenset({"doge"})
+"""Types of models whose attention takes padding for text, in transformers."""
+MIXED_ROWS = frozenset({"rwkv"})
+"""Types of models where one row of a batch moves another, in transformers."""
 
 
 class GrowingLayer(DynamicLayer):
@@ -146,6 +156,20 @@ def read_prompts(model: Any, prompts: Sequence[Sequence[int]], rows: Sequence[in
     return Alive(list(range(len(rows))), cache, logits[expand, -1], mask_PT[expand], positions_PT[expand, -1], draws_BT)
 
 
+def can_share_prompts(model: Any) -> bool:
+    """Whether prompts of different lengths may be read side by side and their caches copied, row by row.
+
+    Not with a state that has read the padding too, nor where a model does not say how it wants to be told of positions and caches.
+    """
+    if getattr(model, "_is_stateful", False) or model.config.model_type in MARKED_BY_PADDING | MIXED_ROWS:
+        return False
+    known = {DynamicLayer, DynamicSlidingWindowLayer}
+    has_known_cache = all(type(layer) in known for layer in DynamicCache(config=model.config).layers)
+    return has_known_cache and {"position_ids", "past_key_values", "logits_to_keep"} <= set(
+        inspect.signature(type(model).forward).parameters
+    )
+
+
 @torch.no_grad()
 def decode(
     model: Any,
@@ -170,6 +194,26 @@ def decode(
         each sequence as it finishes, at most `sampling.max_tokens` tokens long.
     """
     draws_BT = torch.stack([row[: sampling.max_tokens] for row in uniforms]).to(next(model.parameters()).device)
+
+    def has_ended(tokens: list[int]) -> bool:
+        return tokens[-1] in end_tokens or (is_stop is not None and is_stop(tokens))
+
+    if can_share_prompts(model):
+        yield from draw_together(model, prompts, rows, draws_BT, sampling, has_ended)
+        return
+    at_once = 1 if model.config.model_type in MIXED_ROWS else len(rows)
+    for number in dict.fromkeys(rows):
+        places = [place for place, row in enumerate(rows) if row == number]
+        for start in range(0, len(places), at_once):
+            part = places[start : start + at_once]
+            for drawn in draw_after(model, prompts[number], draws_BT[part], sampling, has_ended):
+                yield drawn._replace(row=part[drawn.row])
+
+
+def draw_together(
+    model: Any, prompts: Sequence[Sequence[int]], rows: Sequence[int], draws_BT: torch.Tensor, sampling: Sampling, has_ended: HasEnded
+) -> Iterator[Drawn]:
+    """All rows in one batch."""
     alive = read_prompts(model, prompts, rows, draws_BT)
     tokens: list[list[int]] = [[] for _ in rows]
     is_done = [False] * len(rows)
@@ -179,7 +223,7 @@ def decode(
             if is_done[row]:
                 continue
             tokens[row].append(token)
-            is_stopped = token in end_tokens or (is_stop is not None and is_stop(tokens[row]))
+            is_stopped = has_ended(tokens[row])
             if is_stopped or step + 1 == sampling.max_tokens:
                 is_done[row] = True
                 yield Drawn(row, tokens[row], is_stopped)
@@ -189,3 +233,34 @@ def decode(
         if len(remaining) < COMPACT_BELOW * len(alive.rows):
             alive, drawn_B = alive.keep(remaining), drawn_B[remaining]
         alive = alive.step(model, drawn_B)
+
+
+def draw_after(model: Any, prompt: Sequence[int], draws_BT: torch.Tensor, sampling: Sampling, has_ended: HasEnded) -> list[Drawn]:
+    """The plain path: all sequences of one prompt by the model's own `generate()`, which is left one token to choose at each step."""
+    ids_BT = torch.tensor([list(prompt)] * len(draws_BT), device=draws_BT.device)
+    tokens: list[list[int]] = [[] for _ in draws_BT]
+    is_stopped = torch.zeros(len(draws_BT), dtype=torch.bool, device=draws_BT.device)
+
+    def choose(ids_BT: torch.Tensor, logits_BV: torch.Tensor) -> torch.Tensor:
+        drawn_B = draw_tokens(logits_BV, draws_BT[:, ids_BT.shape[1] - len(prompt)], sampling)
+        return torch.full_like(logits_BV, -torch.inf).scatter(1, drawn_B[:, None], 0.0)
+
+    def note(ids_BT: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        for row, token in enumerate(ids_BT[:, -1].tolist()):
+            if not is_stopped[row]:
+                tokens[row].append(token)
+                is_stopped[row] = has_ended(tokens[row])
+        return is_stopped
+
+    theirs, model.generation_config = model.generation_config, GenerationConfig()  # what generate() takes for what is not stated
+    try:
+        model.generate(
+            ids_BT,
+            attention_mask=torch.ones_like(ids_BT),
+            generation_config=GenerationConfig(max_new_tokens=sampling.max_tokens, do_sample=False, pad_token_id=0),
+            logits_processor=[choose],
+            stopping_criteria=[note],
+        )
+    finally:
+        model.generation_config = theirs
+    return [Drawn(row, *each) for row, each in enumerate(zip(tokens, is_stopped.tolist(), strict=True))]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import PositiveInt
 
 from r1bench.harness.checkpoints import find_checkpoint
-from r1bench.harness.models import prompts, tokenizer, turns, weights
+from r1bench.harness.models import config, prompts, tokenizer, turns, weights
 from r1bench.harness.records import ENDS_WITH, Checkpoint, Completion, Sampling, Template
 from r1bench.harness.samplers import Asked, Prompt, Request, Requests, Sampler
 
@@ -52,9 +52,10 @@ class TransformersSampler(Sampler):
     def __init__(self, checkpoint: Checkpoint, options: TransformersOptions) -> None:
         super().__init__(checkpoint, options)
         self.device = weights.check_device(options.device)
+        weights.check_weights(checkpoint)  # before the tokenizer, which reads config.json too and is less plain about it
         self.tokenizer = tokenizer.load_tokenizer(checkpoint)
         self.model = weights.load_model(checkpoint, self.device, options.dtype, allow_pickle=options.allow_pickle)
-        self.context_length = weights.context_length_of(self.model.config)
+        self.context_length = config.context_length_of(self.model.config)
         self.end_tokens = turns.end_tokens_of(self.model, self.tokenizer)
         self.encoded: dict[str, list[int]] = {}
 

@@ -9,10 +9,11 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.checkpoints import find_checkpoint, safe_name
 from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError, quoted
+from r1bench.harness.models.config import context_length_of
 from r1bench.harness.models.prompts import make_prompts
 from r1bench.harness.models.saving import BYTES_OF_FLOAT32, num_weights
 from r1bench.harness.models.tokenizer import load_tokenizer
-from r1bench.harness.models.weights import check_device, context_length_of
+from r1bench.harness.models.weights import check_device, check_weights, load_config
 from r1bench.harness.records import Checkpoint
 from r1bench.harness.store.disk import LOCK, refusals, write_whole
 from r1bench.harness.training.recipes import apply_settings, read_recipe
@@ -56,6 +57,7 @@ def prepare(
     if not (model or default):
         raise UsageError(f"recipe {recipe} names no model; give one with --model")
     base = find_checkpoint(model or default)
+    check_weights(base)
     title = name or f"{base.name}-{stage}"
     source, place = values.get("data"), (out or Path("checkpoints") / safe_name(title)).absolute()
     task = get_task(source.get("task", "") if isinstance(source, dict) else "")
@@ -100,15 +102,13 @@ def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) 
         CheckpointError, DataError: the chat template cannot be used, naming the problem where it is about one.
         ContextError: naming the longest prompt and the budget that fits.
     """
-    from transformers import AutoConfig
-
     from r1bench.backends.prompts import draw_problems
     from r1bench.tasks.templates import TEMPLATES
 
     tokenizer, template = load_tokenizer(base), TEMPLATES[job.data.template]
     asked = [(problem.id, problem.prompt) for problem in (prompts or draw_problems(job, 0, None))]
     read = make_prompts(tokenizer, template, asked)
-    context = context_length_of(AutoConfig.from_pretrained(base.path, trust_remote_code=False, local_files_only=True))
+    context = context_length_of(load_config(base))
     lengths = {problem_id: len(each.tokens) for (problem_id, _), each in zip(asked, read, strict=True)}
     longest = max(lengths, key=lambda problem_id: lengths[problem_id])
     key, budget = "algorithm.rollout.max_tokens", job.grpo.rollout.max_tokens

