@@ -25,6 +25,7 @@ Verdicts come from CPU time, summed over all processes of a run, never from the 
 which no thread was running for 1 + wall_factor x cpu_seconds ends with `time_limit`, and so does any after ten times that.
 
 Kept apart: `sandbox_error` says that the sandbox failed (after one retry in a fresh container); it is never a verdict about the program.
+A container that does not answer costs seconds. A program under which two came down, one after the other, is `forbidden`.
 Left out: other languages than Python; programs that need a network, a terminal or other programs (there is no shell), that handle SIGCHLD
 (so multiprocessing's forkserver) or map shared memory without a file (mmap.mmap(-1, n) without MAP_PRIVATE): both would go uncounted.
 """
@@ -44,7 +45,7 @@ class Limits(NamedTuple):
     cpu_seconds: float = 10.0
     """Of all its processes together; in `Calls`, of each call."""
     memory_bytes: int = 1 << 30
-    """On top of what the interpreter itself needs; of each process its address space, of all together what is resident."""
+    """On top of what the interpreter itself needs, of all processes together: what they use, not what they reserve."""
     output_bytes: int = 8 << 20
     """Standard output and standard error together; or one returned value."""
     processes: int = 64

@@ -59,6 +59,8 @@ def status_of_end(run: Run, limits: Limits) -> tuple[Status, str]:
         return "time_limit", slept
     if end["cause"] == "memory_limit":
         return "memory_limit", f"used more than {limits.memory_bytes >> 20} MiB of memory"
+    if end["cause"] == "stuck":
+        return "forbidden", "left processes that do not end"
     if end["cause"] == "processes":
         return "forbidden", f"more than {limits.processes} processes and threads"
     if end["cause"] == "done" and end["status"] == -signal.SIGKILL:
@@ -66,7 +68,8 @@ def status_of_end(run: Run, limits: Limits) -> tuple[Status, str]:
     if end["last_seconds"] > limits.cpu_seconds:
         return "time_limit", f"used more than {limits.cpu_seconds:g} s of CPU time"
     if "ready" not in run.said:
-        return "sandbox_error", f"could not be confined: {run.said.get('refused', b'').decode('utf-8', 'replace')[:300]}"
+        words = run.said.get("refused", end["cause"].encode()).decode("utf-8", "replace")
+        return "sandbox_error", f"could not be confined: {words[:300]}"
     return status_of_exit(run, end["status"])
 
 
