@@ -26,9 +26,9 @@ from r1bench.harness.sandbox.watch import FLOOR, LAST_RESORT
 
 STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {"auto": start_isolated, "bubblewrap": start_isolated, "none": start_plain}
 PATIENCE = 10.0
-"""Seconds in which a worker that is there takes a message, answers a question, and ends a run whose time is over."""
-SILENCE = 2.0
-"""Seconds after which a worker that says nothing is asked whether it is there."""
+"""Seconds in which a worker that is there takes a message, and ends a run whose time is over."""
+SILENCE, ANSWER = 2.0, 6.0
+"""Seconds after which a worker that says nothing is asked whether it is there, and in which it has to answer; its own waits are shorter."""
 PAUSES = (0.5, 2.0)
 """Seconds before a container that did not start is tried again, such as while another one's program has all processes of this machine."""
 SEALED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -121,7 +121,7 @@ class Worker:
     def check(self) -> None:
         """Ask a worker that has long been silent whether it is there; WorkerDied where it does not answer."""
         now = time.monotonic()
-        if now > self.deadline or (self.asked_at and now - self.asked_at > PATIENCE):
+        if now > self.deadline or (self.asked_at and now - self.asked_at > ANSWER):
             raise WorkerDied("does not answer")
         if not self.asked_at and now - self.heard_at > SILENCE:
             self.asked_at = now
@@ -296,6 +296,8 @@ class Batch:
         """Have another worker in this place."""
         worker = self.pool.workers[place]
         worker.play = None
+        if worker.container.is_isolated:  # one that is not must end its programs itself
+            worker.container.kill()
         worker.close()
         try:
             self.pool.workers[place] = self.pool.hire(place)

@@ -22,7 +22,7 @@ from r1bench.harness.sandbox.kernel import Holder
 TICK = os.sysconf("SC_CLK_TCK")
 INTERVAL, SHORT_INTERVAL = 0.02, 0.0025
 """Seconds between two looks at what runs, on average, and where memory grows fast."""
-END = 5.0
+END = 3.0
 """Seconds after which processes that were killed and have not ended count as such that never will."""
 MEMORY = re.compile(rb"^Vm(?:RSS|Swap|PTE):\s+(\d+) kB", re.M)
 SHARED_OUT = re.compile(rb"^(?:Pss|SwapPss):\s+(\d+) kB", re.M)
