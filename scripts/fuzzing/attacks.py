@@ -15,46 +15,9 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
 MOST_LETTERS = 30_000
-NUMBERS = (
-    -1,
-    0,
-    1,
-    2,
-    3,
-    5,
-    9,
-    17,
-    64,
-    256,
-    4096,
-    0x8000,
-    65536,
-    1 << 20,
-    1 << 28,
-    (1 << 31) - 1,
-    1 << 31,
-    (1 << 32) - 1,
-    1 << 40,
-    1 << 62,
-)
+NUMBERS = (-1, 0, 1, 2, 3, 5, 9, 17, 64, 256, 4096, 1 << 15, 1 << 16, 1 << 20, 1 << 28, 2**31 - 1, 1 << 31, 2**32 - 1, 1 << 40, 1 << 62)
 """What numbers of a program become, and what system calls are given."""
-FLAGS = (
-    0x100,
-    0x200,
-    0x400,
-    0x800,
-    0x1000,
-    0x2000,
-    0x4000,
-    0x8000,
-    0x10000,
-    0x40000,
-    0x800000,
-    0x80000000,
-    0x20000,
-    0x10000000,
-    0x20000000,
-)
+FLAGS = (*(1 << bit for bit in range(8, 19)), 1 << 23, 1 << 28, 1 << 29, 1 << 31)
 """Of clone: memory, files, threads, parents, namespaces."""
 
 WRAPS = (

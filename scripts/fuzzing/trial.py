@@ -219,9 +219,8 @@ class Trial:
             self.note("left behind", attack, f"{num_left} processes in the container")
         if len(self.beyond) % max(self.total // 20, 25) == 0:
             self.memory.append(psutil.Process().memory_info().rss / 2**20)
-            self.say(
-                f"{len(self.beyond)}/{self.total}: {len(self.found)} found, {self.replaced} containers replaced, {self.memory[-1]:.0f} MiB"
-            )
+            done, memory = f"{len(self.beyond)}/{self.total}", f"{self.memory[-1]:.0f} MiB"
+            self.say(f"{done}: {len(self.found)} found, {self.replaced} containers replaced, {memory}")
 
     def note(self, kind: str, attack: Attack, what: str) -> None:
         self.found.append(Found(kind, attack.number, what))
