@@ -3,7 +3,8 @@
 Watched: a marker file that programs try to make, a secret file and a secret in the environment, a port and sockets of the host, the
 processes below each container and those of the users that programs run as, what the machine has once (asynchronous contexts, System V
 memory, mounts). What a program costs beyond its own limit is the wall time of its grading, with the replacement of its container, less
-what its limits let it use: its CPU time limit where that ended it, else the CPU time that it used and the time that it may sleep.
+what its limits let it use: its CPU time limit where that ended it, else the CPU time that it used and the time that it may sleep. Where
+the machine is busy, waiting for a processor counts too; so every CONTROLS-th time a plain busy loop is measured beside them.
 """
 
 import os
@@ -21,11 +22,14 @@ import psutil
 from fuzzing.attacks import Attack
 
 from r1bench.harness.records import OUTCOMES
-from r1bench.harness.sandbox import Ended, Job, Sandbox, open_sandbox
+from r1bench.harness.sandbox import Ended, Examined, Job, Limits, Sandbox, Script, open_sandbox
 from r1bench.harness.sandbox.container import FIRST_USER
 from r1bench.harness.sandbox.watch import FLOOR
 from r1bench.tasks.grading import GradeRequest
 from r1bench.tasks.grading.programs.grader import PACKAGES, CodeGrader
+
+CONTROLS = 40
+LOOP = Script("while True: pass", limits=Limits(cpu_seconds=0.3))
 
 
 class Found(NamedTuple):
@@ -151,6 +155,7 @@ class Trial:
             self.waiting.put(number)
         self.found: list[Found] = []
         self.beyond: list[tuple[float, int]] = []
+        self.beyond_of_loops: list[float] = []
         self.statuses: Counter[str] = Counter()
         self.replaced, self.memory = 0, list[float]()
 
@@ -217,6 +222,10 @@ class Trial:
             self.note("escape", attack, reached)
         if num_left := witness.inhabitants():
             self.note("left behind", attack, f"{num_left} processes in the container")
+        if attack.number % CONTROLS == 0:
+            started = time.monotonic()
+            witness.inner.run([LOOP])
+            self.beyond_of_loops.append(time.monotonic() - started - LOOP.limits.cpu_seconds)
         if len(self.beyond) % max(self.total // 20, 25) == 0:
             self.memory.append(psutil.Process().memory_info().rss / 2**20)
             done, memory = f"{len(self.beyond)}/{self.total}", f"{self.memory[-1]:.0f} MiB"
@@ -235,9 +244,10 @@ def str_of(value: Any) -> str:
 def own_limit(job: Job, ended: Ended) -> float:
     """Seconds that a job may take by its own limits."""
     limits = job.limits
+    of_tests = limits.cpu_seconds if isinstance(job, Examined) else 0.0
     if ended.status == "time_limit" and "CPU" in ended.reason:
-        return limits.cpu_seconds
-    return min(ended.cpu_seconds, limits.cpu_seconds) + FLOOR + limits.wall_factor * limits.cpu_seconds
+        return limits.cpu_seconds + of_tests
+    return of_tests + min(ended.cpu_seconds, limits.cpu_seconds) + FLOOR + limits.wall_factor * limits.cpu_seconds
 
 
 def is_of(process: psutil.Process, users: range) -> bool:
