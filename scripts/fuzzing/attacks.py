@@ -241,7 +241,8 @@ def mutate(source: str, known: list[str], draw: random.Random) -> str:
     parts = blocks(source)
     place = draw.randrange(len(parts)) if parts else 0
     if kind <= 8:
-        others = blocks(draw.choice(known))
+        other = draw.choice(known)
+        others = blocks(other if draw.random() < 0.5 else "try:\n" + textwrap.indent(other, "    ") + "\nexcept BaseException: pass")
         for other in others if draw.random() < 0.5 else draw.sample(others, min(len(others), 2)):
             parts.insert(draw.randint(0, len(parts)), other)
     elif kind == 9 and parts:
@@ -277,7 +278,7 @@ def attack(seed: int, number: int, known: list[str]) -> Attack:
     draw = random.Random(f"fuzz-programs:{seed}:{number}")
     token = f"{draw.getrandbits(128) | 1 << 127:032x}"
     tests = tests_for(token, draw)
-    source = system_calls(draw) if draw.random() < 0.08 else draw.choice(known)
+    source = system_calls(draw) if draw.random() < 0.08 else draw.choice(FRAGMENTS if draw.random() < 0.3 else known)
     for _ in range(draw.randint(1, 4)):
         source = mutate(source, known, draw)[:MOST_LETTERS]
     if tests["kind"] != "stdin" and ("def f(" not in source or draw.random() < 0.3):
