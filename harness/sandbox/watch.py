@@ -1,8 +1,8 @@
 """What the processes of a run use, looked at from outside of them; and their end. Runs inside of the sandbox, beside the runs.
 
 A run's processes are those in its process namespace, whoever their parent is; without isolation, those that descend from its first.
-Memory is what is resident, swapped out, or spent on page tables. Looks come at times that a program cannot foresee, and faster where
-memory grows so fast that it could pass its limit before the next.
+Memory is what is resident, swapped out, or spent on page tables, and what more than a few sockets may hold in the kernel. Looks come at
+times that a program cannot foresee, and faster where memory grows so fast that it could pass its limit before the next.
 
 CPU time is that of all processes of the run together: of those that live, those that were waited for, and those that vanished without
 being waited for (what the last look saw of them; the kernel tells nothing of those that end with their namespace). A run sleeps while,
@@ -27,6 +27,8 @@ END = 3.0
 """Seconds after which processes that were killed and have not ended count as such that never will."""
 MEMORY = re.compile(rb"^Vm(?:RSS|Swap|PTE):\s+(\d+) kB", re.M)
 SHARED_OUT = re.compile(rb"^(?:Pss|SwapPss):\s+(\d+) kB", re.M)
+FREE_SOCKETS, SOCKET_BYTES = 64, 208 << 10
+"""Sockets beyond the first count as memory, with as much as the kernel keeps of what was sent to one and not received."""
 FLOOR = 1.0
 """Seconds that any run may sleep."""
 LAST_RESORT = 10
@@ -93,6 +95,15 @@ def memory_of(process: Process) -> int:
             for task in os.listdir(f"/proc/{process.number}/task"):
                 size = max(size, kilobytes(MEMORY, f"/proc/{process.number}/task/{task}/status"))
     return size
+
+
+def bytes_of_sockets() -> int:
+    """What the sockets of this container may hold beyond the free ones; those of the harness are not among them."""
+    try:
+        with open("/proc/self/net/unix", "rb") as file:
+            return SOCKET_BYTES * max(0, file.read().count(b"\n") - 1 - FREE_SOCKETS)
+    except OSError:
+        return 0
 
 
 def is_awake(process: Process) -> bool:
@@ -177,10 +188,11 @@ class Watched:
         self.beside_seconds = beside
         hidden = sum(max(0.0, seconds_of(process.number) - process.seconds) for process in members if process.number != self.child)
         self.seconds = max(self.seconds, seconds_of(self.child) + beside + hidden + self.lost_seconds)
-        before, self.bytes = self.bytes, sum(map(memory_of, members))
+        sockets = bytes_of_sockets() if self.holder is not None else 0
+        before, self.bytes = self.bytes, sum(map(memory_of, members)) + sockets
         if self.seconds - self.marked_seconds > self.limits["cpu_seconds"]:
             self.kill("time_limit")
-        elif self.bytes > self.bound and (len(members) == 1 or self.held_together(members) > self.bound):
+        elif self.bytes > self.bound and (len(members) == 1 or self.held_together(members) + sockets > self.bound):
             self.kill("memory_limit")
         elif sum(process.threads for process in members) > self.limits["processes"] + 1:  # 1: one that has just ended
             self.kill("processes")

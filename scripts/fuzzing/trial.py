@@ -109,7 +109,10 @@ class Host:
             return "the secret file was changed"
         for listener in self.listeners:
             try:
-                listener.recv(1) if listener.type == socket.SOCK_DGRAM else listener.accept()
+                if listener.type == socket.SOCK_DGRAM:
+                    listener.recv(1)
+                else:
+                    listener.accept()[0].close()
                 return f"a connection to {listener.getsockname()!r}"
             except BlockingIOError:
                 continue
