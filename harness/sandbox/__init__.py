@@ -17,9 +17,9 @@ The interpreter that forks never holds a program, its input, its output or its t
 What it protects against: reading or changing files of the host, its environment and its secrets; the network; other processes, other
 runs of the same worker, earlier and later; staying alive after the run; using up processor, memory, disk, inodes or processes; forging
 a verdict: how a run ended is measured outside of the process that ran. What it does not protect against: faults of the kernel and of
-the processor (timing and cache leaks between processes); memory of the kernel's own behind sockets, pipes and mappings, which no limit
-counts (64 processes that try hold some 600 MB until the run ends); knowing the paths of what is mounted; what a program does to its
-own results, which are its own to choose.
+the processor (timing and cache leaks between processes); memory of the kernel's own behind pipes, locks and a few sockets and mappings of
+each process, which no limit counts (64 processes that try hold some 100 MB until the run ends); knowing the paths of what is mounted;
+what a program does to its own results, which are its own to choose.
 
 Verdicts come from CPU time, summed over all processes of a run, never from the clock on the wall. The one exception are sleepers: a run in
 which no thread was running for 1 + wall_factor x cpu_seconds ends with `time_limit`, and so does any after ten times that.

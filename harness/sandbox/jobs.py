@@ -59,8 +59,6 @@ def status_of_end(run: Run, limits: Limits) -> tuple[Status, str]:
         return "time_limit", slept
     if end["cause"] == "memory_limit":
         return "memory_limit", f"used more than {limits.memory_bytes >> 20} MiB of memory"
-    if end["cause"] == "stuck":
-        return "forbidden", "left processes that do not end"
     if end["cause"] == "processes":
         return "forbidden", f"more than {limits.processes} processes and threads"
     if end["cause"] == "done" and end["status"] == -signal.SIGKILL:

@@ -62,6 +62,8 @@ class Worker:
         self.allowed, self.deadline = 0.0, 0.0
         """The last resort of the watch for one call, and when it must have said that a run ended."""
         self.heard_at, self.asked_at = 0.0, 0.0
+        self.is_spent = False
+        """Its container ends after this job."""
 
     def begin(self, index: int, job: Job) -> Ended | None:
         """Begin to play a job; how it ended, if it needs no process."""
@@ -140,6 +142,7 @@ class Worker:
         self.heard_at, self.asked_at = time.monotonic(), 0.0
         said = json.loads(data)
         if said["event"] == "ended":
+            self.is_spent |= said["is_last"]
             self.runs.pop(said["run"]).finish(said)
 
     def close(self) -> None:
@@ -277,10 +280,12 @@ class Batch:
             return
         if ended.status == "sandbox_error" and index not in self.has_failed:
             self.has_failed.add(index)
-            self.waiting.appendleft(index)
+            self.waiting.append(index)  # last: what it lacks may be what another run has, such as processes
             self.replace(place)
-        else:
-            self.ended[index] = ended
+            return
+        self.ended[index] = ended
+        if self.pool.workers[place].is_spent:
+            self.replace(place)
 
     def bury(self, place: int, reason: str) -> None:
         """Replace a worker that died; the job that it played, if any, is played once more, but not twice."""

@@ -1,7 +1,7 @@
 """What the processes of a run use, looked at from outside of them; and their end. Runs inside of the sandbox, beside the runs.
 
 A run's processes are those in its process namespace, whoever their parent is; without isolation, those that descend from its first.
-Memory is what is resident, swapped out, or spent on page tables, and what more than a few sockets may hold in the kernel. Looks come at
+Memory is what is resident, swapped out, or spent on page tables, and what many mappings or sockets may hold in the kernel. Looks come at
 times that a program cannot foresee, and faster where memory grows so fast that it could pass its limit before the next.
 
 CPU time is that of all processes of the run together: of those that live, those that were waited for, and those that vanished without
@@ -25,8 +25,13 @@ INTERVAL, SHORT_INTERVAL = 0.02, 0.0025
 """Seconds between two looks at what runs, on average, and where memory grows fast."""
 END = 3.0
 """Seconds after which processes that were killed and have not ended count as such that never will."""
+SIZE = re.compile(rb"^VmSize:\s+(\d+) kB", re.M)
 MEMORY = re.compile(rb"^Vm(?:RSS|Swap|PTE):\s+(\d+) kB", re.M)
 SHARED_OUT = re.compile(rb"^(?:Pss|SwapPss):\s+(\d+) kB", re.M)
+UNREAD, MAPPED = 16 << 20, 256 << 10
+"""Address space beyond the interpreter's own from which on a process's mappings are looked at, and how much of their list is read."""
+MAPPING_BYTES = 16 << 20
+"""Memory of the kernel for as many mappings as a process may have; counted where their list is longer than what is read of it."""
 FREE_SOCKETS, SOCKET_BYTES = 64, 208 << 10
 """Sockets beyond the first count as memory, with as much as the kernel keeps of what was sent to one and not received."""
 FLOOR = 1.0
@@ -78,32 +83,50 @@ def namespace_of(number: int) -> int:
         return 0
 
 
-def kilobytes(pattern: re.Pattern[bytes], path: str) -> int:
-    """The sum of what a file of /proc says in such lines, in bytes; 0 where it cannot be read."""
+def kilobytes(pattern: re.Pattern[bytes], text: bytes) -> int:
+    """The sum of what a file of /proc says in such lines, in bytes."""
+    return 1024 * sum(map(int, pattern.findall(text)))
+
+
+def told(path: str, most: int = -1) -> bytes:
+    """What a file of /proc says; nothing where it cannot be read."""
     try:
         with open(path, "rb") as file:
-            return 1024 * sum(map(int, pattern.findall(file.read())))
+            return file.read(most)
     except OSError:
-        return 0
+        return b""
 
 
-def memory_of(process: Process) -> int:
+class Memory(NamedTuple):
     """Bytes that a process holds."""
-    size = kilobytes(MEMORY, f"/proc/{process.number}/status")
+
+    own: int
+    """Resident, swapped out and page tables."""
+    mappings: int
+    """What the kernel keeps of very many mappings."""
+
+
+def memory_of(process: Process, own_bytes: int) -> Memory:
+    """What a process holds; `own_bytes` is the address space of the interpreter."""
+    text = told(f"/proc/{process.number}/status")
     if process.state == "Z" and process.threads > 1:  # its first thread has ended, and with that what is said of its memory here
         with contextlib.suppress(OSError):
-            for task in os.listdir(f"/proc/{process.number}/task"):
-                size = max(size, kilobytes(MEMORY, f"/proc/{process.number}/task/{task}/status"))
-    return size
+            tasks = os.listdir(f"/proc/{process.number}/task")
+            text = max((told(f"/proc/{process.number}/task/{task}/status") for task in tasks), key=lambda each: kilobytes(MEMORY, each))
+    is_large = kilobytes(SIZE, text) > own_bytes + UNREAD
+    has_many = is_large and len(told(f"/proc/{process.number}/maps", MAPPED)) == MAPPED
+    return Memory(kilobytes(MEMORY, text), MAPPING_BYTES if has_many else 0)
+
+
+def held_together(members: list[Process], own_bytes: int) -> int:
+    """Bytes that processes hold, what they share counted once; of each alone where that is not told, such as of one that ends just now."""
+    shared = (kilobytes(SHARED_OUT, told(f"/proc/{process.number}/smaps_rollup")) for process in members)
+    return sum(part or memory_of(process, own_bytes).own for process, part in zip(members, shared, strict=True))
 
 
 def bytes_of_sockets() -> int:
     """What the sockets of this container may hold beyond the free ones; those of the harness are not among them."""
-    try:
-        with open("/proc/self/net/unix", "rb") as file:
-            return SOCKET_BYTES * max(0, file.read().count(b"\n") - 1 - FREE_SOCKETS)
-    except OSError:
-        return 0
+    return SOCKET_BYTES * max(0, told("/proc/self/net/unix").count(b"\n") - 1 - FREE_SOCKETS)
 
 
 def is_awake(process: Process) -> bool:
@@ -131,10 +154,6 @@ def sweep(kept: set[int]) -> None:
                 os.waitpid(process.number, 0)
 
 
-class StuckError(Exception):
-    """Processes that were killed have not ended."""
-
-
 class Watched:
     """One run: its processes, its limits, and why it was ended."""
 
@@ -151,6 +170,8 @@ class Watched:
         self.bytes = 0
         """Memory at the last look."""
         self.bound = limits["memory_bytes"] + limits["own_bytes"]
+        self.is_stuck = False
+        """Processes of it were killed, and have not ended for END seconds."""
 
     def mark(self) -> None:
         """A new call begins."""
@@ -188,36 +209,39 @@ class Watched:
         self.beside_seconds = beside
         hidden = sum(max(0.0, seconds_of(process.number) - process.seconds) for process in members if process.number != self.child)
         self.seconds = max(self.seconds, seconds_of(self.child) + beside + hidden + self.lost_seconds)
-        sockets = bytes_of_sockets() if self.holder is not None else 0
-        before, self.bytes = self.bytes, sum(map(memory_of, members)) + sockets
+        own = self.limits["own_bytes"]
+        held = [memory_of(process, own) for process in members]
+        kept = sum(each.mappings for each in held) + (bytes_of_sockets() if self.holder is not None else 0)
+        before, self.bytes = self.bytes, sum(each.own for each in held) + kept
         if self.seconds - self.marked_seconds > self.limits["cpu_seconds"]:
             self.kill("time_limit")
-        elif self.bytes > self.bound and (len(members) == 1 or self.held_together(members) + sockets > self.bound):
+        elif self.bytes > self.bound and (len(members) == 1 or kept > self.bound or held_together(members, own) + kept > self.bound):
             self.kill("memory_limit")
         elif sum(process.threads for process in members) > self.limits["processes"] + 1:  # 1: one that has just ended
             self.kill("processes")
         return self.bytes < self.bound < self.bytes + (self.bytes - before) * 2 * INTERVAL / passed
 
-    def held_together(self, members: list[Process]) -> int:
-        """Bytes that the processes hold, what they share counted once."""
-        return sum(kilobytes(SHARED_OUT, f"/proc/{each.number}/smaps_rollup") or memory_of(each) for each in members)
-
-    def reap(self) -> dict[str, Any]:
-        """Wait for every process of the run; how it ended. StuckError: one that was killed has not ended."""
-        _, status, usage = os.wait4(self.child, 0)
-        seconds = usage.ru_utime + usage.ru_stime
+    def end(self) -> dict[str, Any]:
+        """Wait for every process of the run, as long as END; how it ended. What it left behind says nothing of how it did."""
+        status, usage = -signal.SIGKILL, None
+        if not self.is_stuck:
+            _, status, usage = os.wait4(self.child, 0)
+            status = os.waitstatus_to_exitcode(status)
+        seconds = usage.ru_utime + usage.ru_stime if usage is not None else 0.0
+        largest = usage.ru_maxrss * 1024 if usage is not None else self.bytes
         if self.holder is not None:
             seconds += self.end_namespace(self.holder)
-        if usage.ru_maxrss * 1024 > self.bound and not self.cause:
+        if largest > self.bound and not self.cause:
             self.cause = "memory_limit"  # between two looks
+        seconds = max(seconds + self.lost_seconds, self.seconds)
         return {
             "run": self.number,
-            "status": os.waitstatus_to_exitcode(status),
+            "status": status,
             "cause": self.cause,
-            "cpu_seconds": max(seconds + self.lost_seconds, self.seconds),
-            "last_seconds": max(seconds + self.lost_seconds, self.seconds) - self.marked_seconds,
+            "cpu_seconds": seconds,
+            "last_seconds": seconds - self.marked_seconds,
             "wall_seconds": time.monotonic() - self.began,
-            "memory_bytes": usage.ru_maxrss * 1024,
+            "memory_bytes": largest,
         }
 
     def end_namespace(self, holder: Holder) -> float:
@@ -231,27 +255,19 @@ class Watched:
         handle = os.pidfd_open(holder.number)
         poll.register(handle, select.POLLIN)
         while not poll.poll(1000 * INTERVAL):
+            if self.is_stuck or time.monotonic() > until:
+                self.is_stuck = True
+                return seconds
             for stranger in [each for each in self.members(processes()) if each.parent == os.getpid()]:
                 usage = os.wait4(stranger.number, os.WNOHANG)[2]
                 seconds += usage.ru_utime + usage.ru_stime
-            if time.monotonic() > until:
-                raise StuckError
         os.close(handle)
         usage = os.wait4(holder.number, 0)[2]
         return seconds + usage.ru_utime + usage.ru_stime
 
-    def stuck(self) -> dict[str, Any]:
-        """What is said of a run whose processes do not end."""
-        cause, seconds = "stuck", self.seconds
-        used = {"cpu_seconds": seconds, "last_seconds": seconds - self.marked_seconds, "wall_seconds": time.monotonic() - self.began}
-        return {"run": self.number, "status": -signal.SIGKILL, "cause": cause, **used, "memory_bytes": self.bytes}
-
 
 def look(runs: list[Watched], passed: float) -> float:
-    """Look at every run once; seconds to the next look. Sleeping counts for all together: a program sleeps while its examiner works.
-
-    StuckError: a run was killed long ago and has not ended.
-    """
+    """Look at every run once; seconds to the next look. Sleeping counts for all together: a program sleeps while its examiner works."""
     seen = processes()
     members = [run.members(seen) for run in runs]
     is_asleep, is_growing = not any(is_awake(process) for run in members for process in run), False
@@ -261,6 +277,5 @@ def look(runs: list[Watched], passed: float) -> float:
         run.idle_seconds += passed if is_asleep else 0.0
         if run.idle_seconds > allowed or time.monotonic() - run.marked_at > LAST_RESORT * allowed:
             run.kill("asleep")
-        if run.killed_at and time.monotonic() - run.killed_at > END:
-            raise StuckError
+        run.is_stuck |= bool(run.killed_at) and time.monotonic() - run.killed_at > END
     return SHORT_INTERVAL if is_growing else INTERVAL * (0.5 + os.urandom(1)[0] / 256)

@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 from r1bench.harness.sandbox import confine, kernel, program, seccomp
 from r1bench.harness.sandbox.examiner import serve_examination
 from r1bench.harness.sandbox.frames import Channel, ChannelClosed
-from r1bench.harness.sandbox.watch import INTERVAL, StuckError, Watched, look, sweep
+from r1bench.harness.sandbox.watch import INTERVAL, Watched, look, sweep
 
 ROLES = {
     "script": program.run_script,
@@ -67,10 +67,9 @@ class Zygote:
                     self.end(run)
             passed = time.monotonic() - self.looked_at
             if self.runs and passed >= self.interval:
-                try:
-                    self.interval = look(list(self.runs.values()), passed)
-                except StuckError:
-                    self.give_up()
+                self.interval = look(list(self.runs.values()), passed)
+                for run in [run for run in self.runs.values() if run.is_stuck]:
+                    self.end(run)
                 self.looked_at = time.monotonic()
 
     def say(self, **message: Any) -> None:
@@ -95,12 +94,6 @@ class Zygote:
             else:
                 run.mark()
 
-    def give_up(self) -> NoReturn:
-        """Say that processes do not end, and end, which is the strongest that can be done about them."""
-        for run in self.runs.values():
-            self.say(event="ended", **run.stuck())
-        os._exit(1)
-
     def leave(self) -> NoReturn:
         """End, and all that runs with it."""
         for run in self.runs.values():
@@ -118,7 +111,7 @@ class Zygote:
                 holder = kernel.Holder()
             child = os.fork()
         except OSError as error:  # such as the machine's number of processes
-            self.say(event="ended", run=message["run"], status=1, cause=f"not started: {error}", last_seconds=0.0)
+            self.say(event="ended", run=message["run"], status=1, cause=f"not started: {error}", last_seconds=0.0, is_last=False)
             if holder is not None:
                 os.kill(holder.number, signal.SIGKILL)
                 os.waitpid(holder.number, 0)
@@ -147,17 +140,16 @@ class Zygote:
         ROLES[message["role"]](channel)
 
     def end(self, run: Watched) -> None:
-        """Reap the child of a run and all that it left behind, then tell the harness."""
+        """Reap the child of a run and all that it left behind, then tell the harness; the end of this container too, where that fails."""
         self.poll.unregister(run.handle)
         os.close(run.handle)
-        try:
-            end = run.reap()
-        except StuckError:
-            self.give_up()
         del self.runs[run.number]
+        end = run.end()
         if not self.setting.is_isolated:
             sweep({other.child for other in self.runs.values()})
-        self.say(event="ended", **end)
+        self.say(event="ended", is_last=run.is_stuck, **end)
+        if run.is_stuck:
+            self.leave()  # the strongest that can be done about what does not end
 
 
 def guarded(body: Any) -> NoReturn:

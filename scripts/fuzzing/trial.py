@@ -1,10 +1,11 @@
 """Runs generated attacks through the grader 'code' and its real sandbox, and watches from outside what they reach, leave and cost.
 
 Watched: a marker file that programs try to make, a secret file and a secret in the environment, a port and sockets of the host, the
-processes below each container and those of the users that programs run as, what the machine has once (asynchronous contexts, System V
-memory, mounts). What a program costs beyond its own limit is the wall time of its grading, with the replacement of its container, less
-what its limits let it use: its CPU time limit where that ended it, else the CPU time that it used and the time that it may sleep. Where
-the machine is busy, waiting for a processor counts too; so every CONTROLS-th time a plain busy loop is measured beside them.
+processes below each container and those of the users that programs run as, System V objects and shared memory of these.
+
+What a program costs beyond its own limit is the wall time of its grading, with the replacement of its container, less what its limits let
+it use: its CPU time limit where that ended it, else the CPU time that it used and the time that it may sleep. Where the machine is busy,
+waiting for a processor counts too; so now and then a plain busy loop is measured beside them.
 """
 
 import os
@@ -132,7 +133,7 @@ def own_users() -> range:
 
 
 def counters() -> dict[str, int]:
-    """What the machine has once and these programs hold: nothing, where it is as it should be."""
+    """What would outlive its process, of these programs' users."""
     users = own_users()
     owners: list[int] = []
     for name in ("shm", "msg", "sem"):
@@ -140,9 +141,7 @@ def counters() -> dict[str, int]:
         place = lines[0].split().index("uid")
         owners += [int(line.split()[place]) for line in lines[1:]]
     return {
-        "asynchronous contexts": int(Path("/proc/sys/fs/aio-nr").read_text()),
         "System V objects": sum(owner in users for owner in owners),
-        "mounts": len(Path("/proc/self/mountinfo").read_text().splitlines()),
         "files in /dev/shm": sum(1 for entry in os.scandir("/dev/shm") if entry.stat(follow_symlinks=False).st_uid in users),
     }
 
