@@ -144,6 +144,28 @@ def test_a_container_that_does_not_answer_is_replaced_within_seconds_and_is_gone
     assert time.monotonic() - began < 60
 
 
+def change_inside(monkeypatch: pytest.MonkeyPatch, folder: Any, file: str, old: str, new: str) -> None:
+    """Have containers run a copy of the sandbox in which one line is another."""
+    copy = shutil.copytree(container.HERE, folder / "sandbox")
+    assert old in (text := (copy / file).read_text())
+    (copy / file).write_text(text.replace(old, new))
+    monkeypatch.setattr(container, "HERE", copy)
+
+
+def test_what_does_not_end_in_time_costs_its_container_and_changes_no_verdict(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_inside(
+        monkeypatch, tmp_path, "watch.py", "while not poll.poll(1000 * INTERVAL):\n", "until = 0\n        while not poll.poll(0):\n"
+    )
+    before = {process.pid for process in below(os.getpid())}
+    with opened() as found:
+        first = found.workers[0].container.process.pid  # type: ignore[attr-defined]
+        ended = found.run([HELLO, Calls("def f(x): return x", "f", ((1,), (2,))), Examined("def f(x): return x", "assert f(1) == 1")])
+        assert ended[0].stdout == "hello you\n"
+        assert [result.value for result in ended[1].values] == [1, 2]
+        assert found.workers[0].container.process.pid != first  # type: ignore[attr-defined]
+    assert {process.pid for process in below(os.getpid())} == before
+
+
 CLONED = """
 import ctypes, os, time
 def clone_parent(): return ctypes.CDLL(None).syscall({"x86_64": 56, "aarch64": 220}[os.uname().machine], 0x8000 | 17, 0, 0, 0, 0)
@@ -158,9 +180,7 @@ STRANGERS = {
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_child_of_another_parent_would_be_counted_and_reaped_too(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy = shutil.copytree(container.HERE, tmp_path / "sandbox")  # the same, but for the filter that refuses CLONE_PARENT
-    (copy / "seccomp.py").write_text((copy / "seccomp.py").read_text().replace("STRANGE_PARENTS = 0x0080A000", "STRANGE_PARENTS = 0"))
-    monkeypatch.setattr(container, "HERE", copy)
+    change_inside(monkeypatch, tmp_path, "seccomp.py", "STRANGE_PARENTS = 0x0080A000", "STRANGE_PARENTS = 0")
     source, status = STRANGERS[name]
     with opened() as found:
         before = {process.pid for process in below(os.getpid())}
