@@ -147,7 +147,8 @@ def test_a_container_that_does_not_answer_is_replaced_within_seconds_and_is_gone
 def change_inside(monkeypatch: pytest.MonkeyPatch, folder: Any, file: str, old: str, new: str) -> None:
     """Have containers run a copy of the sandbox in which one line is another."""
     copy = shutil.copytree(container.HERE, folder / "sandbox")
-    assert old in (text := (copy / file).read_text())
+    text = (copy / file).read_text()
+    assert old in text
     (copy / file).write_text(text.replace(old, new))
     monkeypatch.setattr(container, "HERE", copy)
 
