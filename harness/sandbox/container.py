@@ -39,7 +39,7 @@ ENVIRONMENT = {
     "HOME": "/tmp",
     "LANG": "C",  # which needs no file; text is UTF-8 all the same, see PYTHONUTF8
     "LD_LIBRARY_PATH": "/python/lib",
-    "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MB of address space, which is what is limited
+    "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MB of address space, which is limited too
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "PATH": "/python/bin",
@@ -227,11 +227,9 @@ def start_isolated(index: int, packages: Sequence[str], with_users: bool = True)
     users = owners_of_nothing(index) if with_users else None
     command = bubblewrap(packages)
     info, block = os.pipe(), os.pipe()
-    command += ["--info-fd", str(info[1]), *(["--userns-block-fd", str(block[0])] if users is not None else [])]
-    passed = [
-        *info,
-        *([block[0]] if users is not None else []),
-    ]  # both ends: bubblewrap can write where this process is no more
+    blocking = [block[0]] if users is not None else []
+    passed = [*info, *blocking]  # both ends: bubblewrap must be able to write even where this process is no more
+    command += ["--info-fd", str(info[1]), *(["--userns-block-fd", str(block[0])] if blocking else [])]
     options = {"is_isolated": True, "spare": info[0], "users": [1, 2] if users else [], "own_processes": 0 if users else 2}
     container = launch([*command, "/python/bin/python3"], options | {"paths": ["/packages"]}, "/runner", passed)
     os.close(info[1])

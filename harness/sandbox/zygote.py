@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 from r1bench.harness.sandbox import confine, kernel, program, seccomp
 from r1bench.harness.sandbox.examiner import serve_examination
 from r1bench.harness.sandbox.frames import Channel, ChannelClosed
-from r1bench.harness.sandbox.watch import INTERVAL, Watched, look, sweep
+from r1bench.harness.sandbox.watch import INTERVAL, Watched, look, namespace_of, sweep
 
 ROLES = {
     "script": program.run_script,
@@ -109,6 +109,8 @@ class Zygote:
                 kernel.enter(self.own, kernel.NEW_PROCESSES)
                 kernel.unshare(kernel.NEW_PROCESSES)
                 holder = kernel.Holder()
+                if not namespace_of(holder.number):
+                    raise OSError("process namespaces cannot be told apart")  # else nothing of the run would be counted
             child = os.fork()
         except OSError as error:  # such as the machine's number of processes
             self.say(event="ended", run=message["run"], status=1, cause=f"not started: {error}", last_seconds=0.0, is_last=False)
