@@ -17,15 +17,16 @@ The interpreter that forks never holds a program, its input, its output or its t
 What it protects against: reading or changing files of the host, its environment and its secrets; the network; other processes, other
 runs of the same worker, earlier and later; staying alive after the run; using up processor, memory, disk, inodes or processes; forging
 a verdict: how a run ended is measured outside of the process that ran. What it does not protect against: faults of the kernel and of
-the processor (timing and cache leaks between processes); memory of the kernel's own behind sockets, pipes and mappings, which no limit
-counts (64 processes that try hold some 600 MB until the run ends); knowing the paths of what is mounted; what a program does to its
-own results, which are its own to choose.
+the processor (timing and cache leaks between processes); memory of the kernel's own behind pipes, locks and a few sockets and mappings of
+each process, which no limit counts (64 processes that try hold some 100 MB until the run ends); knowing the paths of what is mounted;
+what a program does to its own results, which are its own to choose.
 
 Verdicts come from CPU time, summed over all processes of a run, never from the clock on the wall. The one exception are sleepers: a run in
 which no thread was running for 1 + wall_factor x cpu_seconds ends with `time_limit`, and so does any after ten times that.
 
 Kept apart: `sandbox_error` says that the sandbox failed (after one retry in a fresh container), `tests_error` that tests cannot be run or
-arguments cannot be sent; neither is a verdict about the program.
+arguments cannot be sent; neither is a verdict about the program. A container that does not answer costs seconds. A program under which two
+came down, one after the other, is `forbidden`.
 Left out: other languages than Python; programs that need a network, a terminal or other programs (there is no shell), that handle SIGCHLD
 (so multiprocessing's forkserver) or map shared memory without a file (mmap.mmap(-1, n) without MAP_PRIVATE): both would go uncounted.
 """
@@ -47,7 +48,7 @@ class Limits(NamedTuple):
     cpu_seconds: float = 10.0
     """Of all its processes together; in `Calls`, of each call."""
     memory_bytes: int = 1 << 30
-    """On top of what the interpreter itself needs; of each process its address space, of all together what is resident."""
+    """On top of what the interpreter itself needs, of all processes together: what they use, not what they reserve."""
     output_bytes: int = 8 << 20
     """Standard output and standard error together; or one returned value."""
     processes: int = 64

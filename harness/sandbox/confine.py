@@ -13,6 +13,8 @@ NO_CORE = 1
 """As limit of core files. 0 still starts the host's crash handler where core_pattern is a pipe; 1 does not (core(5))."""
 THREAD_STACK = 8 << 20
 MAIN_STACK = 512 << 20
+RESERVED = 4 << 30
+"""Address space beyond a run's memory: for what is reserved and not used, such as the stacks of threads."""
 
 
 class Setting(NamedTuple):
@@ -82,7 +84,7 @@ def mount_own(limits: dict[str, Any]) -> None:
 def set_limits(setting: Setting, limits: dict[str, Any]) -> None:
     """Limits of the kernel on this process and all that it starts; hard ones, which nothing here can raise again."""
     values = {
-        resource.RLIMIT_AS: limits["memory_bytes"] + setting.own_bytes,
+        resource.RLIMIT_AS: limits["memory_bytes"] + setting.own_bytes + RESERVED,  # what is used of it is watched
         resource.RLIMIT_CPU: int(limits["cpu_seconds"] * limits["rounds"]) + 2,  # behind the watch, which is exact
         resource.RLIMIT_FSIZE: limits["file_bytes"],
         resource.RLIMIT_NOFILE: OPEN_FILES,

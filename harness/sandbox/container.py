@@ -1,17 +1,21 @@
 """Start a worker's process: a bubblewrap container with Python and nothing else in it, or a plain process where that was asked for.
 
-Mounted, all read-only: the interpreter and its standard library under /python, the C libraries, the packages that were named, this
-folder. No shell, no /etc, no /home, no /sys; of devices null, full, random. The environment is made, not inherited.
+Mounted, all read-only: the interpreter and its standard library under /python, the C libraries with their locales, the zones of the
+clock, the packages that were named, this folder. No shell, no /etc, no /home, no /sys; of devices null, full, random. The environment is
+made, not inherited.
 
 Where the harness is root, programs run as users of the host that own nothing: the user namespace maps two of them besides root. For
 ordinary users programs have the harness's own user, without capabilities; then the namespaces and the mounts hold them alone.
 Root that may not map users is refused: the kernel would not limit its processes.
 """
 
+import contextlib
 import json
 import os
 import platform
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -33,9 +37,9 @@ WARM = (
 """Modules that most programs import; each that is imported here costs every fork a little."""
 ENVIRONMENT = {
     "HOME": "/tmp",
-    "LANG": "C.UTF-8",
+    "LANG": "C",  # which needs no file; text is UTF-8 all the same, see PYTHONUTF8
     "LD_LIBRARY_PATH": "/python/lib",
-    "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MB of address space, which is what is limited
+    "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MB of address space, which is limited too
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "PATH": "/python/bin",
@@ -47,6 +51,8 @@ CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_SETUID", "CAP_SETGID", "
 START = "import sys; sys.path.insert(0, {runner!r}); from r1bench.harness.sandbox.zygote import main; main()"
 PATIENCE = 30.0
 """Seconds for a container to start."""
+END = 5.0
+"""Seconds for a container to end once it was told to, and again once it was killed."""
 FIRST_USER = 0x70000000
 """Users of the host from here on belong to nobody (systemd, UIDS-GIDS)."""
 
@@ -63,6 +69,8 @@ class Container(NamedTuple):
     """A started worker: the process to wait for, the socket to talk through, what it wrote on standard error."""
 
     process: subprocess.Popen[bytes]
+    first: int
+    """An open handle (pidfd) of the interpreter, which takes all that it runs with it; not of bubblewrap, which would leave it behind."""
     control: socket.socket
     errors: Any
     folder: tempfile.TemporaryDirectory[str]
@@ -75,15 +83,30 @@ class Container(NamedTuple):
         return printable(self.errors.read().decode("utf-8", "replace"))[-600:]
 
     def close(self) -> None:
-        """End it and all that it runs."""
+        """End it and all that it runs; it is gone then, whatever runs in it."""
         self.control.close()
+        if not self.is_over(END / 2):
+            self.kill()
+            self.is_over(END)
         try:
-            self.process.wait(2)
+            self.process.wait(END)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        os.close(self.first)
         self.errors.close()
         self.folder.cleanup()
+
+    def is_over(self, seconds: float) -> bool:
+        """Whether the interpreter and all in its container end within so many seconds."""
+        poll = select.poll()
+        poll.register(self.first, select.POLLIN)
+        return bool(poll.poll(1000 * seconds))
+
+    def kill(self) -> None:
+        """End it at once, without asking."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.first, signal.SIGKILL)
 
 
 def library_folders() -> list[Path]:
@@ -125,10 +148,24 @@ def package_mounts(packages: Sequence[str]) -> list[tuple[Path, str]]:
     return found
 
 
+def zone_folder() -> Path | None:
+    """Where the zones of the clock are: the system's, else those of the package tzdata."""
+    spec = find_spec("tzdata")
+    places = [Path("/usr/share/zoneinfo"), *(Path(place) / "zoneinfo" for place in (spec.submodule_search_locations or [] if spec else []))]
+    return next((place for place in places if place.is_dir()), None)
+
+
+def is_below(folder: Path, bound: Sequence[tuple[Path, str]]) -> bool:
+    """Whether a folder comes with one that is mounted in its own place."""
+    return any(str(source) == target and source in folder.parents for source, target in bound)
+
+
 def mounts(packages: Sequence[str]) -> list[str]:
     """bubblewrap's arguments that make the file system."""
     bound = [(folder, str(folder)) for folder in library_folders() if not folder.is_symlink()]
     bound += [*python_mounts(), *package_mounts(packages), (HERE, "/runner/r1bench/harness/sandbox")]
+    bound += [(zones, "/usr/share/zoneinfo") for zones in [zone_folder()] if zones is not None]
+    bound += [(locales, str(locales)) for locales in [Path("/usr/lib/locale")] if locales.is_dir() and not is_below(locales, bound)]
     if Path("/etc/ld.so.cache").exists():
         bound.append((Path("/etc/ld.so.cache"), "/etc/ld.so.cache"))
     arguments: list[str] = []
@@ -189,25 +226,24 @@ def start_isolated(index: int, packages: Sequence[str], with_users: bool = True)
     """A container with a warm interpreter in it."""
     users = owners_of_nothing(index) if with_users else None
     command = bubblewrap(packages)
-    passed: list[int] = []
-    info = block = (-1, -1)
-    if users is not None:
-        info, block = os.pipe(), os.pipe()
-        passed = [*info, block[0]]  # both ends: bubblewrap must be able to write even where this process is no more
-        command += ["--info-fd", str(info[1]), "--userns-block-fd", str(block[0])]
+    info, block = os.pipe(), os.pipe()
+    blocking = [block[0]] if users is not None else []
+    passed = [*info, *blocking]  # both ends: bubblewrap must be able to write even where this process is no more
+    command += ["--info-fd", str(info[1]), *(["--userns-block-fd", str(block[0])] if blocking else [])]
     options = {"is_isolated": True, "spare": info[0], "users": [1, 2] if users else [], "own_processes": 0 if users else 2}
     container = launch([*command, "/python/bin/python3"], options | {"paths": ["/packages"]}, "/runner", passed)
-    if users is not None:
-        os.close(info[1])
-        os.close(block[0])
-        with open(info[0], "rb") as file:
-            told = file.read()
-        is_mapped = bool(told) and map_users(json.loads(told)["child-pid"], users)
-        os.close(block[1])
-        if told and not is_mapped:
-            container.process.kill()
-            container.close()
-            return start_isolated(index, packages, with_users=False)
+    os.close(info[1])
+    os.close(block[0])
+    with open(info[0], "rb") as file:
+        told = file.read()
+    first = json.loads(told)["child-pid"] if told else container.process.pid
+    container = with_first(container, first)
+    is_mapped = users is None or (bool(told) and map_users(first, users))
+    os.close(block[1])
+    if told and not is_mapped:
+        container.kill()
+        container.close()
+        return start_isolated(index, packages, with_users=False)
     return warmed(container._replace(has_own_users=users is not None))
 
 
@@ -250,7 +286,17 @@ def launch(
     )
     theirs.close()
     os.close(harness)
-    return Container(process, ours, errors, folder, options["is_isolated"], False)
+    return Container(process, os.pidfd_open(process.pid), ours, errors, folder, options["is_isolated"], False)
+
+
+def with_first(container: Container, number: int) -> Container:
+    """The container with a handle of the process of this number; it keeps bubblewrap's where that process is no more."""
+    try:
+        first = os.pidfd_open(number)
+    except ProcessLookupError:
+        return container
+    os.close(container.first)
+    return container._replace(first=first)
 
 
 def warmed(container: Container) -> Container:
@@ -264,7 +310,7 @@ def warmed(container: Container) -> Container:
     except OSError:
         said = b""
     if not said:
-        container.process.kill()
+        container.kill()
         complaint = container.complaint()
         container.close()
         raise SandboxError(f"the sandbox did not start: {complaint or 'it said nothing'}; {CURES['namespaces']}; {BY_NAME}")

@@ -67,7 +67,8 @@ def status_of_end(run: Run, limits: Limits) -> tuple[Status, str]:
     if end["last_seconds"] > limits.cpu_seconds:
         return "time_limit", f"used more than {limits.cpu_seconds:g} s of CPU time"
     if "ready" not in run.said:
-        return "sandbox_error", f"could not be confined: {run.said.get('refused', b'').decode('utf-8', 'replace')[:300]}"
+        words = run.said.get("refused", end["cause"].encode()).decode("utf-8", "replace")
+        return "sandbox_error", f"could not be confined: {words[:300]}"
     return status_of_exit(run, end["status"])
 
 

@@ -53,12 +53,6 @@ class Holder:
         top = ctypes.c_void_p(self.base + HOLDER_STACK - 64)
         self.number = checked(libc.clone(pause, top, SHARED_MEMORY | SHARED_FILES | signal.SIGCHLD, None), "clone")
 
-    def end(self) -> float:
-        """Kill it and with it its namespace; wait until all is gone; the CPU time of what nothing inside had waited for."""
-        os.kill(self.number, signal.SIGKILL)
-        usage = os.wait4(self.number, 0)[2]
-        return usage.ru_utime + usage.ru_stime
-
 
 def mount(kind: bytes, target: bytes, flags: int, options: bytes) -> None:
     """Mount a new file system of memory or of processes."""

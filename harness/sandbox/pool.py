@@ -1,6 +1,7 @@
 """Workers and the loop that feeds them: jobs go to whichever container is free. In the harness; one thread does it all.
 
-A container that dies is replaced and its job is played once more; a job that this happens to twice has the status `sandbox_error`.
+A container that dies, or that does not answer within seconds, is replaced and its job is played once more. A job under which two died
+while fresh ones start brings them down itself: its status is `forbidden`, so that no program escapes its verdict in this way.
 """
 
 import fcntl
@@ -24,8 +25,12 @@ from r1bench.harness.sandbox.runs import Run, is_ready
 from r1bench.harness.sandbox.watch import FLOOR, LAST_RESORT
 
 STARTERS: dict[str, Callable[[int, Sequence[str]], Container]] = {"auto": start_isolated, "bubblewrap": start_isolated, "none": start_plain}
-PATIENCE = 60.0
-"""Seconds beyond the last resort of its own watch after which a silent worker counts as dead."""
+PATIENCE = 10.0
+"""Seconds in which a worker that is there takes a message, and ends a run whose time is over."""
+SILENCE, ANSWER = 2.0, 6.0
+"""Seconds after which a worker that says nothing is asked whether it is there, and in which it has to answer; its own waits are shorter."""
+PAUSES = (0.5, 2.0)
+"""Seconds before a container that did not start is tried again, such as while another one's program has all processes of this machine."""
 SEALED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
@@ -53,7 +58,12 @@ class Worker:
         selector.register(self.container.control, selectors.EVENT_READ, self)
         self.runs: dict[int, Run] = {}
         self.play: Play | None = None
-        self.index, self.counter, self.deadline = -1, 0, 0.0
+        self.index, self.counter = -1, 0
+        self.allowed, self.deadline = 0.0, 0.0
+        """The last resort of the watch for one call, and when it must have said that a run ended."""
+        self.heard_at, self.asked_at = 0.0, 0.0
+        self.is_spent = False
+        """Its container ends after this job."""
 
     def begin(self, index: int, job: Job) -> Ended | None:
         """Begin to play a job; how it ended, if it needs no process."""
@@ -76,6 +86,7 @@ class Worker:
     ) -> Run:
         """Start a process in the container: with standard files where it gets input, with a line to another process or without."""
         self.counter += 1
+        self.allowed, self.heard_at, self.asked_at = LAST_RESORT * (FLOOR + limits.wall_factor * limits.cpu_seconds), time.monotonic(), 0.0
         run = self.runs[self.counter] = Run(self.counter, role, limits, self.tell, self.selector)
         ours, theirs = socket.socketpair()
         files, pipes = [os.open(os.devnull, os.O_RDWR)] * 3, dict[int, str]()
@@ -95,8 +106,6 @@ class Worker:
             for file in set(files):
                 os.close(file)
             theirs.close()
-        allowed = LAST_RESORT * (FLOOR + limits.wall_factor * limits.cpu_seconds)
-        self.deadline = time.monotonic() + allowed * rounds + PATIENCE
         return run
 
     def tell(self, files: Sequence[int] = (), **message: Any) -> None:
@@ -108,9 +117,20 @@ class Worker:
             socket.send_fds(control, [json.dumps(message).encode()], files)
         except OSError as error:
             raise WorkerDied(str(error)) from None
+        if message["do"] in ("start", "mark"):
+            self.deadline = time.monotonic() + self.allowed + PATIENCE
+
+    def check(self) -> None:
+        """Ask a worker that has long been silent whether it is there; WorkerDied where it does not answer."""
+        now = time.monotonic()
+        if now > self.deadline or (self.asked_at and now - self.asked_at > ANSWER):
+            raise WorkerDied("does not answer")
+        if not self.asked_at and now - self.heard_at > SILENCE:
+            self.asked_at = now
+            self.tell(do="ping")
 
     def handle(self, file: Any, events: int) -> None:
-        """Take what the container says: that a run ended. WorkerDied where it says nothing any more."""
+        """Take what the container says: that a run ended, or that it is there. WorkerDied where it says nothing any more."""
         try:
             data = self.container.control.recv(4096)
         except BlockingIOError:
@@ -119,8 +139,11 @@ class Worker:
             raise WorkerDied(str(error)) from None
         if not data:
             raise WorkerDied(self.container.complaint() or "ended")
-        end = json.loads(data)
-        self.runs.pop(end["run"]).finish(end)
+        self.heard_at, self.asked_at = time.monotonic(), 0.0
+        said = json.loads(data)
+        if said["event"] == "ended":
+            self.is_spent |= said["is_last"]
+            self.runs.pop(said["run"]).finish(said)
 
     def close(self) -> None:
         """End the container."""
@@ -139,8 +162,10 @@ class Pool:
         self.lock, self.owner, self.is_closed = threading.Lock(), os.getpid(), False
         self.selector = selectors.DefaultSelector()
         self.workers: list[Worker] = []
+        self.has_started = False
         try:
             self.fill()
+            self.has_started = True
         except BaseException:
             self.close()
             raise
@@ -152,6 +177,11 @@ class Pool:
 
     def hire(self, index: int) -> Worker:
         """A worker in a fresh container."""
+        for pause in PAUSES if self.has_started else ():
+            try:
+                return Worker(lambda: self.starter(index, self.packages), self.selector)
+            except SandboxError:
+                time.sleep(pause)
         return Worker(lambda: self.starter(index, self.packages), self.selector)
 
     def run(self, jobs: Sequence[Job]) -> list[Ended]:
@@ -186,6 +216,7 @@ class Batch:
         self.waiting = deque(range(len(jobs)))
         self.ended: dict[int, Ended] = {}
         self.has_failed: set[int] = set()
+        self.has_died: set[int] = set()
 
     def run(self) -> list[Ended]:
         """Until all have ended. What is still running after an error is ended with its container."""
@@ -216,7 +247,7 @@ class Batch:
 
     def wait(self) -> None:
         """Handle what is ready, or notice who has been silent for too long."""
-        for key, events in self.pool.selector.select(PATIENCE):
+        for key, events in self.pool.selector.select(SILENCE / 2):
             place = self.place_of(key)
             if place is None:
                 continue
@@ -227,8 +258,11 @@ class Batch:
             except WorkerDied as error:
                 self.bury(place, str(error))
         for place, worker in enumerate(self.pool.workers):
-            if worker.play is not None and time.monotonic() > worker.deadline:
-                self.bury(place, "does not answer")
+            if worker.play is not None:
+                try:
+                    worker.check()
+                except WorkerDied as error:
+                    self.bury(place, str(error))
 
     def place_of(self, key: selectors.SelectorKey) -> int | None:
         """Whose open file that is; None where handling another one of this round has closed it."""
@@ -241,27 +275,37 @@ class Batch:
         return next((place for place, worker in workers if key.data is worker or key.data in worker.runs.values()), None)
 
     def note(self, place: int, index: int, ended: Ended | None) -> None:
-        """Keep how a job ended; a fault of the sandbox gets a second try."""
+        """Keep how a job ended; a fault of the sandbox gets a second try in a fresh container."""
         if ended is None:
             return
         if ended.status == "sandbox_error" and index not in self.has_failed:
-            self.pool.workers[place].index = index
-            self.bury(place, ended.reason)
-        else:
-            self.ended[index] = ended
+            self.has_failed.add(index)
+            self.waiting.append(index)  # last: what it lacks may be what another run has, such as processes
+            self.replace(place)
+            return
+        self.ended[index] = ended
+        if self.pool.workers[place].is_spent:
+            self.replace(place)
 
     def bury(self, place: int, reason: str) -> None:
-        """Replace a worker; the job that it played, if any, is played once more, but not twice."""
-        worker, index = self.pool.workers[place], self.pool.workers[place].index
+        """Replace a worker that died; the job that it played, if any, is played once more, but not twice."""
+        index = self.pool.workers[place].index
+        self.replace(place)
+        if index in self.has_died:
+            self.ended[index] = Ended("forbidden", f"brought the sandbox down twice: {reason}")
+        elif index >= 0:
+            self.has_died.add(index)
+            self.waiting.appendleft(index)
+
+    def replace(self, place: int) -> None:
+        """Have another worker in this place."""
+        worker = self.pool.workers[place]
         worker.play = None
+        if worker.container.is_isolated:  # one that is not must end its programs itself
+            worker.container.kill()
         worker.close()
         try:
             self.pool.workers[place] = self.pool.hire(place)
         except BaseException:
             del self.pool.workers[place]
             raise
-        if index in self.has_failed:
-            self.ended[index] = Ended("sandbox_error", f"the sandbox failed twice: {reason}")
-        elif index >= 0:
-            self.has_failed.add(index)
-            self.waiting.appendleft(index)

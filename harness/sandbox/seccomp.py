@@ -2,8 +2,9 @@
 
 What is listed (syscalls.json) fails with EPERM, which Python shows as PermissionError; calls of another architecture (32-bit entry points,
 x32) end the process. The list takes away what reaches other processes, changes or makes namespaces and mounts, opens the network, holds
-memory that no limit counts, loses the CPU time of children, or is a wide door into the kernel that no program of a benchmark needs.
-New calls that are not listed stay allowed: they meet a process without capabilities in namespaces of its own.
+memory that no limit counts, loses the CPU time of children, gives a child to another parent, uses up what the whole machine has once
+(contexts of asynchronous input and output, huge pages), slows a run down so that it holds its worker, or is a wide door into the kernel
+that no program of a benchmark needs. Calls that are newer than this list (from NEWER on) do not exist for a program.
 
 The filter is classic BPF, a list of (code, jump if true, jump if false, number); Linux, Documentation/userspace-api/seccomp_filter.rst.
 """
@@ -23,10 +24,20 @@ NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16
 AF_UNIX = 1
 NEW_NAMESPACES = 0x7E020080
 """CLONE_NEW: TIME 0x80, NS 0x20000, CGROUP, UTS, IPC, USER, PID, NET."""
+STRANGE_PARENTS = 0x0080A000
+"""CLONE_PTRACE, CLONE_PARENT (a child that is its parent's sibling: nothing in its namespace could reap it), CLONE_UNTRACED."""
 TERMINAL_INPUT = (0x5412, 0x541C)
 """TIOCSTI, TIOCLINUX: typing into a terminal."""
-MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
+MAP_SHARED, MAP_ANONYMOUS, MAP_HUGE_PAGES = 0x01, 0x20, 0x40000
 SIGCHLD = 17
+MERGE_PAGES = 12
+"""MADV_MERGEABLE: work for a thread of the kernel, which nobody counts."""
+BUFFER_SIZES = (7, 8, 32, 33)
+"""SO_SNDBUF, SO_RCVBUF and the forced ones: memory of the kernel."""
+PIPE_SIZE, WATCH_FOLDER = 1031, 1026
+"""F_SETPIPE_SZ, F_NOTIFY: memory of the kernel, of which each user has a share."""
+OWN_FILTER, CORE_SCHEDULING = 22, 62
+"""PR_SET_SECCOMP, PR_SCHED_CORE: the latter keeps others off the processor's sibling."""
 
 with open(os.path.join(os.path.dirname(__file__), "syscalls.json"), encoding="ascii") as file:
     TABLES = json.load(file)
@@ -35,6 +46,8 @@ DENIED: list[str] = TABLES["denied"]
 X86_64, AARCH64 = (TABLES[machine] | TABLES["everywhere"] for machine in ("x86_64", "aarch64"))
 """Name -> number, for each kind of processor."""
 
+NEWER = 470
+"""The first number that was not looked at for this list: Linux 6.18 ends here."""
 FIRST_FOREIGN = 0x40000000
 """Numbers from here on belong to another binary interface (x32)."""
 ARCHITECTURES: dict[str, tuple[int, dict[str, int]]] = {"x86_64": (0xC000003E, X86_64), "aarch64": (0xC00000B7, AARCH64)}
@@ -69,10 +82,11 @@ def by_argument(argument: int, test: int, values: tuple[int, ...], is_denied: bo
     return [load(ARGUMENTS + 8 * argument), *tests, hit, miss]
 
 
-def without_shared_memory() -> list[Instruction]:
-    """mmap: EPERM for memory that is shared and no file's: what was touched and then dropped stays in use, and counts as no process's."""
-    tests = [Instruction(ANY_BIT, 0, 2, MAP_ANONYMOUS), Instruction(ANY_BIT, 0, 1, MAP_SHARED)]
-    return [load(ARGUMENTS + 8 * 3), *tests, fail_with(EPERM), ALLOWED]
+def without_uncounted_memory() -> list[Instruction]:
+    """mmap: EPERM for memory that is shared and no file's (what was touched and then dropped stays in use, and counts as no process's),
+    and for huge pages, which count as no process's either and are the machine's."""
+    shared = [Instruction(ANY_BIT, 0, 2, MAP_ANONYMOUS), Instruction(ANY_BIT, 0, 1, MAP_SHARED)]
+    return [load(ARGUMENTS + 8 * 3), Instruction(ANY_BIT, 2, 0, MAP_HUGE_PAGES), *shared, fail_with(EPERM), ALLOWED]
 
 
 def without_reaping() -> list[Instruction]:
@@ -99,12 +113,16 @@ def rules(machine: str) -> list[Instruction]:
     bodies = {numbers[name]: [fail_with(EPERM)] for name in DENIED if name in numbers}
     special = {
         "clone3": [fail_with(ENOSYS)],  # its flags are out of a filter's sight; the C library falls back to clone
-        "clone": by_argument(0, ANY_BIT, (NEW_NAMESPACES,), True),
+        "clone": by_argument(0, ANY_BIT, (NEW_NAMESPACES | STRANGE_PARENTS,), True),
         "socket": by_argument(0, EQUAL, (AF_UNIX,), False),
         "socketpair": by_argument(0, EQUAL, (AF_UNIX,), False),
         "ioctl": by_argument(1, EQUAL, TERMINAL_INPUT, True),
         "prlimit64": by_argument(0, EQUAL, (0,), False),  # of the calling process only
-        "mmap": without_shared_memory(),
+        "mmap": without_uncounted_memory(),
+        "madvise": by_argument(2, EQUAL, (MERGE_PAGES,), True),
+        "setsockopt": by_argument(2, EQUAL, BUFFER_SIZES, True),
+        "fcntl": by_argument(1, EQUAL, (PIPE_SIZE, WATCH_FOLDER), True),
+        "prctl": by_argument(0, EQUAL, (OWN_FILTER, CORE_SCHEDULING), True),
         "rt_sigaction": without_reaping(),
     }
     return [
@@ -114,6 +132,8 @@ def rules(machine: str) -> list[Instruction]:
         load(NUMBER),
         Instruction(AT_LEAST, 0, 1, FIRST_FOREIGN),
         Instruction(RETURN, 0, 0, KILL_PROCESS),
+        Instruction(AT_LEAST, 0, 1, NEWER),
+        fail_with(ENOSYS),
         *search(bodies | {numbers[name]: body for name, body in special.items()}),
     ]
 

@@ -3,12 +3,12 @@
 It talks with the harness over one socket, in small JSON messages; the files of a run come with its message and are handed to the child
 unread, so that nothing of one run can be found in the memory of the next. Messages in: `start` (with the files: standard input,
 output, error, channel, the line between a program and its tests), `kill` (with a cause), `mark` (a new call begins: time counts from
-here). Messages out: `warm` and `ended`.
+here), `ping`. Messages out: `warm`, `ended`, `alive` (to a ping).
 
 A child cannot reach this process: it lives in a process namespace below this one's, has no name for it and no open file of it.
-It ends when the harness closes the socket or is no more. (bubblewrap's own --die-with-parent means the thread that started it, and leaves
-a process behind where the harness is killed while a container starts.) Being the first process of its container, it takes all others
-with it, however it ends.
+It ends when the harness closes the socket or is no more, and where processes of a run that it killed do not end. (bubblewrap's own
+--die-with-parent means the thread that started it, and leaves a process behind where the harness is killed while a container starts.)
+Being the first process of its container, it takes all others with it, however it ends.
 """
 
 import ast
@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 from r1bench.harness.sandbox import confine, kernel, program, seccomp
 from r1bench.harness.sandbox.examiner import serve_examination
 from r1bench.harness.sandbox.frames import Channel, ChannelClosed
-from r1bench.harness.sandbox.watch import Watched, look, sweep
+from r1bench.harness.sandbox.watch import INTERVAL, Watched, look, namespace_of, sweep
 
 ROLES = {
     "script": program.run_script,
@@ -37,8 +37,6 @@ ROLES = {
     "examined": lambda channel: program.serve(channel, Channel(program.LINE)),
     "examination": serve_examination,
 }
-INTERVAL = 0.02
-"""Seconds between two looks at what runs: bounds how far memory can overshoot before a run is ended."""
 
 
 class Zygote:
@@ -48,7 +46,7 @@ class Zygote:
         self.control, self.harness, self.setting = control, harness, setting
         self.runs: dict[int, Watched] = {}
         self.own = os.open("/proc/self/ns/pid", os.O_RDONLY) if setting.is_isolated else -1
-        self.poll, self.looked_at = select.poll(), 0.0
+        self.poll, self.looked_at, self.interval = select.poll(), 0.0, INTERVAL
         self.poll.register(control, select.POLLIN)
         self.poll.register(harness, select.POLLIN)
 
@@ -57,8 +55,8 @@ class Zygote:
         self.say(event="warm", own_bytes=self.setting.own_bytes)
         while True:
             if not self.runs:
-                self.looked_at = time.monotonic() + INTERVAL
-            ready = self.poll.poll(INTERVAL * 1000 if self.runs else None)
+                self.looked_at, self.interval = time.monotonic() + INTERVAL, INTERVAL
+            ready = self.poll.poll(self.interval * 1000 if self.runs else None)
             for file, _ in ready:
                 if file == self.control.fileno():
                     self.hear()
@@ -68,8 +66,10 @@ class Zygote:
                 if any(file == run.handle for file, _ in ready):
                     self.end(run)
             passed = time.monotonic() - self.looked_at
-            if passed >= INTERVAL:
-                look(list(self.runs.values()), passed)
+            if self.runs and passed >= self.interval:
+                self.interval = look(list(self.runs.values()), passed)
+                for run in [run for run in self.runs.values() if run.is_stuck]:
+                    self.end(run)
                 self.looked_at = time.monotonic()
 
     def say(self, **message: Any) -> None:
@@ -82,7 +82,9 @@ class Zygote:
         if not data:
             self.leave()
         message = json.loads(data)
-        if message["do"] == "start":
+        if message["do"] == "ping":
+            self.say(event="alive")
+        elif message["do"] == "start":
             self.start(message, files)
             for file in files:
                 os.close(file)
@@ -102,11 +104,20 @@ class Zygote:
         """Fork the child of a run, in process namespaces of its own."""
         began = time.monotonic()
         holder = None
-        if self.setting.is_isolated:
-            kernel.enter(self.own, kernel.NEW_PROCESSES)
-            kernel.unshare(kernel.NEW_PROCESSES)
-            holder = kernel.Holder()
-        child = os.fork()
+        try:
+            if self.setting.is_isolated:
+                kernel.enter(self.own, kernel.NEW_PROCESSES)
+                kernel.unshare(kernel.NEW_PROCESSES)
+                holder = kernel.Holder()
+                if not namespace_of(holder.number):
+                    raise OSError("process namespaces cannot be told apart")  # else nothing of the run would be counted
+            child = os.fork()
+        except OSError as error:  # such as the machine's number of processes
+            self.say(event="ended", run=message["run"], status=1, cause=f"not started: {error}", last_seconds=0.0, is_last=False)
+            if holder is not None:
+                os.kill(holder.number, signal.SIGKILL)
+                os.waitpid(holder.number, 0)
+            return
         if child == 0:
             guarded(lambda: self.become(message, files))
         handle = os.pidfd_open(child)
@@ -131,14 +142,16 @@ class Zygote:
         ROLES[message["role"]](channel)
 
     def end(self, run: Watched) -> None:
-        """Reap the child of a run and all that it left behind, then tell the harness."""
+        """Reap the child of a run and all that it left behind, then tell the harness; the end of this container too, where that fails."""
         self.poll.unregister(run.handle)
         os.close(run.handle)
         del self.runs[run.number]
-        end = run.reap()
+        end = run.end()
         if not self.setting.is_isolated:
             sweep({other.child for other in self.runs.values()})
-        self.say(event="ended", **end)
+        self.say(event="ended", is_last=run.is_stuck, **end)
+        if run.is_stuck:
+            self.leave()  # the strongest that can be done about what does not end
 
 
 def guarded(body: Any) -> NoReturn:

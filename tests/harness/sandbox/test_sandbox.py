@@ -5,6 +5,7 @@ Programs that attack it, and honest ones: test_sandbox_attacks.py. What crosses 
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from r1bench.harness.errors import SandboxError, UnknownNameError
-from r1bench.harness.sandbox import Calls, Examined, Limits, Sandbox, Script, open_sandbox, probe
+from r1bench.harness.sandbox import Calls, Examined, Limits, Sandbox, Script, container, open_sandbox, probe
 
 HELLO = Script("print('hello', input())", "you")
 
@@ -50,13 +51,14 @@ def below(pid: int) -> list[psutil.Process]:
 
 
 class Hunter(threading.Thread):
-    """Kills so many warm interpreters below this process, each while it runs a program; leaves those that are known.
+    """Kills (or stops) so many warm interpreters below this process, each while it runs a program; leaves those that are known.
 
     One that has just appeared may still be starting, which is another failure: it is left alone for a while.
     """
 
-    def __init__(self, num_kills: int) -> None:
+    def __init__(self, num_kills: int, by: signal.Signals = signal.SIGKILL) -> None:
         super().__init__()
+        self.signal = by
         self.known, self.left, self.is_over = {process.pid for process in below(os.getpid())}, num_kills, threading.Event()
 
     def run(self) -> None:
@@ -67,7 +69,7 @@ class Hunter(threading.Thread):
                     is_settled = time.monotonic() - appeared.setdefault(process.pid, time.monotonic()) > 1.0
                     is_running = process.name().startswith("python") and process.children()
                     if process.pid not in self.known and is_settled and is_running:
-                        process.kill()
+                        process.send_signal(self.signal)
                         self.known.add(process.pid)
                         self.left -= 1
 
@@ -125,10 +127,67 @@ def test_a_container_that_dies_is_replaced_and_its_job_played_again() -> None:
         assert hunter.left == 0
 
 
-def test_a_job_whose_container_dies_twice_is_an_error_of_the_sandbox_and_no_verdict() -> None:
+def test_a_job_under_which_two_containers_die_is_judged_and_not_lost() -> None:
     with Hunter(2), opened() as found:
         sleeping, hello = found.run([Script("import time; time.sleep(20)"), HELLO])
-        assert (sleeping.status, hello.status) == ("sandbox_error", "finished")
+        assert (sleeping.status, hello.status) == ("forbidden", "finished")
+        assert "brought the sandbox down twice" in sleeping.reason
+
+
+def test_a_container_that_does_not_answer_is_replaced_within_seconds_and_is_gone() -> None:
+    before, began = {process.pid for process in below(os.getpid())}, time.monotonic()
+    with Hunter(1, signal.SIGSTOP) as hunter, opened() as found:
+        ended = found.run([Script("import time; time.sleep(2); print('done')"), HELLO])  # 60 s would be its own last resort
+        assert [each.stdout for each in ended] == ["done\n", "hello you\n"]
+        assert hunter.left == 0
+    assert {process.pid for process in below(os.getpid())} == before
+    assert time.monotonic() - began < 60
+
+
+def change_inside(monkeypatch: pytest.MonkeyPatch, folder: Any, file: str, old: str, new: str) -> None:
+    """Have containers run a copy of the sandbox in which one line is another."""
+    copy = shutil.copytree(container.HERE, folder / "sandbox")
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new))
+    monkeypatch.setattr(container, "HERE", copy)
+
+
+def test_what_does_not_end_in_time_costs_its_container_and_changes_no_verdict(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_inside(
+        monkeypatch, tmp_path, "watch.py", "while not poll.poll(1000 * INTERVAL):\n", "until = 0\n        while not poll.poll(0):\n"
+    )
+    before = {process.pid for process in below(os.getpid())}
+    with opened() as found:
+        first = found.workers[0].container.process.pid  # type: ignore[attr-defined]
+        ended = found.run([HELLO, Calls("def f(x): return x", "f", ((1,), (2,))), Examined("def f(x): return x", "assert f(1) == 1")])
+        assert ended[0].stdout == "hello you\n"
+        assert [result.value for result in ended[1].values] == [1, 2]
+        assert found.workers[0].container.process.pid != first  # type: ignore[attr-defined]
+    assert {process.pid for process in below(os.getpid())} == before
+
+
+CLONED = """
+import ctypes, os, time
+def clone_parent(): return ctypes.CDLL(None).syscall({"x86_64": 56, "aarch64": 220}[os.uname().machine], 0x8000 | 17, 0, 0, 0, 0)
+"""
+STRANGERS = {
+    "leaves a zombie": ("if clone_parent() == 0: os._exit(0)\nprint('mine')", "finished"),
+    "leaves one that runs": ("if clone_parent() == 0:\n  while True: pass\nprint('mine')", "finished"),
+    "burns time": ("if clone_parent() == 0:\n  while True: pass\ntime.sleep(9)", "time_limit"),
+    "holds memory": ("if clone_parent() == 0:\n  x = bytearray(900 << 20)\n  time.sleep(9)\ntime.sleep(9)", "memory_limit"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_a_child_of_another_parent_would_be_counted_and_reaped_too(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_inside(monkeypatch, tmp_path, "seccomp.py", "STRANGE_PARENTS = 0x0080A000", "STRANGE_PARENTS = 0")
+    source, status = STRANGERS[name]
+    with opened() as found:
+        before = {process.pid for process in below(os.getpid())}
+        ended, hello = found.run([Script(CLONED + source, limits=Limits(cpu_seconds=0.5, memory_bytes=256 << 20)), HELLO])
+        assert (ended.status, hello.stdout) == (status, "hello you\n")
+        assert {process.pid for process in below(os.getpid())} == before
 
 
 OWNER = """

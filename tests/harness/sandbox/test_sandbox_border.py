@@ -158,6 +158,7 @@ def test_the_filter_refuses_what_is_listed_and_allows_the_rest(machine: str) -> 
         assert name not in numbers or fate(machine, numbers[name]) == seccomp.FAIL | seccomp.EPERM
     named = set(numbers.values())
     assert all(fate(machine, number) == seccomp.ALLOW for number in range(470) if number not in named)
+    assert all(fate(machine, number) == seccomp.FAIL | seccomp.ENOSYS for number in (470, 471, 600, 0x3FFFFFFF))  # newer than the list
     assert all(max(line.if_true, line.if_false) < 256 for line in seccomp.rules(machine))  # a jump is one byte
 
 
@@ -166,6 +167,8 @@ def test_the_filter_looks_at_arguments(machine: str) -> None:
     numbers, refused = seccomp.ARCHITECTURES[machine][1], seccomp.FAIL | seccomp.EPERM
     assert fate(machine, numbers["clone"], (0x01200011,)) == seccomp.ALLOW
     assert all(fate(machine, numbers["clone"], (1 << bit,)) == refused for bit in (7, 17, 25, 26, 27, 28, 29, 30))
+    assert all(fate(machine, numbers["clone"], (flag | 17,)) == refused for flag in (0x2000, 0x8000, 0x800000))  # PTRACE, PARENT, UNTRACED
+    assert fate(machine, numbers["clone"], (0x003D0F00,)) == seccomp.ALLOW  # a thread, as the C library makes it
     assert fate(machine, numbers["clone3"]) == seccomp.FAIL | seccomp.ENOSYS
     assert [fate(machine, numbers["socket"], (family,)) == refused for family in (1, 2, 10, 16, 40)] == [False, True, True, True, True]
     assert [fate(machine, numbers["prlimit64"], (pid,)) == refused for pid in (0, 1, 77)] == [False, True, True]
@@ -174,6 +177,11 @@ def test_the_filter_looks_at_arguments(machine: str) -> None:
     assert [fate(machine, numbers["mmap"], (0, 1, 3, flags)) == refused for flags in (shared, 0x23, private, 1, 2)] == [True, True] + [
         False
     ] * 3
+    assert [fate(machine, numbers["mmap"], (0, 1, 3, flags)) == refused for flags in (0x40022, 0x40001, 0x20022)] == [True, True, False]
+    assert [fate(machine, numbers["madvise"], (0, 1, advice)) == refused for advice in (12, 4, 8)] == [True, False, False]
+    assert [fate(machine, numbers["fcntl"], (0, what)) == refused for what in (1031, 1026, 1030, 6)] == [True, True, False, False]
+    assert [fate(machine, numbers["prctl"], (what,)) == refused for what in (22, 62, 15, 36)] == [True, True, False, False]
+    assert [fate(machine, numbers["setsockopt"], (3, 1, what)) == refused for what in (7, 33, 2, 20)] == [True, True, False, False]
     setting = [(17, 1), (17, 0, 0), (17 | 1 << 32, 1), (17, 1 << 32), (14, 1)]  # the kernel reads half of the first and all of the second
     halves = [fate(machine, numbers["rt_sigaction"], each) == refused for each in setting]
     assert halves == [True, False, True, True, False]
