@@ -14,6 +14,7 @@ from r1bench.harness.samplers import Prompt
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import MANIFEST, run_folders
 from r1bench.harness.store.prompts import PROMPTS, digest_of_prompts, read_prompts
+from r1bench.harness.store.runs import read_manifest, run_id
 from r1bench.tasks import get_task
 from r1bench.tasks.templates import TEMPLATES
 
@@ -106,6 +107,7 @@ def test_prompts_that_were_lost_are_written_again_and_damaged_ones_are_named(tmp
 def test_a_folder_without_stored_prompts_is_found_and_gone_on_with_as_it_is(tmp_path: Path) -> None:
     made = run(tmp_path, template="boxed")
     forget(tmp_path / made.id)
+    assert run_id(read_manifest(tmp_path / made.id)) == made.id, "prompts do not belong to the identity"
     topped = run(tmp_path, n=2, template="boxed")
     assert (topped.id, topped.manifest.rounds, topped.manifest.prompts_digest) == (made.id, (1, 2), "")
     assert not (tmp_path / made.id / PROMPTS).exists()
