@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,18 @@ def file_digests(folder: Path, patterns: tuple[str, ...]) -> dict[str, str]:
 def folder_digest(folder: Path) -> str:
     """16 digits for every file that decides what the model says; the same for a copy under another name."""
     return digest_of(file_digests(folder, DIGESTED))
+
+
+def sealed_digest(folder: Path) -> str:
+    """What `folder_digest` was when the folder was sealed, by its seal alone; '' where it has no seal that can be read."""
+    try:
+        sealed = read_seal(folder).get("files")
+    except (CheckpointError, OSError, ValueError):
+        return ""
+    if not isinstance(sealed, dict):
+        return ""
+    names = [name for name in sealed if any(name.count("/") == each.count("/") and fnmatchcase(name, each) for each in DIGESTED)]
+    return digest_of({name: sealed[name] for name in sorted(names)})
 
 
 def read_object(path: Path) -> dict[str, Any] | None:

@@ -96,7 +96,8 @@ def names_of(folder: Path, config: Mapping[str, Any], backend: Any) -> dict[str,
         told["extra_special_tokens"] = [text_in(value) for value in extra]
     if isinstance(longest := config.get("model_max_length"), int | float):
         told["model_max_length"] = longest
-    return {**told, "chat_template": chat_template_of(folder, config), "clean_up_tokenization_spaces": False}
+    told |= {"chat_template": chat_template_of(folder, config), "clean_up_tokenization_spaces": False}
+    return {**told, "name_or_path": str(folder)}
 
 
 def text_in(value: object) -> str | None:

@@ -185,7 +185,7 @@ def compare_runs(
 
 def write_trainings(chosen: list[Source], runs: Path, out: Path, options: Options, left_out: list[str]) -> list[dict[str, Any]]:
     """The curves of every training that was named or that a run's checkpoint came from."""
-    checkpoints = [(source.entry.run, source.entry.checkpoint) for source in chosen]
+    checkpoints = [(source.entry.run, source.entry.checkpoint, source.entry.checkpoint_digest) for source in chosen]
     described = []
     for found in training.find(options.reader, options.trainings, checkpoints, runs) if options.reader else ():
         try:

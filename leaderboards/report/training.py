@@ -1,6 +1,6 @@
 """A training as curves over its steps, from what its journal says.
 
-    found = training.find(reader, [Path("build/demo/tiny-base-zero")], [(run.id, run.manifest.checkpoint)])
+    found = training.find(reader, [Path("build/demo/tiny-base-zero")], [(run.id, run.manifest.checkpoint, run.manifest.checkpoint_digest)])
     curves = training.curves(*reader.read_steps(found[0].folder))
 
 Thinned to 2,000 steps: of each stretch the first step and, for every curve, its lowest and its highest. Left out: the files themselves,
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from r1bench.harness.checkpoints import sealed_digest
 from r1bench.harness.errors import StorageError
 from r1bench.leaderboards.report import escape
 
@@ -59,11 +60,12 @@ class Curves(NamedTuple):
     """Lines that were left out, in words."""
 
 
-def find(reader: Reader, given: Iterable[Path], runs: Iterable[tuple[str, str]], place: Path) -> list[Found]:
+def find(reader: Reader, given: Iterable[Path], runs: Iterable[tuple[str, str, str]], place: Path) -> list[Found]:
     """The folders that were named and those that the runs' checkpoints lie in, each once.
 
-    `runs` are pairs of a run's id and its checkpoint, `place` the folder that they lie in. A checkpoint's relative path begins in one of
-    the folders above that one, the nearest where there is a training: wherever the report is made.
+    `runs` are a run's id, its checkpoint and the digest of that, `place` the folder that they lie in. A checkpoint's relative path begins
+    in one of the folders above that one, the nearest where there is a training: wherever the report is made. Its seal has to have that
+    digest: a run that came from elsewhere must not bring a training of this machine onto a page.
     Raises StorageError for a named folder without events.
     """
     folders: dict[Path, list[str]] = {}
@@ -71,8 +73,9 @@ def find(reader: Reader, given: Iterable[Path], runs: Iterable[tuple[str, str]],
         if not reader.home_of(folder / "final"):
             raise StorageError(f"{folder} is not a training: it has no events.jsonl; give the --out folder of r1bench train")
         folders.setdefault(folder.resolve(), [])
-    for run, checkpoint in runs:
-        home = next(filter(None, (reader.home_of(above / checkpoint) for above in place.resolve().parents)), None)
+    for run, checkpoint, digest in runs:
+        places = [above / checkpoint for above in place.resolve().parents]
+        home = next((home for each in places if (home := reader.home_of(each)) and sealed_digest(each) == digest), None)
         if home is not None:
             folders.setdefault(home, []).append(run)
     return [Found(name_of(folder), folder, tuple(runs)) for folder, runs in folders.items()]

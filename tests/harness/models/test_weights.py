@@ -196,7 +196,7 @@ def test_weights_in_parts_are_read_whole(copied: Path) -> None:
         ({}, lambda folder: shutil.copy(folder / FIRST, folder / SECOND), "in two of its files"),
         ({}, lambda folder: shutil.copy(folder / FIRST, folder / WHOLE), f"holds {FIRST} beside {WHOLE}, and only {WHOLE} is read"),
         ({}, lambda folder: shutil.copy(folder / FIRST, folder / "model-00003-of-00003.safetensors"), "holds model-00003-of-00003"),
-        ({}, lambda folder: (folder / INDEX).write_text("{"), "has no weight_map"),
+        ({}, lambda folder: (folder / INDEX).write_text("{"), "is no JSON object"),
         ({}, lambda folder: (folder / INDEX).write_text('{"weight_map": {"x": 1}}'), "has no weight_map"),
     ],
 )

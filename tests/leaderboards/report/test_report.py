@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from r1bench.backends import journal
 from r1bench.harness import thinking
+from r1bench.harness.checkpoints import folder_digest, seal
 from r1bench.harness.cli import main
 from r1bench.harness.cli import report as cli_report
 from r1bench.harness.errors import StorageError, UnknownNameError
@@ -329,7 +330,9 @@ def story_of(folder: Path, **options: Any) -> rollouts.Story:
 
 def test_training_of_a_checkpoint_is_found_and_drawn(tmp_path: Path, assets: Path) -> None:
     folder = write_training(tmp_path / "trained", 3)
-    run = store_run(tmp_path / "runs", make_run([[0, 1]]), checkpoint=str(folder / "final"))
+    seal(folder / "final", lambda new: (new / "config.json").write_text("{}"), {})
+    told = {"checkpoint": str(folder / "final"), "checkpoint_digest": folder_digest(folder / "final")}
+    run = store_run(tmp_path / "runs", make_run([[0, 1]]), **told)
     report(tmp_path / "runs", tmp_path / "site", assets, count=lambda text: text.count("wait"))
     found = boot_of(tmp_path / "site")["trainings"][0]
     value = data_of(tmp_path / "site", f"training/{found['id']}")
@@ -394,13 +397,17 @@ def test_named_training_without_events_is_an_error(tmp_path: Path, assets: Path)
 def test_checkpoint_of_a_step_belongs_to_the_training_above(tmp_path: Path) -> None:
     folder, runs = write_training(tmp_path / "trained", 3), tmp_path / "build" / "runs"
     named = ("trained/checkpoints/step-000002", "trained/final", f"{folder}/final", "trained/model", "final")
-    found = training.find(journal, [], [(name, name) for name in named], runs)
+    for name in named[:2]:
+        seal(folder.parent / name, lambda new: (new / "config.json").write_text("{}"), {})
+    digest = folder_digest(folder / "final")
+    found = training.find(journal, [], [(name, name, digest) for name in named], runs)
     assert [(each.folder, each.runs) for each in found] == [(folder, named[:3])]
+    assert training.find(journal, [], [(name, name, "another checkpoint") for name in named], runs) == []
 
 
 @pytest.mark.parametrize("checkpoint", ["tiny-base", "", "a\0b", "x" * 5_000, "/", "org/model", "final"])
 def test_checkpoint_that_is_no_path_has_no_training(tmp_path: Path, checkpoint: str) -> None:
-    assert training.find(journal, [], [("run", checkpoint)], tmp_path) == []
+    assert training.find(journal, [], [("run", checkpoint, "")], tmp_path) == []
 
 
 def test_reflection_words_are_those_of_the_graders() -> None:
