@@ -148,7 +148,7 @@ def decide_course(course: Course, rule: Rule, slack: float = 0.0) -> Decision:
     The bounds are valid at the round at which it stopped, and must clear their thresholds by the slack.
     """
     last = course.last
-    if last.stop == "above" and last.lower >= rule.threshold + slack:
+    if last.stop == "above" and (not slack or last.lower >= rule.threshold + slack):
         return "PASS"
     is_short = last.upper <= rule.failing - slack if rule.at_least is None else last.upper < rule.failing - slack
     return "FAIL" if last.stop == "below" and is_short else "INSUFFICIENT_EVIDENCE"

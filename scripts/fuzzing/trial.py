@@ -43,16 +43,30 @@ class Found(NamedTuple):
 
 
 class Witness(Sandbox):
-    """A sandbox that remembers how jobs ended."""
+    """A sandbox that remembers how jobs ended, and what they said that is compared and thrown away as it comes (`Script.keep`)."""
 
     def __init__(self, inner: Any) -> None:
         self.inner, self.name = inner, inner.name
         self.seen: list[tuple[Job, Ended]] = []
+        self.compared: list[str] = []
 
     def run(self, jobs: Sequence[Job]) -> list[Ended]:
-        ended = self.inner.run(jobs)
+        ended = self.inner.run([self.overheard(job) for job in jobs])
         self.seen += zip(jobs, ended, strict=True)
         return ended
+
+    def overheard(self, job: Job) -> Job:
+        """The job with a `keep` that also remembers the texts it is given."""
+        keep = None if isinstance(job, Examined) else job.keep
+        if keep is None:
+            return job
+
+        def hear(*given: Any) -> Any:
+            if isinstance(given[-1], str):
+                self.compared.append(given[-1])
+            return keep(*given)
+
+        return job._replace(keep=hear)
 
     def close(self) -> None:
         self.inner.close()
@@ -201,6 +215,7 @@ class Trial:
         source = self.host.addressed(attack.source)
         request = GradeRequest(f"```python\n{source}\n```", tests=attack.tests, options=attack.options)
         witness.seen.clear()
+        witness.compared.clear()
         before, started = witness.containers(), time.monotonic()
         try:
             (judgement,) = grader.grade([request])
@@ -216,9 +231,10 @@ class Trial:
         if judgement.outcome == "correct" or judgement.score:
             self.note("wrong pass", attack, f"{judgement.outcome}, {judgement.score}")
         told = [text for job, ended in witness.seen for text in (ended.stdout, ended.stderr, ended.reason, *map(str_of, ended.values))]
+        told += witness.compared
         if any(self.host.secret in text for text in told):
             self.note("escape", attack, "it printed the secret of the host")
-        if attack.tests["kind"] == "stdin" and any(attack.token in ended.stdout for _, ended in witness.seen):
+        if attack.tests["kind"] == "stdin" and any(attack.token in text for text in witness.compared):
             self.note("escape", attack, "it printed what is expected")
         if reached := self.host.reached():
             self.note("escape", attack, reached)

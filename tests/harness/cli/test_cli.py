@@ -55,7 +55,7 @@ def test_a_folder_without_weights_is_named(tmp_path: Path, folder: Path) -> None
 
 def test_damaged_weights_are_named(tmp_path: Path, folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"not weights")
-    assert "cannot be loaded" in refusal(evaluate(tmp_path, folder))
+    assert "model.safetensors is not a safetensors file" in refusal(evaluate(tmp_path, folder))
     assert not (tmp_path / "runs").exists()
 
 

@@ -16,7 +16,11 @@ from r1bench.harness.models.prompts import encode, render
 from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.tasks.templates import TEMPLATES
 
-R1 = "{{ bos_token }}{% for m in messages %}<user>{{ m.content }}{% endfor %}<assistant><think>{{ '\\n' }}"
+R1 = (
+    "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<assistant><think>{{ '\\n' }}{% endif %}"
+)
 
 
 def make(folder: Path, chat_template: str = R1) -> Path:

@@ -5,6 +5,7 @@ after each one the same container must still stand, with the same processes in i
 The tests need bubblewrap and user namespaces; they are skipped, with the reason, where there are none.
 """
 
+import collections
 import json
 import os
 import platform
@@ -69,7 +70,7 @@ def check(ended: Ended, must: dict[str, Any], case: dict[str, Any]) -> None:
     assert ended.cpu_seconds < must.get("cpu_below", 60)
     assert ended.memory_bytes < must.get("memory_below", 1 << 62)
     values = [result.value for result in ended.values]
-    wanted = eval(must["values_python"]) if "values_python" in must else must.get("values", must.get("held"))
+    wanted = eval(must["values_python"], vars(collections).copy()) if "values_python" in must else must.get("values", must.get("held"))
     assert wanted is None or repr(values) == repr(wanted)
     assert [result.status for result in ended.values] == must.get("statuses", [result.status for result in ended.values])
     if must.get("echo"):
