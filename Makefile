@@ -24,6 +24,7 @@ demo: $(USE)  ## evaluate the embedded base, train stage zero, evaluate again, p
 
 test slow: export OMP_NUM_THREADS ?= 1
 slow: export R1BENCH_REQUIRE_ENGINES ?= 1
+slow: export R1BENCH_REQUIRE_REAL_MODEL ?= 1
 
 test: $(DEVELOP) sandbox browser  ## the tests, in under 15 minutes on two cores (PYTEST_ARGS=... is passed on)
 	$(VENV)/bin/python -m pytest -m "not slow" $(PYTEST_ARGS)

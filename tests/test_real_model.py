@@ -17,8 +17,11 @@ import torch
 from click.testing import CliRunner
 
 from r1bench.harness.cli import main
+from r1bench.harness.records import Sampling
+from r1bench.harness.samplers.decoding import decode
 from r1bench.harness.store.listed import run_folders
 from r1bench.harness.store.runs import read_run
+from r1bench.tasks.templates import TEMPLATES
 
 pytestmark = pytest.mark.slow
 
@@ -53,23 +56,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(folder: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     runs = tmp_path_factory.mktemp("runs")
-    words = [
-        "eval",
-        folder,
-        "--tasks",
-        "gsm8k",
-        "--data",
-        rows,
-        "--samples",
-        1,
-        "--temperature",
-        0,
-        "--max-tokens",
-        NUM_TOKENS,
-        "--runs",
-        runs,
-    ]
-    result = CliRunner().invoke(main, [str(word) for word in (*words, "--device", "cpu", "--dtype", "float32", "--batch-size", 4)])
+    words = ["eval", folder, "--tasks", "gsm8k", "--data", rows, "--samples", 1, "--temperature", 0, "--max-tokens", NUM_TOKENS]
+    words += ["--runs", runs, "--device", "cpu", "--dtype", "float32", "--batch-size", 4]
+    result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     return read_run(run_folders(runs)[0])
 
@@ -96,7 +85,6 @@ def test_the_prompt_is_the_question_in_the_model_s_own_template(run: Any, folder
     from r1bench.harness.models.prompts import encode, render
     from r1bench.harness.models.tokenizer import load_tokenizer
     from r1bench.tasks import get_task
-    from r1bench.tasks.templates import TEMPLATES
 
     question = json.loads(rows.read_text().splitlines()[0])["question"]
     task, tokenizer = get_task("gsm8k"), load_tokenizer(find_checkpoint(str(folder)))
@@ -106,17 +94,35 @@ def test_the_prompt_is_the_question_in_the_model_s_own_template(run: Any, folder
     assert encode(tokenizer, template, text)[:3] == [1, 9690, 198]  # <|im_start|> once, then "system" and a line break
 
 
-def test_greedy_completions_in_batches_are_those_of_generate_alone(run: Any, rows: Path, loaded: tuple[Any, Any]) -> None:
-    from r1bench.tasks.templates import TEMPLATES
-
-    model, tokenizer = loaded
+@pytest.fixture(scope="module")
+def prompts(run: Any, rows: Path, loaded: tuple[Any, Any]) -> list[list[int]]:
+    """The token numbers of each question in the model's template, written out here."""
+    fill = TEMPLATES[run.manifest.template].fill
     questions = [json.loads(line)["question"] for line in rows.read_text().splitlines()]
-    assert len(run.samples) == NUM_PROBLEMS
-    for sample, question in zip(sorted(run.samples, key=lambda sample: sample.problem_id), questions, strict=True):
-        text = f"{SYSTEM}<|im_start|>user\n{TEMPLATES[run.manifest.template].fill(question)}<|im_end|>\n<|im_start|>assistant\n"
-        ids = torch.tensor([tokenizer.encode(text).ids])
-        out = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=NUM_TOKENS)
-        tokens = out[0, ids.shape[1] :].tolist()
-        assert sample.completion.num_prompt_tokens == ids.shape[1]
-        assert sample.completion.num_tokens == len(tokens)
-        assert sample.completion.text.removesuffix("<|im_end|>") == tokenizer.decode(tokens, skip_special_tokens=True)
+    texts = [f"{SYSTEM}<|im_start|>user\n{fill(each)}<|im_end|>\n<|im_start|>assistant\n" for each in questions]
+    return [loaded[1].encode(text).ids for text in texts]
+
+
+@pytest.fixture(scope="module")
+def generated(prompts: list[list[int]], loaded: tuple[Any, Any]) -> list[list[int]]:
+    """What `generate` of transformers says greedily to each prompt alone, in token numbers."""
+    tensors = [torch.tensor([prompt]) for prompt in prompts]
+    options = {"do_sample": False, "max_new_tokens": NUM_TOKENS}
+    return [loaded[0].generate(ids, attention_mask=torch.ones_like(ids), **options)[0, ids.shape[1] :].tolist() for ids in tensors]
+
+
+def test_an_evaluation_says_what_generate_says_special_tokens_too(run: Any, generated: list[list[int]], loaded: tuple[Any, Any]) -> None:
+    samples = sorted(run.samples, key=lambda sample: sample.problem_id)
+    assert len(samples) == NUM_PROBLEMS
+    said = [sample.completion.text + sample.completion.end for sample in samples]
+    assert said == [loaded[1].decode(tokens, skip_special_tokens=False) for tokens in generated]
+    assert [sample.completion.num_tokens for sample in samples] == list(map(len, generated))
+
+
+def test_greedy_tokens_of_a_batch_are_those_of_generate_alone(
+    prompts: list[list[int]], generated: list[list[int]], loaded: tuple[Any, Any]
+) -> None:
+    rows, sampling = list(range(NUM_PROBLEMS)), Sampling(temperature=0, max_tokens=NUM_TOKENS)
+    draws = [torch.zeros(NUM_TOKENS, dtype=torch.float64) for _ in rows]
+    drawn = decode(loaded[0].eval(), prompts, rows, draws, sampling, end_tokens=frozenset([2]))
+    assert {each.row: each.tokens for each in drawn} == dict(enumerate(generated))
