@@ -294,7 +294,8 @@ class Manifest(Record):
     prompts_digest: str = ""
     """Of the texts that the model read (store/prompts.py); empty where they are not known, as in imported runs and folders of before."""
     rendering: str = ""
-    """Who made them: 'template' (the template filled in, nothing else), 'chat' (the checkpoint's own chat template), or 'sampler'."""
+    """Who made them: 'template' (the template filled in, nothing else), 'chat' (the checkpoint's own chat template), 'plain' (it has none:
+    the template filled in and a line break), or 'sampler'."""
     stage: str = ""
     parent: str = ""
     """Digest of the checkpoint this one was trained from."""

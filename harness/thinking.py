@@ -45,7 +45,10 @@ If the answer part says where the answer begins (`<|begin_of_solution|>`, `<|STA
 The text itself is never changed: reasoning and answer part are slices of it. Fixed patterns, each passed over the text once: linear time
 on any input. A mark that looks like one of a reasoning and is none of these is for `unknown_marking` to find; nothing is set aside for it.
 
-Left out: any other markup, such as `<answer>`; how strictly a format was kept.
+A mark that is spoken of is text: quoted on both sides (`'<think>'`), or, outside a reasoning, inside a line of a fenced block of code.
+
+Left out: any other markup, such as `<answer>`; how strictly a format was kept; marks that are spoken of in the middle of a sentence without
+quotes, which count, because a model's own mark may stand there too.
 """
 
 import re
@@ -122,8 +125,10 @@ WORDS = frozenset(
 )
 """What names of marks of a reasoning hold, and words of which they consist."""
 APART = ("\n", ":", "：", ".", "!", "?", "。", "！", "？", ">", "]", "】", "▷", ")")
-QUOTES = ("`", "'", '"', "“", "‘", "「")
+QUOTES = {"`": "`", "'": "'", '"': '"', "“": "”", "‘": "’", "「": "」"}
 FENCE = "```"
+LONGEST_INDENT = 200
+"""Characters before a mark that are looked at for whether it begins its line."""
 SPEAKER = re.compile(r"Assistant\s?:|ASSISTANT\s?:|### |\[/INST\]|<[|｜]|<start_of_turn>")
 """What begins the model's part of a prompt: a mark before it stands in the user's."""
 
@@ -281,9 +286,12 @@ def _marks(text: str, prefill: str = "") -> Marks:
     said = None if prefill else OPENING_IN_WORDS.match(text, len(text) - len(text.lstrip()))
     if said:
         kinds, places = ["o"], [said]
+    spoken = _Spoken(text)
     pattern = MARK_IN_WORDS if said or OPENING_IN_WORDS.match(prefill) else MARK
     for found in pattern.finditer(text, said.end() if said else 0) if said or any(map(text.__contains__, "<|[◁H")) else ():
         group, stands_open = _kind(found), kinds[-1] == "o" if kinds else is_open
+        if group in ("opening", "closing") and spoken.includes(found, is_opening=group == "opening", stands_open=stands_open):
+            continue
         if group == "toggle":
             kinds.append("co"[num_toggles % 2 == 0])
             num_toggles += 1
@@ -297,8 +305,37 @@ def _marks(text: str, prefill: str = "") -> Marks:
             kinds.append("c")
         else:
             continue
+        spoken.pass_over(found.end())
         places.append(found)
     return Marks("".join(kinds), places, is_open)
+
+
+class _Spoken:
+    """Which marks of a text are spoken of: asked in their order, so that fences are counted once."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.num_fences, self.counted, self.of_fence = text, 0, 0, 0
+
+    def includes(self, mark: re.Match[str], *, is_opening: bool, stands_open: bool) -> bool:
+        """Whether a mark is quoted, or opens a reasoning inside a line of code, or closes what was so opened in the same block.
+
+        A closing alone counts in a block too: a block that was begun in the reasoning may never have been finished.
+        """
+        start, end = mark.span()
+        if start and QUOTES.get(self.text[start - 1], "no quote") == self.text[end : end + 1]:
+            return True
+        self.num_fences += self.text.count(FENCE, self.counted, start)
+        self.counted = start
+        line = self.text[max(0, start - LONGEST_INDENT) : start].rpartition("\n")[2]
+        if stands_open or self.num_fences % 2 == 0 or not line.strip():
+            return False
+        if is_opening:
+            self.of_fence = self.num_fences
+        return self.of_fence == self.num_fences
+
+    def pass_over(self, place: int) -> None:
+        """A mark that counts ends here: fences before it are over."""
+        self.num_fences, self.counted, self.of_fence = 0, place, 0
 
 
 def _kind(mark: re.Match[str]) -> str:

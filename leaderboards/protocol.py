@@ -25,6 +25,7 @@ OF_PLACE = ("--runs", "--out")
 OF_MACHINE = ("--sampler", "--sampler-set", "--batch-size", "--device", "--dtype", "--workers", "--sandbox")
 IMPORTED = "import"
 OWN_TEMPLATES = "prompts differ: each in its own chat template"
+WITHOUT_TEMPLATE = "prompts differ: each in its own chat template, or in plain text where the checkpoint has none"
 """Said wherever runs of a chat template are held against each other; every checkpoint renders it in its own way, by intent."""
 OURS = "transformers"
 """The sampler of a command that names none."""
@@ -53,7 +54,7 @@ def disagreements(a: Manifest, b: Manifest) -> list[Disagreement]:
     ]
     options = sorted((a.sampling.keys() | b.sampling.keys()) - {"n", "seed"})
     pairs += [(name, a.sampling.get(name), b.sampling.get(name), f"{again} {name}") for name in options]
-    if "" not in (a.prompts_digest, b.prompts_digest) and "chat" not in (a.rendering, b.rendering):
+    if "" not in (a.prompts_digest, b.prompts_digest) and not {"chat", "plain"} & {a.rendering, b.rendering}:
         pairs.append(("prompts", a.prompts_digest, b.prompts_digest, f"{again} sampler, which made other prompts of the template"))
     return [Disagreement(*pair) for pair in pairs if pair[1] != pair[2]]
 
@@ -61,7 +62,10 @@ def disagreements(a: Manifest, b: Manifest) -> list[Disagreement]:
 def prompts_remark(*runs: "Manifest | Entry") -> str:
     """What a reader should know of the prompts of runs of one protocol; '' where they are the same, or not known."""
     known = {run.prompts_digest for run in runs if run.prompts_digest}
-    return OWN_TEMPLATES if len(known) > 1 and any(run.rendering == "chat" for run in runs) else ""
+    renderings = {run.rendering for run in runs}
+    if len(known) < 2 or not renderings & {"chat", "plain"}:
+        return ""
+    return WITHOUT_TEMPLATE if "plain" in renderings else OWN_TEMPLATES
 
 
 def given_options(command: str) -> list[tuple[str, str]]:

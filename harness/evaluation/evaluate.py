@@ -16,6 +16,7 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import ContextError, UsageError
 from r1bench.harness.evaluation.grading import Drawn, GradingAside, grade_and_store
+from r1bench.harness.models.prompts import NO_CHAT_TEMPLATE
 from r1bench.harness.models.turns import endless
 from r1bench.harness.progress import Progress, note
 from r1bench.harness.records import (
@@ -127,8 +128,12 @@ def what_was_read(template: Template, problems: Sequence[Problem], rendered: Seq
     """The fields of a manifest that follow from what the model reads."""
     if not rendered:
         return {}
-    is_filled = [prompt.text for prompt in rendered] == [template.fill(problem.prompt) for problem in problems]
-    rendering = "chat" if template.kind == "chat" else "template" if is_filled else "sampler"
+    filled = [template.fill(problem.prompt) for problem in problems]
+    texts = [prompt.text for prompt in rendered]
+    if template.kind == "chat":
+        rendering = "plain" if texts == [f"{text}\n" for text in filled] else "chat"
+    else:
+        rendering = "template" if texts == filled else "sampler"
     return {"prompts_digest": digest_of_prompts(rendered), "rendering": rendering}
 
 
@@ -191,6 +196,8 @@ def evaluate(
     manifest = replace(manifest, **what_was_read(template, problems, rendered))
     if ENDS_WITH in manifest.environment:
         note(endless(checkpoint.path))
+    if manifest.rendering == "plain":
+        note(f"checkpoint {checkpoint.path} {NO_CHAT_TEMPLATE}")
     by_id = {problem.id: problem for problem in problems}
     with (
         GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,

@@ -109,7 +109,9 @@ def show_prompt(
         ends,
         prompts.prefill_of(read.text, prompts.ending_of(tokenizer, chosen)),
     )
-    return ShownPrompt(*said, tuple(remarks(tokenizer, prompts.is_chat(tokenizer, chosen), read.tokens)))
+    is_chat = prompts.is_chat(tokenizer, chosen)
+    plain_instead = [f"the checkpoint {prompts.NO_CHAT_TEMPLATE}"] if chosen.kind == "chat" and not is_chat else []
+    return ShownPrompt(*said, (*plain_instead, *remarks(tokenizer, is_chat, read.tokens)))
 
 
 def end_tokens(checkpoint: Checkpoint, tokenizer: Any) -> frozenset[int]:

@@ -19,6 +19,9 @@ QUESTION = "r1benchasks"
 LONGEST_PREFILL = 400
 
 
+NO_CHAT_TEMPLATE = "has no chat template: it is asked in plain text with a line break behind it"
+
+
 class Read(NamedTuple):
     """What a model reads of one problem."""
 

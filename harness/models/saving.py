@@ -2,7 +2,8 @@
 
 transformers would write these files anew, and then others cannot read them: another class and private fields in tokenizer_config.json, the
 pre-tokenizer of a class in tokenizer.json, names in config.json that transformers 4 does not know. It also refuses to save values that it
-has read from a generation_config.json (sampling values without do_sample). A layout that is broken in the base stays as it is. Limit: files
+has read from a generation_config.json (sampling values without do_sample). One thing is mended: where tokenizer_config.json names a
+class by which AutoTokenizer misreads tokenizer.json, and PreTrainedTokenizerFast reads it right, that class is named. Limit: files
 that are nothing to a text model (licence, images, a processor of pictures) are not copied.
 """
 
@@ -14,6 +15,8 @@ from typing import Any
 
 from r1bench.harness.checkpoints import DIGESTED
 from r1bench.harness.errors import CheckpointError
+from r1bench.harness.models.tokenizer import CONFIG as TOKENIZER_CONFIG
+from r1bench.harness.models.tokenizer import config_for_others
 from r1bench.harness.records import Checkpoint
 
 CONFIG = "config.json"
@@ -29,7 +32,9 @@ def read_base(base: Checkpoint) -> dict[str, bytes]:
     folder = Path(base.path)
     paths = {path for pattern in KEPT for path in folder.glob(pattern) if path.is_file()}
     try:
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+        kept = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+        mended = config_for_others(folder)
+        return kept | ({TOKENIZER_CONFIG: mended} if mended else {})
     except OSError as error:
         raise CheckpointError(f"checkpoint {folder} cannot be read: {error.filename}: {error.strerror}") from error
 

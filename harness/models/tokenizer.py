@@ -8,6 +8,8 @@ do truncation and padding in it. Limit: without tokenizer.json there is nothing 
 """
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,38 @@ def write_for_engines(checkpoint: Checkpoint, folder: Path) -> Path:
     if differing := difference(AutoTokenizer.from_pretrained(folder, local_files_only=True), backend):
         raise CheckpointError(f"checkpoint {checkpoint.path}: AutoTokenizer reads {differing!r} as other tokens than its {FILE} says")
     return folder
+
+
+def config_for_others(folder: Path) -> bytes | None:
+    """tokenizer_config.json with another class, where AutoTokenizer misreads a folder by the class that it names and reads it so as its
+    tokenizer.json says; None where it need not be changed, or that does not help."""
+    from tokenizers import Tokenizer
+
+    config = read_object(folder / CONFIG) if (folder / CONFIG).is_file() and (folder / FILE).is_file() else None
+    if config is None:
+        return None
+    backend = Tokenizer.from_file(str(folder / FILE))
+    backend.no_truncation()
+    backend.no_padding()
+    if not is_misread(folder, backend):
+        return None
+    told = json.dumps({**config, "tokenizer_class": "PreTrainedTokenizerFast"}, ensure_ascii=False, indent=2) + "\n"
+    with tempfile.TemporaryDirectory() as place:
+        for path in (folder / "config.json", folder / FILE, folder / SPECIAL_MAP, folder / ADDED):
+            if path.is_file():
+                shutil.copy(path, place)
+        Path(place, CONFIG).write_text(told, encoding="utf-8")
+        return None if is_misread(Path(place), backend) else told.encode()
+
+
+def is_misread(folder: Path, backend: Any) -> bool:
+    """Whether AutoTokenizer cannot read a folder, or reads it otherwise than its tokenizer.json."""
+    from transformers import AutoTokenizer
+
+    try:
+        return bool(difference(AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True), backend))
+    except Exception:  # `tokenizers` raises nothing narrower
+        return True
 
 
 def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:

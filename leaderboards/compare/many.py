@@ -28,7 +28,7 @@ from r1bench.leaderboards.compare import text as compare_text
 from r1bench.leaderboards.compare.comparison import Comparison
 from r1bench.leaderboards.compare.differences import ProblemDifference
 from r1bench.leaderboards.measures import reading
-from r1bench.leaderboards.protocol import OWN_TEMPLATES, check_comparable
+from r1bench.leaderboards.protocol import OWN_TEMPLATES, WITHOUT_TEMPLATE, check_comparable
 
 FEW = 10
 """Wins, and as many losses, that are listed unless all are asked for."""
@@ -202,8 +202,8 @@ def _group_text(lines: list[Line]) -> str:
         b, score = line.comparison.b, line.comparison.measures["score"]
         p_values = short_p(line.comparison.p_value), short_p(line.adjusted_p)
         rows += _row(b.name, b.n, compare_text.side(score, "b"), compare_text.change(score), *p_values)
-    if any(OWN_TEMPLATES in line.comparison.notes for line in lines):
-        rows.append(f"Note: {OWN_TEMPLATES}.")
+    noted = {note for line in lines for note in line.comparison.notes}
+    rows += [f"Note: {note}." for note in (WITHOUT_TEMPLATE, OWN_TEMPLATES) if note in noted][:1]
     return "\n".join(rows)
 
 

@@ -18,7 +18,7 @@ from r1bench.leaderboards.gate import markdown
 from r1bench.leaderboards.gate import text as gate_text
 from r1bench.leaderboards.gate.rules import Rule, Rules
 from r1bench.leaderboards.gate.verdict import judge_tasks
-from r1bench.leaderboards.protocol import OWN_TEMPLATES
+from r1bench.leaderboards.protocol import OWN_TEMPLATES, WITHOUT_TEMPLATE
 
 SCORES = [[1, 0], [1, 1], [0, 0], [1, 0]]
 
@@ -43,6 +43,11 @@ def test_a_comparison_says_that_each_was_asked_in_its_own_chat_template() -> Non
     found = compare(tally("a", "x"), tally("b", "y"))
     assert f"Note: {OWN_TEMPLATES}." in render_measures(found)
     assert OWN_TEMPLATES in to_json(found)["notes"]
+
+
+def test_a_comparison_says_that_a_checkpoint_without_a_chat_template_was_asked_in_plain_text() -> None:
+    found = compare(tally("a", "x", "plain"), tally("b", "y"))
+    assert f"Note: {WITHOUT_TEMPLATE}." in " ".join(render_measures(found).split())
 
 
 @pytest.mark.parametrize("digests", [("x", "x"), ("", "y"), ("", "")])

@@ -127,3 +127,17 @@ def test_a_checkpoint_that_wants_parts_is_asked_in_parts_and_answers(tmp_path: P
     assert run.scores_by_problem() == {problem.id: [1.0]}
     [prompt] = read_prompts(made, run.manifest)
     assert prompt.text == f"<|im_start|>user\n{problem.prompt}<|im_end|>\n<|im_start|>assistant"
+
+
+def test_a_checkpoint_without_a_chat_template_is_said_to_be_asked_in_plain_text(tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(find_checkpoint("tiny-base").path, folder)
+    (folder / "chat_template.jinja").unlink()
+    words = ["eval", folder, "--tasks", "arithmetic", "--limit", 1, "--samples", 1, "--max-tokens", 2, "--template", "chat"]
+    result = call(*words, "--runs", tmp_path / "runs")
+    assert (result.exit_code, "has no chat template: it is asked in plain text" in result.output) == (0, True)
+    assert read_run(run_folders(tmp_path / "runs")[0]).manifest.rendering == "plain"
+    assert (
+        "note       the checkpoint has no chat template"
+        in call("tasks", "show", "arithmetic", "--checkpoint", folder, "--template", "chat").output
+    )

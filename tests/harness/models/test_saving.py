@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from fakes_tokenizers import MADE, layout
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, MixtralConfig, MixtralForCausalLM
 
@@ -16,7 +17,7 @@ from r1bench.backends.custom.grpo import train
 from r1bench.harness.checkpoints import file_digest, find_checkpoint, is_sealed, read_seal
 from r1bench.harness.errors import CheckpointError, StorageError
 from r1bench.harness.models.saving import num_weights, read_base, write_model
-from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.harness.models.tokenizer import config_for_others, load_tokenizer
 from r1bench.harness.models.weights import load_model, quiet_transformers
 from r1bench.harness.training.jobs import prepare
 
@@ -68,8 +69,25 @@ def test_a_training_whose_generation_config_transformers_refuses_to_save_ends_wi
         assert (saved / "generation_config.json").read_bytes() == (folder / "generation_config.json").read_bytes()
 
 
+def test_a_class_by_which_auto_tokenizer_misreads_the_base_is_not_handed_on(tmp_path: Path) -> None:
+    folder = base(tmp_path / "base", tokenizer_config={"tokenizer_class": "LlamaTokenizerFast", "eos_token": "<|endoftext|>"})
+    kept, text = read_base(find_checkpoint(str(folder))), "12 + 3 =\n"
+    write_model(tmp_path / "out", load_model(find_checkpoint(str(folder)), "cpu", "float32"), kept)
+    ids = load_tokenizer(find_checkpoint(str(folder)))(text)["input_ids"]
+    assert AutoTokenizer.from_pretrained(folder)(text)["input_ids"] != ids
+    assert AutoTokenizer.from_pretrained(tmp_path / "out")(text)["input_ids"] == ids
+    told = json.loads((tmp_path / "out/tokenizer_config.json").read_text())
+    before = json.loads((folder / "tokenizer_config.json").read_text())
+    assert told == {**before, "tokenizer_class": "PreTrainedTokenizerFast"}
+
+
+def test_a_layout_that_no_class_helps_is_left_as_it_is(tmp_path: Path) -> None:
+    checkpoint = layout(tmp_path, MADE["digits_in_threes"](), "qwen2", tokenizer_class="LlamaTokenizerFast")
+    assert config_for_others(Path(checkpoint.path)) is None
+
+
 def test_the_tokenizer_of_a_training_is_that_of_its_base_byte_for_byte(tmp_path: Path) -> None:
-    folder = base(tmp_path / "base", tokenizer_config={"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": True})
+    folder = base(tmp_path / "base", tokenizer_config={"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": True})
     (folder / "special_tokens_map.json").write_text('{"eos_token": "<|endoftext|>"}')
     (folder / "additional_chat_templates").mkdir()
     (folder / "additional_chat_templates/tool_use.jinja").write_text("{{ messages }}")

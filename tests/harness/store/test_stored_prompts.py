@@ -60,7 +60,8 @@ def test_every_prompt_is_stored_with_its_tokens_and_the_manifest_has_the_digest(
 
 
 @pytest.mark.parametrize(
-    ("before", "template", "rendering"), [("", "plain", "template"), ("!", "plain", "sampler"), ("!", "boxed", "chat")]
+    ("before", "template", "rendering"),
+    [("", "plain", "template"), ("!", "plain", "sampler"), ("!", "boxed", "chat")],
 )
 def test_the_manifest_says_who_made_the_prompts(tmp_path: Path, before: str, template: str, rendering: str) -> None:
     assert run(tmp_path, before=before, template=template).manifest.rendering == rendering
