@@ -21,7 +21,6 @@ from r1bench.harness.progress import Progress, note
 from r1bench.harness.records import (
     ENDS_WITH,
     FINISH_REASONS,
-    UNKNOWN_MARKING,
     Checkpoint,
     Completion,
     Manifest,
@@ -214,7 +213,7 @@ def evaluate(
                 for drawn in checked(sampler, missing, sampling) if missing else ():
                     aside.add(drawn)
     run = read_run(writer.folder)
-    if unknown := unknown_markings(sum(UNKNOWN_MARKING in sample.grade.flags for sample in run.samples), "sample"):
+    if unknown := unknown_markings((sample.grade.unknown_mark for sample in run.samples), "sample"):
         note(f"{label}: {unknown}")
     return run
 

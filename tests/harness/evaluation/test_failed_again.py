@@ -56,7 +56,7 @@ def test_what_the_engine_broke_off_is_drawn_again_and_nothing_else_is(tmp_path: 
     first, again = run(tmp_path, Breaking(1)), Breaking(None)
     assert (first.num_failed, first.is_complete) == (4, True)
     second = run(tmp_path, again)
-    assert (again.num_generated, second.num_failed, second.remarks) == (4, 0, ())
+    assert (again.num_generated, second.num_failed, second.left_out) == (4, 0, ())
     assert second.scores_by_problem() == {problem.id: [1.0, 1.0, 1.0] for problem in PROBLEMS}
 
 
