@@ -213,9 +213,14 @@ def evaluate(
                 for drawn in checked(sampler, missing, sampling) if missing else ():
                     aside.add(drawn)
     run = read_run(writer.folder)
-    if unknown := unknown_markings((sample.grade.unknown_mark for sample in run.samples), "sample"):
-        note(f"{label}: {unknown}")
+    note_unknown(run)
     return run
+
+
+def note_unknown(run: Run) -> None:
+    """Say on stderr how many answers of a run have a mark of reasoning that is not known."""
+    if unknown := unknown_markings((sample.grade.unknown_mark for sample in run.samples), "sample"):
+        note(f"{run.manifest.name} on {run.manifest.task}: {unknown}")
 
 
 def ungraded(failed: Iterable[Sample]) -> list[Drawn]:

@@ -16,6 +16,7 @@ from r1bench.harness.progress import Progress
 from r1bench.harness.records import Grade, Manifest, Problem, RenderedPrompt, Run, Sample
 from r1bench.harness.store.prompts import read_prompts
 from r1bench.harness.store.runs import open_run, read_problems, read_run
+from r1bench.harness.thinking import unknown_markings
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Regraded:
     written: str = ""
     """Folder of the new run; '' where none was asked for, or none written."""
     remark: str = ""
-    """What else is to be known: an incomplete run, why nothing was written."""
+    """What else is to be known: an incomplete run, marks of reasoning that are not known, why nothing was written."""
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "flips": [flip.to_json() for flip in self.flips]}
@@ -105,6 +106,7 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
     remarks = [f"{run.shortfall}: the run is not whole" if run.shortfall else ""]
     if num_failed := replayed_run.num_failed:
         remarks.append(f"{num_failed} of {len(after)} samples failed and have no score (before: {run.num_failed})")
+    remarks.append(unknown_markings((sample.grade.unknown_mark for sample in after), "sample"))
     if write_to and version == run.manifest.grader_version:
         remarks.append("not written: the run was graded by this version already, and a run is never changed")
         write_to = None

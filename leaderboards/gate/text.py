@@ -201,11 +201,12 @@ def course_end(verdict: TaskVerdict) -> str:
 
 
 def remarks(verdict: TaskVerdict, rules: Rules) -> list[str]:
-    """What belongs to the sentence about a task: its error, prompts that differ, what failed, how it ended, what is lacking."""
+    """What belongs to the sentence about a task: its error, prompts, what failed, how it ended, what is lacking, notes on both runs."""
     prompts = prompts_remark(verdict.baseline.manifest, verdict.candidate.manifest)
     about = f"{prompts[:1].upper()}{prompts[1:]}." if prompts else ""
     told = (method_text(verdict, rules), floor_text(verdict), about, *failed_texts(verdict), course_end(verdict), needs(verdict))
-    return [text for text in told if text]
+    notes = dict.fromkeys((*verdict.candidate.remarks, *verdict.baseline.remarks))
+    return [*filter(None, told), *(tables.plain(f"Note: {note}.") for note in notes)]
 
 
 def worsening(guard: GuardVerdict) -> str:
@@ -386,4 +387,5 @@ def side_json(tally: Tally) -> dict[str, Any]:
         **{"score": score.value, "low": score.low, "high": score.high, "method": score.method},
         "measures": {key: value._asdict() for key, value in found.items() if value is not None},
         "noise": tally.noise.error if tally.noise else None,
+        "remarks": list(tally.remarks),
     }
