@@ -205,12 +205,6 @@ def import_responses(
     return run
 
 
-def failures(run: Run) -> dict[str, int]:
-    """Completions that have no score, by what broke off: 'generating' (finish_reason error, as the file says) or 'grading' (ours)."""
-    errors = sum(sample.completion.finish_reason == "error" for sample in run.samples)
-    return {"generating": errors, "grading": run.num_failed - errors}
-
-
 def render_failures(found: dict[str, int], total: int) -> str:
     """One line; '' where none failed."""
     if not any(found.values()):

@@ -30,7 +30,7 @@ from r1bench.harness.store.disk import read_json, refusals, write_whole
 from r1bench.harness.store.runs import read_run
 from r1bench.harness.tally import Failed, Rows, Tally
 from r1bench.leaderboards.gate.text import side_json
-from r1bench.leaderboards.measures import MEASURES, NAN, RULE, SHARES, measure_of, remark_lines, shares
+from r1bench.leaderboards.measures import MEASURES, NAN, RULE, SHARES, failed_text, measure_of, remark_lines, shares
 
 KIND, VERSION = "r1bench baseline", 2
 NOT_KEPT = ("command", "format")
@@ -318,13 +318,14 @@ def render(found: dict[str, Any]) -> str:
     lines = [tables.paragraph(tables.plain(f"{found['file']}, digest {found['digest']}")), ""]
     for name, task in found["tasks"].items():
         score = tables.interval("points", task["score"], task["low"], task["high"])
+        failed = failed_text(task["num_failed"], task["num_samples"], task["lost"])
         form, tokens = (task["measures"].get(key, {}).get("value") for key in ("format", "tokens"))
         noise = "not measured" if task["noise"] is None else f"{tables.points(task['noise'])} points"
         versions = ", ".join(f"{key} {value}" for key, value in sorted(task["versions"].items()))
         text = (
             f"{name}: {task['name']} ({task['checkpoint_digest']}), score {score}, 95 %, {task['size'].replace(' x ', ' problems x ')},"
             f" format {tables.points(form)} %, {tables.number(tokens)} tokens per completion, protocol {task['protocol']}, noise floor"
-            f" {noise}; made with {versions}"
+            f" {noise}; {failed}{'; ' if failed else ''}made with {versions}"
         )
         lines += [tables.paragraph(tables.plain(text)), *remark_lines(task["remarks"])]
     return "\n".join(lines)

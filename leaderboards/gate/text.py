@@ -134,9 +134,12 @@ def failed_texts(verdict: TaskVerdict) -> list[str]:
     if verdict.at_worst != verdict.decision and not verdict.failed_decide:
         worst = f"up to {tables.points(found.most)} points"
         texts.append(f"If all of them had gone against it ({worst}), the verdict would be {shown(verdict.at_worst)}.")
-    if verdict.failed_decide:
-        more = sides[found.candidate < found.baseline]
-        texts.append(f"Of the {more[0]}, {redrawing(more[1])}; or judge without them: --allow-failed.")
+    is_blocked = found.blocks_pass and verdict.decision == "INSUFFICIENT_EVIDENCE"
+    title, more = sides[found.candidate < found.baseline]
+    if is_blocked and not verdict.failed_decide:
+        texts.append(f"The {title} has more of them than chance gives, which blocks a PASS by itself.")
+    if is_blocked or verdict.failed_decide:
+        texts.append(f"Of the {title}, {redrawing(more)}; or judge without them: --allow-failed.")
     return texts
 
 
@@ -384,6 +387,7 @@ def side_json(tally: Tally) -> dict[str, Any]:
         "size": tally.size,
         "num_samples": tally.num_samples,
         "num_failed": len(tally.failed),
+        "lost": list(tally.lost),
         **{"score": score.value, "low": score.low, "high": score.high, "method": score.method},
         "measures": {key: value._asdict() for key, value in found.items() if value is not None},
         "noise": tally.noise.error if tally.noise else None,
