@@ -203,6 +203,11 @@ class Grade(Record):
     """The grader's own fields: canonical form, result of each test, rate of each rule."""
 
     @property
+    def unknown_mark(self) -> str | None:
+        """What looks like a mark of reasoning in the answer and is not known; None without that flag."""
+        return str(self.details.get(UNKNOWN_MARKING, "")) if UNKNOWN_MARKING in self.flags else None
+
+    @property
     def agrees(self) -> bool:
         """Whether outcome and score go together: correct is never 0, wrong never 1, the others are 0. A share may lie between."""
         return self.score > 0 if self.outcome == "correct" else self.score < 1 if self.outcome == "wrong" else self.score == 0
@@ -407,8 +412,10 @@ class Run:
     """Sorted by problem, then index; without repetitions."""
     noise: Noise | None = None
     """The backend's own nondeterminism, where it was measured."""
-    remarks: tuple[str, ...] = ()
-    """What a reader should know of how it is stored, a line each."""
+    left_out: tuple[str, ...] = ()
+    """What of its files is not among the samples, a line each with its cure."""
+    notes: tuple[str, ...] = ()
+    """What a reader of its numbers should know, a line each; they do not name the run."""
     has_texts: bool = True
     """False where each completion's text was replaced by the sample's digest (`sample_digest`)."""
 

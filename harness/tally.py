@@ -64,8 +64,10 @@ class Tally:
     """What it is made of, a number for each sample; empty for what a baseline file holds."""
     noise: Noise | None = None
     """The backend's own nondeterminism, where it was measured."""
-    remarks: tuple[str, ...] = ()
-    """What a reader should know of how the run is stored, a line each."""
+    left_out: tuple[str, ...] = ()
+    """What of the run's files is not among the samples, a line each with its cure."""
+    notes: tuple[str, ...] = ()
+    """What a reader of its numbers should know, a line each; they do not name the run."""
     place: Path | None = None
     """The folder of runs that it lies in, for the commands that messages give; None where that is not known."""
     is_ordered: bool = True
@@ -77,6 +79,11 @@ class Tally:
     @property
     def task(self) -> str:
         return self.manifest.task
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What belongs below any number of it: what is left out of it, and its notes; each names it."""
+        return (*self.left_out, *(f"{self.id}: {note}" for note in self.notes))
 
     @property
     def folder(self) -> Path | None:

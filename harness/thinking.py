@@ -52,6 +52,8 @@ quotes, which count, because a model's own mark may stand there too.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from r1bench.harness.records import UNKNOWN_MARKING, Thinking, ThinkingState
@@ -129,6 +131,8 @@ QUOTES = {"`": "`", "'": "'", '"': '"', "“": "”", "‘": "’", "「": "」"
 FENCE = "```"
 LONGEST_INDENT = 200
 """Characters before a mark that are looked at for whether it begins its line."""
+MOST_SHOWN = 40
+"""Letters of a mark in a note."""
 SPEAKER = re.compile(r"Assistant\s?:|ASSISTANT\s?:|### |\[/INST\]|<[|｜]|<start_of_turn>")
 """What begins the model's part of a prompt: a mark before it stands in the user's."""
 
@@ -227,10 +231,15 @@ def unknown_marking(text: str, prefill: str = "") -> str:
     return ""
 
 
-def unknown_markings(count: int, what: str) -> str:
-    """A sentence about so many samples or rows that have one; '' for none."""
+def unknown_markings(marks: Iterable[str | None], what: str) -> str:
+    """A sentence about the samples or rows that have one, with that which most have; '' where all are None."""
+    found = Counter(mark for mark in marks if mark is not None)
+    if not found:
+        return ""
+    count, mark = found.total(), found.most_common(1)[0][0].strip()[:MOST_SHOWN]
     told = f"{count} {what}{'s have' if count > 1 else ' has'} a mark that looks like one of a reasoning and is not known"
-    return f"{told}: what it marks was graded with the answer (flag {UNKNOWN_MARKING})" if count else ""
+    named = f", such as {mark}" if mark else ""
+    return f"{told}{named}: what it marks was graded with the answer (flag {UNKNOWN_MARKING})"
 
 
 def without_specials(text: str) -> str:

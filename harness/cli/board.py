@@ -28,7 +28,7 @@ def check_tasks(names: tuple[str, ...], index: "Index") -> None:
 
 
 def tell(notes: Iterable[str], left_out: Iterable[str]) -> None:
-    """What became of the index, and what the board does not show, on stderr."""
+    """What a reader of the board should know, and what it does not show, on stderr."""
     for note in notes:
         click.echo(f"Note: {printable(note)}", err=True)
     for fault in left_out:

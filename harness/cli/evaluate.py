@@ -62,12 +62,15 @@ def evaluate_command(runs: Path, as_json: bool, **options: Any) -> None:
     from r1bench.harness import tables
     from r1bench.harness.evaluation import repeat
     from r1bench.harness.evaluation.checkpoint import evaluate_checkpoint
+    from r1bench.harness.evaluation.evaluate import render_failed
     from r1bench.leaderboards.board import ranking as board
     from r1bench.leaderboards.measures.reading import of_run
 
     finished = evaluate_checkpoint(runs=runs, **options)
     entries = board.entries(map(of_run, finished))
     show(as_json, board.to_json(entries), board.render(entries))
+    for text in filter(None, map(render_failed, finished)):
+        click.echo(harmless(tables.paragraph(printable(text))), err=as_json)
     if options["repeat_check"] is not None:
         for run in finished:
             click.echo(harmless(tables.paragraph(printable(repeat.render(run)))), err=as_json)
@@ -94,7 +97,8 @@ def import_command(task: str, responses: Path, as_json: bool, **options: Any) ->
     for what is inside: response=choices.message.content,finish_reason=choices.finish_reason.
     """
     from r1bench.harness import tables
-    from r1bench.harness.evaluation.importing import differences, failures, import_responses, render_differences, render_failures
+    from r1bench.harness.evaluation.grading import failures
+    from r1bench.harness.evaluation.importing import differences, import_responses, render_differences, render_failures
     from r1bench.leaderboards.board import ranking as board
     from r1bench.leaderboards.measures.reading import of_run
 

@@ -7,6 +7,7 @@ another try: it is drawn again where generating broke off, and graded again wher
 import platform
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import ContextError, UsageError
-from r1bench.harness.evaluation.grading import Drawn, GradingAside, grade_and_store
+from r1bench.harness.evaluation.grading import Drawn, GradingAside, failures, grade_and_store
 from r1bench.harness.models.prompts import NO_CHAT_TEMPLATE
 from r1bench.harness.models.turns import endless
 from r1bench.harness.progress import Progress, note
 from r1bench.harness.records import (
     ENDS_WITH,
     FINISH_REASONS,
-    UNKNOWN_MARKING,
     Checkpoint,
     Completion,
     Manifest,
@@ -221,9 +221,27 @@ def evaluate(
                 for drawn in checked(sampler, missing, sampling) if missing else ():
                     aside.add(drawn)
     run = read_run(writer.folder)
-    if unknown := unknown_markings(sum(UNKNOWN_MARKING in sample.grade.flags for sample in run.samples), "sample"):
-        note(f"{label}: {unknown}")
+    note_unknown(run)
     return run
+
+
+def note_unknown(run: Run) -> None:
+    """Say on stderr how many answers of a run have a mark of reasoning that is not known."""
+    if unknown := unknown_markings((sample.grade.unknown_mark for sample in run.samples), "sample"):
+        note(f"{run.manifest.name} on {run.manifest.task}: {unknown}")
+
+
+def render_failed(run: Run) -> str:
+    """Why samples of a run have no score, and what gives them one; '' where none failed."""
+    if not run.num_failed:
+        return ""
+    count, what = failures(run), f"{run.manifest.name} on {run.manifest.task}"
+    reasons = Counter(each.grade.reason for each in run.samples if each.has_failed and each.completion.finish_reason != "error")
+    most = f" ({'most often' if len(reasons) > 1 else 'because of'}: {reasons.most_common(1)[0][0]})" if reasons else ""
+    return (
+        f"{what}: of {run.num_failed:,} samples that failed, {count['generating']:,} broke off in generating and {count['grading']:,} in"
+        f" grading{most}; the same command again gives them another try."
+    )
 
 
 def ungraded(failed: Iterable[Sample]) -> list[Drawn]:

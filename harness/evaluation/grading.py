@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from r1bench.harness import statistics
 from r1bench.harness.errors import SandboxError
-from r1bench.harness.records import Completion, Grade, Problem, Sample
+from r1bench.harness.records import Completion, Grade, Problem, Run, Sample
 from r1bench.harness.store.runs import RunWriter
 
 if TYPE_CHECKING:
@@ -104,6 +104,12 @@ def summary(scores: Sequence[Sequence[float]]) -> dict[str, Any]:
         return {}
     interval = statistics.interval(scores)
     return {"score": statistics.pass_at_1(scores), "low": interval.low, "high": interval.high, "interval": interval.method}
+
+
+def failures(run: Run) -> dict[str, int]:
+    """Completions that have no score, by what broke off: 'generating' (finish reason error) or 'grading'."""
+    errors = sum(sample.completion.finish_reason == "error" for sample in run.samples)
+    return {"generating": errors, "grading": run.num_failed - errors}
 
 
 class GradingAside:

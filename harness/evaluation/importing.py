@@ -168,7 +168,7 @@ def import_responses(
 
     How they were sampled is not known: the protocol says so, and such a run is compared only with other imported ones.
     """
-    from r1bench.harness.evaluation.evaluate import what_was_asked
+    from r1bench.harness.evaluation.evaluate import note_unknown, what_was_asked
     from r1bench.tasks import get_task
     from r1bench.tasks.data.loading import load_problems, read_rows
     from r1bench.tasks.grading import GradingPool
@@ -200,13 +200,9 @@ def import_responses(
     with GradingPool(chosen.grader, num_workers=workers, sandbox=sandbox).prepare() as pool, open_run(runs, manifest, problems) as writer:
         missing = [each for each in found if each.key not in writer.keys]
         grade_and_store(pool, writer, by_id, missing, lambda text: None, published)  # whose tokenizer would the tokens be of?
-    return read_run(writer.folder)
-
-
-def failures(run: Run) -> dict[str, int]:
-    """Completions that have no score, by what broke off: 'generating' (finish_reason error, as the file says) or 'grading' (ours)."""
-    errors = sum(sample.completion.finish_reason == "error" for sample in run.samples)
-    return {"generating": errors, "grading": run.num_failed - errors}
+    run = read_run(writer.folder)
+    note_unknown(run)
+    return run
 
 
 def render_failures(found: dict[str, int], total: int) -> str:

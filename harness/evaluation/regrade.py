@@ -16,6 +16,7 @@ from r1bench.harness.progress import Progress
 from r1bench.harness.records import Grade, Manifest, Problem, RenderedPrompt, Run, Sample
 from r1bench.harness.store.prompts import read_prompts
 from r1bench.harness.store.runs import open_run, read_problems, read_run
+from r1bench.harness.thinking import unknown_markings
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class Regraded:
     num_samples: int
     num_problems: int
     before: dict[str, Any]
-    """Mean score over problems with its interval, and"""
+    """Mean score over problems with its interval, and how many problems and samples it rests on: those that did not fail."""
     after: dict[str, Any]
-    """the same of today's verdicts."""
+    """Those numbers with today's verdicts."""
     flips: tuple[Flip, ...]
     written: str = ""
     """Folder of the new run; '' where none was asked for, or none written."""
     remark: str = ""
-    """What else is to be known: an incomplete run, why nothing was written."""
+    """What else is to be known: an incomplete run, marks of reasoning that are not known, why nothing was written."""
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "flips": [flip.to_json() for flip in self.flips]}
@@ -66,7 +67,8 @@ class Regraded:
         versions = f"grader {self.grader}, version {self.old_version} -> {self.new_version}"
         count = f"{len(self.flips)} of {self.num_samples} verdicts flip ({versions})"
         shares = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-        size = f"95 %, n = {self.num_samples} samples of {self.num_problems} problems"
+        sizes = dict.fromkeys(f"{found['num_samples']} samples of {found['num_problems']} problems" for found in (self.before, self.after))
+        size = f"95 %, n = {' -> '.join(sizes)}"
         before, after = (tables.interval("points", *map(found.get, ("score", "low", "high"))) for found in (self.before, self.after))
         means = f"score {before} -> {after} ({size})"
         closing = [text for text in (f"written: {self.written}" if self.written else "", self.remark) if text]
@@ -105,6 +107,7 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
     remarks = [f"{run.shortfall}: the run is not whole" if run.shortfall else ""]
     if num_failed := replayed_run.num_failed:
         remarks.append(f"{num_failed} of {len(after)} samples failed and have no score (before: {run.num_failed})")
+    remarks.append(unknown_markings((sample.grade.unknown_mark for sample in after), "sample"))
     if write_to and version == run.manifest.grader_version:
         remarks.append("not written: the run was graded by this version already, and a run is never changed")
         write_to = None
@@ -116,8 +119,8 @@ def regrade(folder: Path, *, write_to: Path | None = None, num_workers: int = 1,
         new_version=version,
         num_samples=len(run.samples),
         num_problems=len({sample.problem_id for sample in run.samples}),
-        before=summary(list(run.scores_by_problem().values())),
-        after=summary(list(replayed_run.scores_by_problem().values())),
+        before=_score(run),
+        after=_score(replayed_run),
         flips=flips,
         written=str(write_run(write_to, run, problems, read_prompts(folder, run.manifest), after, version)) if write_to else "",
         remark="; ".join(filter(None, remarks)),
@@ -137,6 +140,11 @@ def write_run(root: Path, run: Run, problems: list[Problem], prompts: list[Rende
         for sample in samples:
             writer.append(sample)
         return writer.folder
+
+
+def _score(run: Run) -> dict[str, Any]:
+    rows = list(run.scores_by_problem().values())
+    return {**summary(rows), "num_samples": sum(map(len, rows)), "num_problems": len(rows)}
 
 
 def _verdict(grade: Grade) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class GradedRows:
             score, failed = tables.interval("points", found["score"], found["low"], found["high"]), found["outcomes"]["failed"]
             size = f"n = {found['n'] - failed}" + (f"; {failed} that failed have no score" if failed else "")
             lines.append(f"mean score {score} (95 %, {found['interval']}, {size})")
-        unknown = unknown_markings(sum(UNKNOWN_MARKING in row["flags"] for row in self.rows), "row")
+        unknown = unknown_markings((row.get(UNKNOWN_MARKING, "") for row in self.rows if UNKNOWN_MARKING in row["flags"]), "row")
         lines += [unknown] if unknown else []
         kept = f", {self.num_kept} of them taken over" if self.num_kept else ""
         lines.append(f"grader {self.grader} version {self.version}, r1bench {__version__}, {self.seconds:.1f} s{kept}")

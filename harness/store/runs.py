@@ -20,7 +20,7 @@ from pathlib import Path
 
 from r1bench.harness.canonical import canonical_json, digest_of, parse_json
 from r1bench.harness.errors import StorageError, quoted
-from r1bench.harness.records import ENDS_WITH, TASK_NAME, UNKNOWN_MARKING, Manifest, Noise, Problem, RenderedPrompt, Run, Sample
+from r1bench.harness.records import ENDS_WITH, TASK_NAME, Manifest, Noise, Problem, RenderedPrompt, Run, Sample
 from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regular, read_json, refusals, write_whole
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.harness.store.prompts import PROMPTS, keep_prompts, write_prompts
@@ -195,8 +195,8 @@ def read_run(folder: Path, *, keep_texts: bool = True) -> Run:
         raise StorageError(f"{folder / SAMPLES} has a sample of problem {strange!r:.80}, which is not in {PROBLEMS}; restore the file")
     ranked = sorted(samples.values(), key=lambda sample: (order[sample.problem_id], sample.index))
     asked = tuple(sample for sample in ranked if sample.index < manifest.n)
-    remarks = _remarks(folder, manifest, num_differing, sum(UNKNOWN_MARKING in sample.grade.flags for sample in asked))
-    return Run(folder.name, manifest, asked, read_noise(folder), remarks, keep_texts)
+    left_out, notes = _left_out(folder, manifest, num_differing), _notes(manifest, asked)
+    return Run(folder.name, manifest, asked, read_noise(folder), left_out, notes, keep_texts)
 
 
 def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sample], int]:
@@ -213,19 +213,22 @@ def _last_lines(path: Path, keep_texts: bool) -> tuple[dict[tuple[str, int], Sam
     return found, len(differing)
 
 
-def _remarks(folder: Path, manifest: Manifest, num_differing: int, num_alike: int) -> tuple[str, ...]:
-    """What is odd about the samples, a line each."""
+def _left_out(folder: Path, manifest: Manifest, num_differing: int) -> tuple[str, ...]:
+    """Samples that are not there, and lines that do not count."""
     path, found = folder / SAMPLES, []
     if not path.exists():
         found.append(f"{path} is not there; restore it from a copy of the run, or draw the samples again: {manifest.command}")
     if num_differing:
         lines = f"{num_differing} sample{'s' if num_differing > 1 else ''} in lines that differ"
         found.append(f"{path} has {lines}: the last counts; delete the others, or restore the file")
-    if ENDS_WITH in manifest.environment:
-        found.append(f"{folder}: its checkpoint names no token that ends a completion, so that each went on until its budget ended")
-    if num_alike:
-        found.append(f"{folder}: {unknown_markings(num_alike, 'sample')}")
     return tuple(found)
+
+
+def _notes(manifest: Manifest, samples: Sequence[Sample]) -> tuple[str, ...]:
+    """What is odd about the samples that count."""
+    is_endless = ENDS_WITH in manifest.environment
+    endless = "its checkpoint names no token that ends a completion, so that each went on until its budget ended" if is_endless else ""
+    return tuple(filter(None, (endless, unknown_markings((sample.grade.unknown_mark for sample in samples), "sample"))))
 
 
 def read_noise(folder: Path) -> Noise | None:

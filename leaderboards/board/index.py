@@ -68,12 +68,13 @@ class Index:
             f"{self.runs / folder} is the same run as {self.runs / shown}, which is shown; remove one of the two"
             for folder, shown in self._copies().items()
         ]
-        faults, remarks = [row.fault for row in rows if row.fault], [remark for row in rows for remark in row.remarks]
-        return [*faults, *copies, *remarks, *not_runs(self.runs)]
+        faults, parts = [row.fault for row in rows if row.fault], [part for row in rows for part in row.left_out]
+        return [*faults, *copies, *parts, *not_runs(self.runs)]
 
     def notes(self) -> list[str]:
-        """What became of the file that rows are kept in."""
-        return list(self.cache.notes)
+        """What became of the file that rows are kept in, and what a reader of the rows should know, a line each that names the run."""
+        hidden, rows = self._copies(), sorted(self._rows.values(), key=lambda row: row.folder)
+        return [*self.cache.notes, *(f"{row.folder}: {note}" for row in rows if row.folder not in hidden for note in row.notes)]
 
     def update(self, *, num_workers: int) -> int:
         """Make the rows agree with the folders; returns how many were computed."""

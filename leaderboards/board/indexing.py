@@ -38,20 +38,23 @@ class Row(NamedTuple):
     """The row of the board; None where the run cannot be read."""
     fault: str = ""
     """Why it cannot be read, and what to do; otherwise empty."""
-    remarks: tuple[str, ...] = ()
-    """What a reader of the row should know: a half-written line that was left out."""
+    left_out: tuple[str, ...] = ()
+    """What of its files is not in the row, such as a half-written line."""
     identity: str = ""
     """Which run it is, see `run_id`: two folders that share it are one run and its copy."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the row should know."""
 
     def to_json(self) -> list[Any]:
         """JSON values of all but folder and mark."""
-        return [self.entry and self.entry.to_json(), self.fault, self.remarks, self.identity]
+        return [self.entry and self.entry.to_json(), self.fault, self.left_out, self.identity, *self.notes]
 
     @classmethod
     def from_json(cls, folder: str, mark: str, value: Any) -> "Row":
         """Raises ValueError, TypeError, LookupError or AttributeError where it is not a row."""
-        found, fault, remarks, identity = value
-        return cls(folder, mark, Entry.from_json(found) if found else None, str(fault), tuple(map(str, remarks)), str(identity))
+        found, fault, left_out, identity, *notes = value
+        texts = tuple(map(str, left_out)), str(identity), tuple(map(str, notes))
+        return cls(folder, mark, Entry.from_json(found) if found else None, str(fault), *texts)
 
 
 @cache
@@ -122,8 +125,8 @@ def examine(folder: Path) -> Row:
     except (OSError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
         fault = f"{folder} cannot be counted ({type(error).__name__}: {error}); restore it; if it is whole, this is a fault of r1bench"
         return Row(folder.name, mark, None, fault)
-    remarks = (*_half_written(folder, tally.manifest.command), *tally.remarks)
-    return Row(folder.name, mark, Entry.from_json(row), "", remarks, run_id(tally.manifest))
+    left_out = (*_half_written(folder, tally.manifest.command), *tally.left_out)
+    return Row(folder.name, mark, Entry.from_json(row), "", left_out, run_id(tally.manifest), tally.notes)
 
 
 def _half_written(folder: Path, command: str) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ class Comparison:
     """Of every interval but those of `a` and `b`, which are rows of the board."""
     notes: tuple[str, ...] = ()
     """What a reader should know and that is no reason to refuse: other versions, the same checkpoint."""
+    remarks: tuple[str, ...] = ()
+    """Those of both runs (`Tally.remarks`)."""
     questions: Questions = "random"
     """Whether the intervals are about questions like these, or about these very questions."""
     measures: dict[str, MeasureDifference] = field(default_factory=dict)
@@ -125,6 +127,7 @@ def compare(
         difference=scores,
         level=level,
         notes=(*notes, *_notes_on_failed(a, b), *_notes_on_error(a, b, questions)),
+        remarks=tuple(dict.fromkeys((*a.remarks, *b.remarks))),
         questions=questions,
         measures=found,
         problems=differences.by_problem(a, b),
@@ -143,5 +146,6 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "problems": [{**each._asdict(), "difference": each.difference} for each in comparison.problems],
         "level": comparison.level,
         "notes": list(comparison.notes),
+        "remarks": list(comparison.remarks),
         "verdict": verdict(comparison),
     }

@@ -27,7 +27,7 @@ from r1bench.leaderboards.compare import comparison
 from r1bench.leaderboards.compare import text as compare_text
 from r1bench.leaderboards.compare.comparison import Comparison
 from r1bench.leaderboards.compare.differences import ProblemDifference
-from r1bench.leaderboards.measures import reading
+from r1bench.leaderboards.measures import reading, remark_lines
 from r1bench.leaderboards.protocol import OWN_TEMPLATES, WITHOUT_TEMPLATE, check_comparable
 
 FEW = 10
@@ -204,6 +204,7 @@ def _group_text(lines: list[Line]) -> str:
         rows += _row(b.name, b.n, compare_text.side(score, "b"), compare_text.change(score), *p_values)
     noted = {note for line in lines for note in line.comparison.notes}
     rows += [f"Note: {note}." for note in (WITHOUT_TEMPLATE, OWN_TEMPLATES) if note in noted][:1]
+    rows += remark_lines(remark for line in lines for remark in line.comparison.remarks)
     return "\n".join(rows)
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from r1bench.harness import tables
 from r1bench.leaderboards.compare.differences import MeasureDifference
+from r1bench.leaderboards.measures import remark_lines
 
 if TYPE_CHECKING:
     from r1bench.leaderboards.compare.comparison import Comparison
@@ -79,6 +80,7 @@ def render_measures(comparison: "Comparison") -> str:
         )
     )
     lines += [tables.paragraph(tables.plain(f"Note: {note}.")) for note in comparison.notes]
+    lines += remark_lines(comparison.remarks)
     return "\n".join(lines)
 
 

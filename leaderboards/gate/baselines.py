@@ -30,7 +30,7 @@ from r1bench.harness.store.disk import read_json, refusals, write_whole
 from r1bench.harness.store.runs import read_run
 from r1bench.harness.tally import Failed, Rows, Tally
 from r1bench.leaderboards.gate.text import side_json
-from r1bench.leaderboards.measures import MEASURES, NAN, RULE, SHARES, measure_of, shares
+from r1bench.leaderboards.measures import MEASURES, NAN, RULE, SHARES, failed_text, measure_of, remark_lines, shares
 
 KIND, VERSION = "r1bench baseline", 2
 NOT_KEPT = ("command", "format")
@@ -57,6 +57,7 @@ def to_json(tally: Tally) -> dict[str, Any]:
         "manifest": {**manifest, "rounds": list(manifest["rounds"])},
         "samples_digest": tally.samples_digest,
         "noise": tally.noise.to_json() if tally.noise else None,
+        **({"notes": list(tally.notes)} if tally.notes else {}),
         "columns": ["id", *names],
         "problems": [list(row) for row in zip(tally.drawn, *cells, strict=True)],
     }
@@ -106,8 +107,9 @@ def from_json(value: dict[str, Any], where: str, version: int) -> Tally:
             raise Impossible(
                 f"problem {quoted(later)} is there twice" if earlier == later else f"problem {quoted(later)} is not in its place by name"
             )
-    if not all(isinstance(text, str) for text in (value["run"], value["samples_digest"])):
-        raise Impossible("a name or a digest is not a text")
+    notes = value.get("notes", [])
+    if not isinstance(notes, list) or not all(isinstance(text, str) for text in (value["run"], value["samples_digest"], *notes)):
+        raise Impossible("a name, a digest or a note is not a text")
     values["index"] = array("d", chain.from_iterable([range(n)] * len(rows)))
     keys = ((problem, index) for problem in problems for index in range(n))
     has_score = [score == score for score in values["score"]]
@@ -120,6 +122,7 @@ def from_json(value: dict[str, Any], where: str, version: int) -> Tally:
         recorded=tuple(name for name in names if name not in MEASURES),
         samples_digest=value["samples_digest"],
         noise=None if value["noise"] is None else Noise.from_json(value["noise"]),
+        notes=tuple(notes),
         is_ordered=version > 1,
     )
     if all(has_score):
@@ -315,13 +318,14 @@ def render(found: dict[str, Any]) -> str:
     lines = [tables.paragraph(tables.plain(f"{found['file']}, digest {found['digest']}")), ""]
     for name, task in found["tasks"].items():
         score = tables.interval("points", task["score"], task["low"], task["high"])
+        failed = failed_text(task["num_failed"], task["num_samples"], task["lost"])
         form, tokens = (task["measures"].get(key, {}).get("value") for key in ("format", "tokens"))
         noise = "not measured" if task["noise"] is None else f"{tables.points(task['noise'])} points"
         versions = ", ".join(f"{key} {value}" for key, value in sorted(task["versions"].items()))
         text = (
             f"{name}: {task['name']} ({task['checkpoint_digest']}), score {score}, 95 %, {task['size'].replace(' x ', ' problems x ')},"
             f" format {tables.points(form)} %, {tables.number(tokens)} tokens per completion, protocol {task['protocol']}, noise floor"
-            f" {noise}; made with {versions}"
+            f" {noise}; {failed}{'; ' if failed else ''}made with {versions}"
         )
-        lines.append(tables.paragraph(tables.plain(text)))
+        lines += [tables.paragraph(tables.plain(text)), *remark_lines(task["remarks"])]
     return "\n".join(lines)

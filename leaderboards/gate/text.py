@@ -134,9 +134,12 @@ def failed_texts(verdict: TaskVerdict) -> list[str]:
     if verdict.at_worst != verdict.decision and not verdict.failed_decide:
         worst = f"up to {tables.points(found.most)} points"
         texts.append(f"If all of them had gone against it ({worst}), the verdict would be {shown(verdict.at_worst)}.")
-    if verdict.failed_decide:
-        more = sides[found.candidate < found.baseline]
-        texts.append(f"Of the {more[0]}, {redrawing(more[1])}; or judge without them: --allow-failed.")
+    is_blocked = found.blocks_pass and verdict.decision == "INSUFFICIENT_EVIDENCE"
+    title, more = sides[found.candidate < found.baseline]
+    if is_blocked and not verdict.failed_decide:
+        texts.append(f"The {title} has more of them than chance gives, which blocks a PASS by itself.")
+    if is_blocked or verdict.failed_decide:
+        texts.append(f"Of the {title}, {redrawing(more)}; or judge without them: --allow-failed.")
     return texts
 
 
@@ -201,11 +204,12 @@ def course_end(verdict: TaskVerdict) -> str:
 
 
 def remarks(verdict: TaskVerdict, rules: Rules) -> list[str]:
-    """What belongs to the sentence about a task: its error, prompts that differ, what failed, how it ended, what is lacking."""
+    """What belongs to the sentence about a task: its error, prompts, what failed, how it ended, what is lacking, notes on both runs."""
     prompts = prompts_remark(verdict.baseline.manifest, verdict.candidate.manifest)
     about = f"{prompts[:1].upper()}{prompts[1:]}." if prompts else ""
     told = (method_text(verdict, rules), floor_text(verdict), about, *failed_texts(verdict), course_end(verdict), needs(verdict))
-    return [text for text in told if text]
+    notes = dict.fromkeys((*verdict.candidate.remarks, *verdict.baseline.remarks))
+    return [*filter(None, told), *(tables.plain(f"Note: {note}.") for note in notes)]
 
 
 def worsening(guard: GuardVerdict) -> str:
@@ -383,7 +387,9 @@ def side_json(tally: Tally) -> dict[str, Any]:
         "size": tally.size,
         "num_samples": tally.num_samples,
         "num_failed": len(tally.failed),
+        "lost": list(tally.lost),
         **{"score": score.value, "low": score.low, "high": score.high, "method": score.method},
         "measures": {key: value._asdict() for key, value in found.items() if value is not None},
         "noise": tally.noise.error if tally.noise else None,
+        "remarks": list(tally.remarks),
     }

@@ -9,10 +9,10 @@ graders recorded beside (`Sample.behaviour`: rules of the format, loops, reflect
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from r1bench.harness import statistics
+from r1bench.harness import statistics, tables
 from r1bench.harness.records import OUTCOMES, Sample
 from r1bench.harness.statistics.ratios import ratio_interval
 from r1bench.harness.statistics.spread import variance
@@ -263,6 +263,11 @@ def failed_text(num_failed: int, num_samples: int, lost: Sequence[str]) -> str:
     total = num_failed + num_samples
     text = f"{num_failed:,} of {total:,} sample{'s' * (total != 1)} failed and {'have' if num_failed != 1 else 'has'} no score"
     return text + (f"; left without any, and out of every number: {listed(lost)}" if lost else "")
+
+
+def remark_lines(remarks: Iterable[str]) -> list[str]:
+    """What belongs below numbers of runs (`Tally.remarks`), a paragraph each, none twice."""
+    return [tables.paragraph(tables.plain(f"Note: {remark}")) for remark in dict.fromkeys(remarks)]
 
 
 def listed(problems: Sequence[str]) -> str:

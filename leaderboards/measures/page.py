@@ -27,6 +27,7 @@ from r1bench.leaderboards.measures import (
     measure_of,
     measures,
     outcome_counts,
+    remark_lines,
     sampled,
     strictnesses,
 )
@@ -77,6 +78,7 @@ def measure(tally: Tally, *, ks: Sequence[int] | None = None, budgets: Sequence[
         "strictness": {style: each._asdict() for style, each in strictnesses(tally, level).items()},
         "targets": by_target(tally, level),
         "length_unit": length_unit(tally),
+        "remarks": list(tally.remarks),
     }
 
 
@@ -95,6 +97,7 @@ def render(found: Mapping[str, Any]) -> str:
     )
     sections = [_of_k(found), _outcomes(found), _budgets(found), _lengths(found), _format(found), _languages(found), _behaviour(found)]
     legend = tables.paragraph(f"[..., ...]: {100 * found['level']:g} % interval. {LEGEND}")
+    sections.append(remark_lines(found["remarks"]))
     return "\n\n".join([tables.paragraph(tables.plain(heading)), *("\n".join(lines) for lines in sections if lines), legend])
 
 

@@ -65,7 +65,8 @@ def of_run(run: Run, *, place: Path | None = None) -> Tally:
         samples_digest=digest_of_samples(map(digest, drawn)),
         digests=array("Q", map(digest, samples)),
         noise=run.noise,
-        remarks=run.remarks,
+        left_out=run.left_out,
+        notes=run.notes,
         place=place,
         failed=tuple(_failed(each, digest(each)) for each in failed),
     )

@@ -67,6 +67,8 @@ class Result(NamedTuple):
     num_comparisons: int
     num_trainings: int
     left_out: list[str]
+    notes: list[str]
+    """What a reader of the page should know; it stands there too."""
     page_bytes: int
     data_bytes: int
     """Written now."""
@@ -98,6 +100,7 @@ def build(runs: Path, out: Path, options: Options, *, assets: Path = page.ASSETS
             "title": options.title,
             "entries": [light(source.entry) for source in written.sources],
             "left_out": left_out,
+            "notes": found.notes,
             "published": found.published,
             "imported": found.imported,
             "stages": stages,
@@ -110,7 +113,7 @@ def build(runs: Path, out: Path, options: Options, *, assets: Path = page.ASSETS
         size = output.write_page(out, page.render(boot, options.title, assets))
         removed = clean(out, [source.directory for source in written.sources], rows, trainings)
     num_samples = sum(facts["num_samples"] for facts in written.facts.values())
-    counts = len(written.sources), written.num_written, num_samples, len(rows), len(trainings), left_out
+    counts = len(written.sources), written.num_written, num_samples, len(rows), len(trainings), left_out, found.notes
     return Result(out / output.PAGE, *counts, size, written.size, removed, time.monotonic() - started)
 
 
@@ -239,7 +242,8 @@ def to_json(result: Result) -> dict[str, Any]:
 
 def render(result: Result) -> str:
     """What was written, and how to open it."""
-    lines = [f"Left out: {tables.plain(reason)}" for reason in result.left_out]
+    lines = [f"Note: {tables.plain(note)}" for note in result.notes]
+    lines += [f"Left out: {tables.plain(reason)}" for reason in result.left_out]
     lines.append(
         f"{result.page}: {counted(result.num_runs, 'run')} ({result.num_written} written now), {counted(result.num_samples, 'sample')},"
         f" {counted(result.num_comparisons, 'comparison')}, {counted(result.num_trainings, 'training')}, {result.seconds:.1f} s"

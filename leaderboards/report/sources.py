@@ -49,6 +49,7 @@ class Sources(NamedTuple):
 
     rows: list[Row]
     left_out: list[str]
+    notes: list[str]
     lineage: list[tuple[str, str]]
     """(run of the parent, run) for runs of one protocol."""
     published: list[dict[str, Any]]
@@ -63,7 +64,6 @@ def collect(runs: Path, choice: Choice, *, num_workers: int = 1) -> Sources:
     """
     found = index.refresh(runs, num_workers=num_workers)
     entries = [entry for entry in found.entries() if choice.takes(entry)]
-    left_out = [*found.notes(), *found.left_out()]
     ages = {folder.name: age for age, folder in enumerate(run_folders(runs))}
     entries = [entry for entry in entries if entry.run in ages]
     directories = safe_names(entry.run for entry in entries)
@@ -71,7 +71,7 @@ def collect(runs: Path, choice: Choice, *, num_workers: int = 1) -> Sources:
     stages = [(parent.run, entry.run) for parent, entry in lineage.pairs(entries)]
     imported, faults = external.read(runs)
     imported = external.chosen(imported, choice.tasks, name=choice.names)
-    return Sources(rows, [*left_out, *faults], stages, printed({entry.task for entry in entries}), imported)
+    return Sources(rows, [*found.left_out(), *faults], found.notes(), stages, printed({entry.task for entry in entries}), imported)
 
 
 def printed(tasks: set[str]) -> list[dict[str, Any]]:

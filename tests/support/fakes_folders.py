@@ -1,5 +1,6 @@
 """Run folders on disk: `store_run(root, [[1, 0], [1, 1]], name="zero")` is what `r1bench eval` would have left."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,8 @@ from typing import Any
 from fakes_runs import make_run
 
 from r1bench.harness.canonical import digest_of
-from r1bench.harness.records import Problem
+from r1bench.harness.records import UNKNOWN_MARKING, Problem
+from r1bench.harness.store.listed import SAMPLES
 from r1bench.harness.store.runs import open_run
 from r1bench.leaderboards.board import index
 from r1bench.leaderboards.board.cache import NAME
@@ -27,6 +29,16 @@ def store_run(root: Path, scores: Sequence[Sequence[float | None]] = ((1, 0), (1
         for sample in run.samples:
             writer.append(sample)
     return writer.folder
+
+
+def flag_unknown(folder: Path, *marks: str) -> Path:
+    """Give the first samples of a stored run a mark of reasoning that is not known."""
+    path = folder / SAMPLES
+    samples = [json.loads(line) for line in path.read_text().splitlines()]
+    for sample, mark in zip(samples, marks, strict=False):
+        sample["grade"] |= {"flags": [UNKNOWN_MARKING], "details": {UNKNOWN_MARKING: mark}}
+    path.write_text("".join(f"{json.dumps(sample)}\n" for sample in samples))
+    return folder
 
 
 def store_many(root: Path, count: int) -> None:

@@ -11,13 +11,14 @@ from click.testing import CliRunner
 
 from r1bench.harness.cli import main
 from r1bench.harness.errors import UsageError
-from r1bench.harness.evaluation.evaluate import evaluate
+from r1bench.harness.evaluation.evaluate import evaluate, render_failed
 from r1bench.harness.evaluation.regrade import regrade
 from r1bench.harness.evaluation.repeat import noise_of
 from r1bench.harness.records import Checkpoint, Completion, Problem, Run, Sample, Sampling
 from r1bench.harness.samplers import Request, Requests
 from r1bench.harness.samplers.scripted import ScriptedSampler
 from r1bench.harness.store.listed import SAMPLES
+from r1bench.harness.store.runs import read_run
 from r1bench.tasks import get_task
 from r1bench.tasks.templates import TEMPLATES
 
@@ -56,7 +57,7 @@ def test_what_the_engine_broke_off_is_drawn_again_and_nothing_else_is(tmp_path: 
     first, again = run(tmp_path, Breaking(1)), Breaking(None)
     assert (first.num_failed, first.is_complete) == (4, True)
     second = run(tmp_path, again)
-    assert (again.num_generated, second.num_failed, second.remarks) == (4, 0, ())
+    assert (again.num_generated, second.num_failed, second.left_out) == (4, 0, ())
     assert second.scores_by_problem() == {problem.id: [1.0, 1.0, 1.0] for problem in PROBLEMS}
 
 
@@ -85,6 +86,21 @@ def test_regrading_has_no_score_of_what_failed(tmp_path: Path) -> None:
     found = regrade(tmp_path / run(tmp_path, Breaking(1)).id)
     assert (found.before["score"], found.after["score"], found.flips) == (1.0, 1.0, ())
     assert "4 of 12 samples failed and have no score" in found.render()
+    assert "n = 8 samples of 4 problems" in found.render()
+    assert (found.before["num_samples"], found.after["num_samples"], found.num_samples) == (8, 8, 12)
+
+
+def test_regrading_says_both_sizes_where_a_sample_has_a_score_now(tmp_path: Path) -> None:
+    path = spoil(tmp_path, run(tmp_path, Breaking(1)))
+    assert "n = 7 -> 8 samples of 4 problems" in regrade(path.parent).render().replace("samples of 4 problems -> ", "-> ")
+
+
+def test_an_evaluation_says_why_samples_have_no_score_and_what_gives_them_one(tmp_path: Path) -> None:
+    path = spoil(tmp_path, run(tmp_path, Breaking(1)))
+    found = read_run(path.parent)
+    said = "of 5 samples that failed, 4 broke off in generating and 1 in grading (because of: time bound); the same command again"
+    assert said in render_failed(found)
+    assert render_failed(replace(found, samples=tuple(each for each in found.samples if not each.has_failed))) == ""
 
 
 def test_noise_is_that_of_samples_which_failed_neither_time(tmp_path: Path) -> None:

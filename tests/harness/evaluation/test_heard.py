@@ -107,14 +107,16 @@ def test_a_reasoning_that_the_prompt_closes_again_is_not_opened(tmp_path: Path, 
 def test_a_checkpoint_without_an_end_is_named_now_and_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = heard(tmp_path, "It is \\boxed{5}.", "", eos=None, max_tokens=40)
     assert capsys.readouterr().err.count("names no token that ends a completion") == 1
-    assert any("names no token that ends a completion" in remark for remark in read_run(tmp_path / "runs" / run.id).remarks)
+    assert any("names no token that ends a completion" in note for note in read_run(tmp_path / "runs" / run.id).notes)
 
 
 def test_a_marking_that_is_not_known_is_flagged_now_and_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = heard(tmp_path, "<scratchpad>So far \\boxed{5}</scratchpad> is it.<|im_end|>", CHATML.replace("%s", ""))
     assert "unknown_marking" in run.samples[0].grade.flags
-    assert "1 sample has a mark that looks like one of a reasoning" in capsys.readouterr().err
-    assert len(read_run(tmp_path / "runs" / run.id).remarks) == 1
+    said = "1 sample has a mark that looks like one of a reasoning and is not known, such as <scratchpad>"
+    again = read_run(tmp_path / "runs" / run.id)
+    assert said in capsys.readouterr().err
+    assert ([said in note for note in again.notes], again.left_out) == ([True], ())
 
 
 def test_special_tokens_within_an_answer_do_not_disturb_it(tmp_path: Path) -> None:

@@ -117,3 +117,14 @@ def test_a_package_that_cannot_be_imported_is_named(package: Path, tmp_path: Pat
     (package / "echo_sampler.py").write_text("import what_is_not_there")
     code, _, err = call(package, *COMMAND, "--runs", tmp_path / "runs")
     assert (code, "'echo' of echo-sampler 1.2 cannot be loaded (ModuleNotFoundError" in err) == (2, True), err
+
+
+def test_an_evaluation_of_which_samples_failed_ends_with_their_causes_and_the_cure(package: Path, tmp_path: Path) -> None:
+    whole = 'reason = "stop" if len(words) <= sampling.max_tokens else "length"'
+    assert whole in SOURCE
+    (package / "echo_sampler.py").write_text(SOURCE.replace(whole, 'reason = "error" if request.index else "stop"'))
+    code, out, err = call(package, *COMMAND, "--samples", 2, "--runs", tmp_path / "runs")
+    said = "of 12 samples that failed, 12 broke off in generating and 0 in grading; the same command again gives them another try."
+    assert (code, said in " ".join(out.split())) == (0, True), err
+    code, out, err = call(package, *COMMAND, "--samples", 2, "--runs", tmp_path / "runs", "--json")
+    assert (json.loads(out)[0]["outcomes"]["failed"], said in " ".join(err.split())) == (12, True)

@@ -222,18 +222,18 @@ def test_of_two_lines_of_one_sample_the_last_counts_and_a_difference_is_remarked
     path = folder / SAMPLES
     first = path.read_bytes().splitlines(keepends=True)[0]
     path.write_bytes(path.read_bytes() + first)
-    assert read_run(folder).remarks == ()
+    assert read_run(folder).left_out == ()
     path.write_bytes(path.read_bytes() + line_of(make_sample("p0000", 0, 0).to_json()))
     run = read_run(folder)
     assert [sample.grade.score for sample in run.samples] == [0, 0]
-    assert "has 1 sample in lines that differ: the last counts" in run.remarks[0]
+    assert "has 1 sample in lines that differ: the last counts" in run.left_out[0]
 
 
 def test_lost_samples_are_remarked_with_the_command(tmp_path: Path) -> None:
     folder = store_run(tmp_path, command="r1bench eval tiny-base")
     (folder / SAMPLES).unlink()
     run = read_run(folder)
-    assert (run.samples, run.remarks[0].endswith("draw the samples again: r1bench eval tiny-base")) == ((), True)
+    assert (run.samples, run.left_out[0].endswith("draw the samples again: r1bench eval tiny-base")) == ((), True)
 
 
 WRITER = """

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fakes_folders import left_out, shown, start_python, store_many, store_run
+from click.testing import CliRunner
+from fakes_folders import flag_unknown, left_out, shown, start_python, store_many, store_run
 
+from r1bench.harness.cli import main
 from r1bench.harness.errors import StorageError
-from r1bench.harness.records import Noise
+from r1bench.harness.records import ENDS_WITH, Noise
 from r1bench.harness.store.disk import write_whole
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.harness.store.runs import NOISE
@@ -178,3 +180,13 @@ def test_samples_without_a_manifest_are_named(tmp_path: Path) -> None:
     (folder / MANIFEST).unlink()
     assert shown(tmp_path) == []
     assert f"{folder} has samples and no manifest.json" in left_out(tmp_path)[0]
+
+
+@pytest.mark.parametrize("command", [[], ["rebuild"], ["--no-refresh"]])
+def test_what_is_odd_about_a_run_that_is_ranked_is_a_note_and_not_left_out(tmp_path: Path, command: list[str]) -> None:
+    folder = flag_unknown(store_run(tmp_path, environment={ENDS_WITH: "nothing"}), "<scratchpad>")
+    assert (shown(tmp_path), left_out(tmp_path)) == (["tiny"], [])
+    result = CliRunner().invoke(main, ["leaderboard", "--runs", str(tmp_path), *command])
+    assert f"Note: {folder.name}: its checkpoint names no token that ends a completion" in result.stderr
+    assert f"Note: {folder.name}: 1 sample has a mark" in result.stderr
+    assert "Left out" not in result.stderr

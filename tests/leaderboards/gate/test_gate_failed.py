@@ -98,6 +98,19 @@ def test_more_failures_on_one_side_than_chance_gives_block_a_pass_however_clear(
     assert judge(candidate, make_tally(BASE, name="a"), allow_failed=True).decision == "PASS"
 
 
+def test_failures_that_block_a_pass_are_told_where_the_bounds_are_too_wide_as_well() -> None:
+    scores = drawn(3, problems=40)
+    verdict = judge(make_tally(with_failed(scores, 0.1), name="b"), make_tally(drawn(3, problems=40), name="a"))
+    [task] = verdict.tasks
+    assert (task.decision, task.without_failed, task.failed_decide) == ("INSUFFICIENT_EVIDENCE", "INSUFFICIENT_EVIDENCE", False)
+    said = " ".join(text.failed_texts(task))
+    assert "The candidate has more of them than chance gives, which blocks a PASS by itself." in said
+    assert "Of the candidate, draw them again with the same evaluation" in said
+    assert "--allow-failed" in said
+    [allowed] = judge(task.candidate, task.baseline, allow_failed=True).tasks
+    assert "blocks a PASS" not in " ".join(text.failed_texts(allowed))
+
+
 @pytest.mark.parametrize(
     ("counts", "samples"), [((5, 0), (100, 100)), ((6, 0), (100, 100)), ((30, 10), (400, 100)), ((0, 300), (10, 4000))]
 )
@@ -165,6 +178,15 @@ def test_a_baseline_file_keeps_what_failed(tmp_path: Path) -> None:
     assert ([each.key for each in found.failed], found.shortfall) == ([each.key for each in tally.failed], "")
     assert found.rows("tokens") == tally.rows("tokens")
     assert judge(tally, found).decision == "PASS"
+
+
+def test_saving_and_showing_a_baseline_says_how_many_samples_failed(tmp_path: Path) -> None:
+    store_run(tmp_path / "runs", [[None, None], [1, None], [1, 0]], name="a")
+    file = str(tmp_path / "b.json")
+    commands = ["save", "a", "-o", file, "--runs", str(tmp_path / "runs")], ["show", file]
+    said = "3 of 6 samples failed and have no score; left without any, and out of every number: problem p0000"
+    for command in commands:
+        assert said in " ".join(CliRunner().invoke(main, ["baseline", *command]).stdout.split())
 
 
 @pytest.mark.parametrize(("format_ok", "said"), [(1, "format where it has none"), (None, "all of its samples failed")])

@@ -141,9 +141,9 @@ def test_equal_wrong_answers_of_a_problem_have_one_number_and_right_ones_0() -> 
     assert answer_of(samples[0]) == answer_of(samples[2]) != answer_of(samples[4])
 
 
-def test_noise_and_remarks_come_along() -> None:
-    run = replace(make_run([[1]]), noise=Noise(2, 4, 3, 1, 0.25, 0.01), remarks=("odd",))
-    assert (of_run(run).noise_error, of_run(run).remarks, of_run(run).place) == (0.01, ("odd",), None)
+def test_noise_notes_and_what_is_left_out_come_along() -> None:
+    run = replace(make_run([[1]]), noise=Noise(2, 4, 3, 1, 0.25, 0.01), left_out=("half",), notes=("odd",))
+    assert (of_run(run).noise_error, of_run(run).remarks, of_run(run).place) == (0.01, ("half", f"{run.id}: odd"), None)
 
 
 def test_the_place_of_a_folder_is_the_one_that_the_user_wrote() -> None:

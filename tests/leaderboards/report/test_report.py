@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from fakes_folders import flag_unknown
 from fakes_report import HOSTILE, boot_of, data_of, report, store_pair, store_run, write_training
 from fakes_runs import make_run, make_sample
 from hypothesis import given
@@ -280,6 +281,14 @@ def test_half_written_line_is_named_and_the_rest_is_shown(tmp_path: Path, assets
     result = report(tmp_path / "runs", tmp_path / "site", assets)
     assert (result.num_runs, result.num_samples) == (2, 12)
     assert "half-written" in result.left_out[0]
+
+
+def test_note_on_a_run_is_not_among_what_is_left_out(tmp_path: Path, assets: Path) -> None:
+    _, child = store_pair(tmp_path / "runs")
+    flag_unknown(tmp_path / "runs" / child, "<scratchpad>")
+    result, boot = report(tmp_path / "runs", tmp_path / "site", assets), boot_of(tmp_path / "site")
+    assert (result.left_out, boot["left_out"]) == ([], [])
+    assert [line.startswith(f"{child}: 1 sample has a mark") for line in (*result.notes, *boot["notes"])] == [True, True]
 
 
 def test_hostile_run_ends_up_as_text(tmp_path: Path, assets: Path) -> None:

@@ -130,5 +130,15 @@
     );
   }
 
-  r1bench.otherNumbers = () => [imported(), published(), leftOut()];
+  function notes() {
+    if (!boot.notes.length) return null;
+    return r1bench.folded(
+      "Notes",
+      `${words.plural(boot.notes.length, "note")} on the runs`,
+      { id: "notes", open: boot.notes.length <= 5 },
+      el("ul", {}, boot.notes.map((line) => el("li", {}, line))),
+    );
+  }
+
+  r1bench.otherNumbers = () => [imported(), published(), notes(), leftOut()];
 })();
