@@ -156,6 +156,17 @@ def test_a_broken_file_is_refused_in_one_line(name: str, text: str, tmp_path: Pa
         load_tokenizer(checkpoint)
 
 
+@pytest.mark.parametrize("beside", [{}, {"vocab.json": '{"a": 1}'}, {"tokenizer_config.json": '{"tokenizer_class": "LlamaTokenizer"}'}])
+def test_a_folder_without_a_tokenizer_is_told_what_it_lacks(beside: dict[str, str], tmp_path: Path) -> None:
+    checkpoint = layout(tmp_path, byte_level())
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).unlink(missing_ok=True)
+    for name, text in beside.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(CheckpointError, match=r"has no tokenizer\.json, and nothing .* \(tokenizer\.model, .*\); copy it whole$"):
+        load_tokenizer(checkpoint)
+
+
 def test_a_file_over_which_the_library_panics_is_refused_in_one_line(tmp_path: Path) -> None:
     checkpoint = layout(tmp_path, MADE["bytes"]())
     told = json.loads((tmp_path / "tokenizer.json").read_text())
