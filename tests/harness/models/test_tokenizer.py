@@ -1,6 +1,7 @@
 """Token numbers and text are those of tokenizer.json, in every layout that is put round it."""
 
 import json
+import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,13 @@ def test_the_folder_for_engines_is_read_by_auto_tokenizer_as_the_file_says(name:
     tokenizer = AutoTokenizer.from_pretrained(write_for_engines(checkpoint, tmp_path / "for engines"))
     assert [tokenizer(text)["input_ids"] for text in TEXTS] == [made.encode(text).ids for text in TEXTS]
     assert (tokenizer.eos_token, tokenizer.chat_template) == ("</s>", "{{ messages }}")
+
+
+def test_the_folder_for_engines_is_written_as_the_docs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = re.findall(r"```python\n([^`]*write_for_engines[^`]*)```", (Path(__file__).parents[3] / "docs/samplers.md").read_text())
+    monkeypatch.chdir(tmp_path)
+    exec(program.replace('"DIR"', '"tiny-base"'), {})
+    assert len(load_tokenizer(Checkpoint("m", "tokenizer-for-engines", ""))) == 512
 
 
 @pytest.mark.filterwarnings("ignore:Deprecated in 0.9.0:DeprecationWarning")  # transformers' own way to read vocab.json
