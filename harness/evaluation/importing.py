@@ -31,6 +31,8 @@ RESPONSE_ROLES = ("response", "problem_id", "finish_reason")
 """Roles of --map that only a file of responses has."""
 PROBLEM_ROLES = ("problem", "gold", "id", "year")
 """Those that a file of problems has; the first may be in both."""
+SHOWN = 80
+"""Characters of a question that a message shows."""
 
 
 def normal(text: str) -> str:
@@ -47,23 +49,39 @@ def find_problem(
         DataError: neither its id nor its text is one of the task's. A row whose text is there and fits no problem is not
             matched by a running number, which may count something else.
     """
-    from r1bench.tasks.data.rows import columns_text, value_at
+    from r1bench.tasks.data.rows import value_at
 
     names = [columns["problem"]] if "problem" in columns else PROBLEM_TEXT_NAMES
-    texts = [normal(text) for name in names if isinstance(text := value_at(row, name), str)]
-    for text in texts:
+    texts = {name: normal(text) for name in names if isinstance(text := value_at(row, name), str)}
+    for text in texts.values():
         if text in by_text:
             return by_text[text]
     mapped = [columns[role] for role in ("problem_id", "id") if role in columns][:1]
     ids = mapped or (("problem_id", "unique_id") if texts else PROBLEM_ID_NAMES)
-    for name in ids:
-        if isinstance(own_id := value_at(row, name), str | int) and str(own_id) in by_id:
+    own_ids = {name: own_id for name in ids if isinstance(own_id := value_at(row, name), str | int)}
+    for own_id in own_ids.values():
+        if str(own_id) in by_id:
             return by_id[str(own_id)]
-    raise DataError(
-        where,
-        f"answers no problem of this task; its columns are {columns_text(row)}",
-        "give the problems it belongs to with --data, or name its columns with --map problem=COLUMN or --map problem_id=COLUMN",
-    )
+    raise no_problem(row, texts, own_ids, where)
+
+
+def no_problem(row: dict[str, Any], texts: dict[str, str], ids: dict[str, str | int], where: str) -> DataError:
+    """What to say of a row that answers none of the problems, by the questions and the ids in its columns."""
+    from r1bench.tasks.data.rows import columns_text
+
+    cure = "give the problems that were asked with --data, or name the column of"
+    if texts:
+        name, text = next(iter(texts.items()))
+        there = f"none has the question {quoted(f'{text[:SHOWN]}...' if len(text) > SHOWN else text)} (column {quoted(name)})"
+        cure += " their ids with --map problem_id=COLUMN"
+    elif ids:
+        name, own_id = next(iter(ids.items()))
+        there = f"none has the id {quoted(own_id)} (column {quoted(name)})"
+        cure += " their texts with --map problem=COLUMN"
+    else:
+        there = f"its columns are {columns_text(row)}"
+        cure += " their texts or ids with --map problem=COLUMN or --map problem_id=COLUMN"
+    return DataError(where, f"answers no problem of this task; {there}", cure)
 
 
 def completions_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[tuple[str, FinishReason]]:

@@ -131,6 +131,23 @@ def test_a_completion_that_was_never_made_failed(tmp_path: Path) -> None:
     assert imported(tmp_path, {"question": ASKED, "response": None, "finish_reason": "error"}) == [ERROR]
 
 
+LOST = [
+    (
+        {"question": "What is\n 1+2?"},
+        r"none has the question 'What is 1\+2\?' \(column 'question'\); .* of their ids with --map problem_id=COLUMN",
+    ),
+    ({"prompt": "why " * 500}, r"none has the question '(why ){20}\.\.\.' \(column 'prompt'\); "),
+    ({"idx": 8}, r"none has the id 8 \(column 'idx'\); .* of their texts with --map problem=COLUMN"),
+    ({"said": ASKED}, r"its columns are said, response; .* texts or ids with --map problem=COLUMN or --map problem_id=COLUMN"),
+]
+
+
+@pytest.mark.parametrize(("row", "told"), LOST)
+def test_a_row_that_answers_no_problem_shows_what_was_looked_for(tmp_path: Path, row: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError, match=f"answers no problem of this task; {told}"):
+        imported(tmp_path, {**row, "response": SAID})
+
+
 def test_one_map_serves_the_responses_and_the_problems(tmp_path: Path) -> None:
     row, data = {"query": ASKED, "response": SAID}, {"query": ASKED, "answer": "2"}
     assert imported(tmp_path, row, data, problem="query") == [STOP]
