@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Literal, Self, TypeGuard
 
 from r1bench.harness.canonical import Record, digest_of
+from r1bench.harness.errors import quoted
 
 MOST = 10**9
 """Of a count: tokens of a completion, problems, samples per problem. A billion of them still sum to a number of 64 bits."""
@@ -38,6 +39,17 @@ def is_number(value: Any, *, least: float = -LARGEST) -> TypeGuard[float]:
 def is_option(value: Any) -> TypeGuard[str | int | float | bool | None]:
     """Whether it may be the value of a sampler's option: a text, a number, yes or no, or nothing."""
     return value is None or type(value) in (str, bool) or is_number(value)
+
+
+class WrongField(ValueError):
+    """A field of a record that was read from a file has a value that it cannot have: which, and the value."""
+
+
+def require(record: Any, within: str = "", /, **claims: bool) -> None:
+    """Raise WrongField for the first field of a record whose claim does not hold. `within`: what a message puts before its name."""
+    for name, holds in claims.items():
+        if not holds:
+            raise WrongField(f"{within}{name} cannot be {quoted(getattr(record, name))}")
 
 
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "failed"]
@@ -73,10 +85,10 @@ class Problem(Record):
     """The grader's conventions for this problem, such as a tolerance."""
 
     def check(self) -> None:
-        """Raise ValueError where a value read from a file cannot be that of a problem."""
-        is_text = all(type(text) is str for text in (self.id, self.prompt, self.language, *self.gold))
-        if not (is_text and type(self.metadata) is type(self.options) is dict and type(self.tests) in (dict, type(None))):
-            raise ValueError("a field of the problem has a value that it cannot have")
+        """Raise WrongField where a value read from a file cannot be that of a problem."""
+        require(self, id=type(self.id) is str, prompt=type(self.prompt) is str, language=type(self.language) is str)
+        require(self, gold=all(type(text) is str for text in self.gold), tests=type(self.tests) in (dict, type(None)))
+        require(self, metadata=type(self.metadata) is dict, options=type(self.options) is dict)
 
     def digest(self) -> str:
         """Changes when the question or what it is judged by changes, not when metadata does."""
@@ -115,9 +127,8 @@ class RenderedPrompt(Record):
     num_tokens: int
 
     def check(self) -> None:
-        """Raise ValueError where a value read from a file cannot be that of a prompt."""
-        if not (type(self.problem_id) is type(self.text) is str and is_count(self.num_tokens)):
-            raise ValueError("a field of the prompt has a value that it cannot have")
+        """Raise WrongField where a value read from a file cannot be that of a prompt."""
+        require(self, problem_id=type(self.problem_id) is str, text=type(self.text) is str, num_tokens=is_count(self.num_tokens))
 
 
 @dataclass(frozen=True)
@@ -140,12 +151,11 @@ class Sampling(Record):
     seed: int = 0
 
     def check(self) -> None:
-        """Raise ValueError where a value read from a file cannot be that of a protocol. Imported runs have max_tokens 0."""
-        is_counted = is_count(self.n, least=1) and is_count(self.top_k) and is_count(self.max_tokens)
-        is_seeded = type(self.seed) is int and abs(self.seed) < 2**64
-        is_drawn = is_number(self.temperature) and is_number(self.top_p)
-        if not (is_counted and is_seeded and is_drawn and all(type(text) is str for text in self.stop)):
-            raise ValueError("a field of the sampling has a value that it cannot have")
+        """Raise WrongField where a value read from a file cannot be that of a protocol. Imported runs have max_tokens 0."""
+        counted = {"n": is_count(self.n, least=1), "top_k": is_count(self.top_k), "max_tokens": is_count(self.max_tokens)}
+        drawn = {"temperature": is_number(self.temperature), "top_p": is_number(self.top_p)}
+        seeded = type(self.seed) is int and abs(self.seed) < 2**64
+        require(self, "sampling.", **counted, **drawn, seed=seeded, stop=all(type(text) is str for text in self.stop))
 
     def digest(self) -> str:
         """The protocol: everything but how many samples were drawn, and with which seed."""
@@ -245,13 +255,15 @@ class Sample(Record):
         return self.grade.outcome == "failed" or self.completion.finish_reason == "error"
 
     def check(self) -> None:
-        """Raise ValueError or TypeError where a value read from a file cannot be that of a sample."""
-        done, grade = self.completion, self.grade
-        is_text = isinstance(self.problem_id, str) and isinstance(done.text, str)
-        is_counted = type(self.index) is int and 0 <= self.index < MOST and 0 <= done.num_tokens <= MOST and 0 <= grade.score <= 1
-        is_known = grade.outcome in OUTCOMES and done.finish_reason in FINISH_REASONS and self.thinking_state in THINKING_STATES
-        if not (is_text and is_counted and is_known and grade.agrees):
-            raise ValueError("a field of the sample has a value that it cannot have")
+        """Raise WrongField or TypeError where a value read from a file cannot be that of a sample."""
+        done, grade, index = self.completion, self.grade, self.index
+        is_placed, is_known = type(index) is int and 0 <= index < MOST, self.thinking_state in THINKING_STATES
+        require(self, problem_id=isinstance(self.problem_id, str), index=is_placed, thinking_state=is_known)
+        is_counted, is_known = 0 <= done.num_tokens <= MOST, done.finish_reason in FINISH_REASONS
+        require(done, "completion.", text=isinstance(done.text, str), num_tokens=is_counted, finish_reason=is_known)
+        require(grade, "grade.", outcome=grade.outcome in OUTCOMES, score=0 <= grade.score <= 1)
+        if not grade.agrees:
+            raise WrongField(f"grade.score is {grade.score}, which {quoted(grade.outcome)} cannot have")
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -312,16 +324,15 @@ class Manifest(Record):
         return self.rounds[-1]
 
     def check(self) -> None:
-        """Raise ValueError or TypeError where a value read from a file cannot be that of a manifest."""
-        is_plain = all(type(getattr(self, each.name)) is each.type for each in fields(self) if each.type in (str, int))
-        made_by = self.environment
+        """Raise WrongField or TypeError where a value read from a file cannot be that of a manifest."""
+        require(self, **{each.name: type(getattr(self, each.name)) is each.type for each in fields(self) if each.type in (str, int)})
+        require(self, task=bool(TASK_NAME.fullmatch(self.task)))
+        made_by, scopes = self.environment, self.sampler_options
         is_told = type(made_by) is dict and all(type(text) is str for pair in made_by.items() for text in pair)
         is_drawn = bool(self.rounds) and all(is_count(n, least=1) for n in self.rounds)
-        is_drawn = is_drawn and is_count(self.num_problems) and is_count(self.batch_size)
-        scopes = self.sampler_options
         is_chosen = type(scopes) is dict and all(type(found) is dict and all(map(is_option, found.values())) for found in scopes.values())
-        if not (is_plain and TASK_NAME.fullmatch(self.task) and is_told and is_drawn and is_chosen):
-            raise ValueError("a field of the manifest has a value that it cannot have")
+        counted = {name: is_count(getattr(self, name)) for name in ("num_problems", "batch_size")}
+        require(self, environment=is_told, rounds=is_drawn, sampler_options=is_chosen, **counted)
         Sampling.from_json(self.sampling).check()
 
     def identity(self) -> str:
@@ -390,14 +401,15 @@ class Noise(Record):
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Raises ValueError or TypeError where a value cannot be what an `eval --repeat-check` found."""
+        """Raises WrongField or TypeError where a value cannot be what an `eval --repeat-check` found."""
         found = cls(**value)
-        counts = (found.num_problems, found.num_samples, found.num_identical, found.num_flips)
-        is_counted = all(type(count) is int and 0 <= count <= found.num_samples for count in counts)
-        is_measured = all(type(number) in (int, float) for number in (found.mean_difference, found.error))
-        is_told = isinstance(found.environment, dict) and all(isinstance(text, str) for text in found.environment.values())
-        if not (is_counted and is_measured and is_told and 0 <= found.error <= 1 and abs(found.mean_difference) <= 1):
-            raise ValueError("a field of the noise has a value that it cannot have")
+        counts = ("num_samples", "num_problems", "num_identical", "num_flips")
+        require(found, **{name: type(count := getattr(found, name)) is int and 0 <= count <= found.num_samples for name in counts})
+        told = found.environment
+        is_told = isinstance(told, dict) and all(isinstance(text, str) for text in told.values())
+        is_share = is_number(found.error, least=0) and found.error <= 1
+        require(found, mean_difference=is_number(found.mean_difference, least=-1) and found.mean_difference <= 1, error=is_share)
+        require(found, environment=is_told)
         return found
 
 

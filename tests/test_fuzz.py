@@ -1,5 +1,6 @@
 """Mutated completions through every text grader, generated attacks through the sandbox (scripts/fuzz); the long runs are made by hand."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -76,3 +77,16 @@ def test_the_fuzzing_notices_a_marker_and_a_connection(fuzzing: Any) -> None:
     host.marker.symlink_to("/nowhere")
     assert "marker" in host.reached()
     host.close()
+
+
+@pytest.mark.parametrize("wrong", [("--programs", "-3"), ("--programs", "0"), ("--programs", "1", "--from", "-2"), ("--count", "0")])
+def test_a_number_of_programs_that_cannot_be_is_refused(wrong: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, str(SCRIPTS / "fuzz"), *wrong], capture_output=True, text=True)
+    assert (done.returncode, f"'{wrong[-1]}' is not a whole number from" in done.stderr) == (2, True)
+
+
+def test_a_program_is_shown_as_it_is_and_even_a_short_run_tells_its_memory(fuzzing: Any) -> None:
+    attacks, _ = fuzzing
+    printed = fuzz("--programs", "1", "--from", "7", "--seed", "1", "--show", "--slow", "60")
+    assert attacks.attack(1, 7, attacks.known_programs()).source in printed
+    assert re.search(r"memory \d+ MiB\n", printed)

@@ -3,8 +3,8 @@
 One row (JSON, one per line, or a JSON list) holds one or several completions of one problem. Recognised names: the completion under
 `response`, `responses`, `completion`, `completions`, `generation`, `output`, `code`; the problem under `problem_id`, or found by its
 text under `problem`, `question`, `prompt`, or by the row's own `id`/`idx`/`unique_id` where that is a problem's id; why it ended under
-`finish_reason` (finish_reasons.py). Others by --map, with dots for what is inside a column. Verdicts that came with them (`score`,
-`is_correct`, ...) are kept beside ours, and every difference is listed.
+`finish_reason`, `stop_reason`, ... (finish_reasons.py). Others by --map, with dots for what is inside a column. Verdicts that came with
+them (`score`, `is_correct`, ...) are kept beside ours, and every difference is listed.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from r1bench.harness import __version__
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, printable, quoted
-from r1bench.harness.evaluation.finish_reasons import COLUMNS, reasons_of
+from r1bench.harness.evaluation.finish_reasons import BadReason, endings
 from r1bench.harness.evaluation.grading import Drawn, grade_and_store
 from r1bench.harness.records import Completion, FinishReason, Manifest, Problem, Run, Sampling
 from r1bench.harness.store.runs import open_run, read_run
@@ -31,6 +31,8 @@ RESPONSE_ROLES = ("response", "problem_id", "finish_reason")
 """Roles of --map that only a file of responses has."""
 PROBLEM_ROLES = ("problem", "gold", "id", "year")
 """Those that a file of problems has; the first may be in both."""
+SHOWN = 80
+"""Characters of a question that a message shows."""
 
 
 def normal(text: str) -> str:
@@ -47,39 +49,55 @@ def find_problem(
         DataError: neither its id nor its text is one of the task's. A row whose text is there and fits no problem is not
             matched by a running number, which may count something else.
     """
-    from r1bench.tasks.data.rows import columns_text, value_at
+    from r1bench.tasks.data.rows import value_at
 
     names = [columns["problem"]] if "problem" in columns else PROBLEM_TEXT_NAMES
-    texts = [normal(text) for name in names if isinstance(text := value_at(row, name), str)]
-    for text in texts:
+    texts = {name: normal(text) for name in names if isinstance(text := value_at(row, name), str)}
+    for text in texts.values():
         if text in by_text:
             return by_text[text]
     mapped = [columns[role] for role in ("problem_id", "id") if role in columns][:1]
     ids = mapped or (("problem_id", "unique_id") if texts else PROBLEM_ID_NAMES)
-    for name in ids:
-        if isinstance(own_id := value_at(row, name), str | int) and str(own_id) in by_id:
+    own_ids = {name: own_id for name in ids if isinstance(own_id := value_at(row, name), str | int)}
+    for own_id in own_ids.values():
+        if str(own_id) in by_id:
             return by_id[str(own_id)]
-    raise DataError(
-        where,
-        f"answers no problem of this task; its columns are {columns_text(row)}",
-        "give the problems it belongs to with --data, or name its columns with --map problem=COLUMN or --map problem_id=COLUMN",
-    )
+    raise no_problem(row, texts, own_ids, where)
+
+
+def no_problem(row: dict[str, Any], texts: dict[str, str], ids: dict[str, str | int], where: str) -> DataError:
+    """What to say of a row that answers none of the problems, by the questions and the ids in its columns."""
+    from r1bench.tasks.data.rows import columns_text
+
+    cure = "give the problems that were asked with --data, or name the column of"
+    if texts:
+        name, text = next(iter(texts.items()))
+        there = f"none has the question {quoted(f'{text[:SHOWN]}...' if len(text) > SHOWN else text)} (column {quoted(name)})"
+        cure += " their ids with --map problem_id=COLUMN"
+    elif ids:
+        name, own_id = next(iter(ids.items()))
+        there = f"none has the id {quoted(own_id)} (column {quoted(name)})"
+        cure += " their texts with --map problem=COLUMN"
+    else:
+        there = f"its columns are {columns_text(row)}"
+        cure += " their texts or ids with --map problem=COLUMN or --map problem_id=COLUMN"
+    return DataError(where, f"answers no problem of this task; {there}", cure)
 
 
 def completions_of(row: dict[str, Any], columns: dict[str, str], where: str) -> list[tuple[str, FinishReason]]:
-    """The completions of a row, at least one, each with why it ended. One without a text was not made, where it says so.
+    """The completions of a row, at least one, each with why it ended. One without a text was not made, where the row says so.
 
-    Raises DataError: none, not text, or as `reasons_of`.
+    Raises DataError: none, not text, or reasons that cannot be read.
     """
     from r1bench.tasks.data.rows import columns_text, value_at
 
     name = columns.get("response") or next((name for name in RESPONSE_NAMES if name in row), "")
     value = value_at(row, name) if name else None
-    texts = value if isinstance(value, list) else [value]
-    why = value_at(row, columns.get("finish_reason") or next((name for name in COLUMNS if name in row), COLUMNS[0]))
-    reasons = reasons_of(why, len(texts), where)
-    found = [("" if text is None and reason == "error" else text, reason) for text, reason in zip(texts, reasons, strict=True)]
-    if not found or not all(isinstance(text, str) for text, _ in found):
+    try:
+        found = endings(row, (value if isinstance(value, list) else [value]) or [None], columns.get("finish_reason", ""))
+    except BadReason as bad:
+        raise DataError(where, bad.problem, f"{bad.cure}, or name the column of the reasons with --map finish_reason=COLUMN") from bad
+    if not all(isinstance(text, str) for text, _ in found):
         there = f"{quoted(name)} of this row is {quoted(value)}" if name else f"its columns are {columns_text(row)}"
         cure = "name its column with --map response=COLUMN; with dots inside one: --map response=choices.message.content"
         raise DataError(where, f"has no completion (a text, or a list of texts): {there}", cure)

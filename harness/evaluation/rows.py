@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from r1bench.harness import __version__, tables
 from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import DataError, GraderError, printable
+from r1bench.harness.evaluation.finish_reasons import BadReason, endings
 from r1bench.harness.evaluation.graded_file import Output
 from r1bench.harness.evaluation.grading import summary
 from r1bench.harness.progress import Progress
@@ -144,9 +145,11 @@ def parse_row(grader: str, sandbox: str, number: int, where: str, line: bytes) -
     if isinstance(own_id, bool) or not isinstance(own_id, str | int) or own_id == "":
         return BadRow(number, where, f"'id' is {kind_of(own_id)}; it must be text or a whole number")
     try:
-        request = to_request(grader, row.fields)
+        ((response, reason),) = endings(row.fields, [row.fields.get("response")])
+        fields = row.fields if response is None else {**row.fields, "response": response}
+        request = to_request(grader, fields, reason)
         return GoodRow(number, where, own_id, digest_of([row.fields, grader == "code" and sandbox == "none"]), request)
-    except BadRequest as error:
+    except (BadReason, BadRequest) as error:
         return BadRow(number, where, str(error))
     except ValueError as error:  # NaN or a lone surrogate where canonical JSON has neither
         return BadRow(number, where, f"holds a value that JSON has not ({error})")

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import click
 
-from r1bench.harness.checkpoints import find_checkpoint
+from r1bench.harness.checkpoints import find_checkpoint, read_object
 from r1bench.harness.errors import CheckpointError, UnknownNameError, UsageError
 from r1bench.harness.models import prompts, turns, weights
+from r1bench.harness.models.config import check_type
 from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.harness.records import Checkpoint
 from r1bench.harness.tables import plain
@@ -123,6 +124,7 @@ def end_tokens(checkpoint: Checkpoint, tokenizer: Any) -> frozenset[int]:
         is_named = Path(checkpoint.path, "generation_config.json").is_file()
         said = GenerationConfig.from_pretrained(checkpoint.path) if is_named else GenerationConfig.from_model_config(config)
     except weights.UNREADABLE as error:
+        check_type(read_object(Path(checkpoint.path, "config.json")) or {}, checkpoint.path)
         raise CheckpointError(f"checkpoint {checkpoint.path} has no usable configuration: {weights.one_line(error)}") from error
     return turns.end_tokens_of(SimpleNamespace(generation_config=said, config=config), tokenizer)
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from r1bench.harness.errors import CheckpointError
+from r1bench.harness.errors import CheckpointError, quoted
 from r1bench.harness.models.headers import num_layers, tensors_of
 
 NUM_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
@@ -37,6 +37,30 @@ def check_stated(stated: dict[str, Any], folder: Path) -> None:
             raise CheckpointError(
                 f"{folder / 'config.json'} states {layers:,} layers, the weights have {found:,}; give the config.json that belongs to them"
             )
+
+
+def check_type(stated: dict[str, Any], folder: str) -> None:
+    """Refuse a config.json whose `model_type` transformers has no code for. For one that transformers did not read, to say why.
+
+    Raises CheckpointError: with the type.
+    """
+    from transformers import CONFIG_MAPPING, __version__
+
+    named = stated.get("model_type")
+    if type(named) is str and named in CONFIG_MAPPING:
+        return
+    place = f"checkpoint {folder} has a config.json"
+    if named is None:
+        raise CheckpointError(f"{place} without a model_type; give the one that belongs to the weights")
+    if "auto_map" in stated:
+        raise CheckpointError(
+            f"{place} of model_type {quoted(named)}, which asks for code of the folder's own (auto_map), and that is never run; "
+            "give a model that transformers itself has code for"
+        )
+    raise CheckpointError(
+        f"{place} of model_type {quoted(named)}, and transformers {__version__} knows no such model; "
+        "correct a misspelt type, or, for a newer model: pip install --upgrade transformers"
+    )
 
 
 def check_kind(config: Any, place: str) -> None:

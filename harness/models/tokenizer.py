@@ -25,6 +25,8 @@ FILE, CONFIG, SPECIAL_MAP, ADDED, TEMPLATE = (
     *("added_tokens.json", "chat_template.jinja"),
 )
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+CONVERTED = ("*.model", "*.tiktoken", "tekken.json", "vocab.txt")
+"""What transformers makes a tokenizer of where there is no tokenizer.json, besides vocab.json with merges.txt."""
 PROBE = (
     "The answer is 42.",
     "  two  spaces, \ttab\r\n\nlines \n",
@@ -48,13 +50,24 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         if (folder / FILE).is_file():
             return load_file(folder)
         return convert(folder)
-    except R1benchError:
-        raise
     except BaseException as error:  # `tokenizers` raises Exception, and where it panics what is not even that
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
+        if not is_there(folder):
+            raise CheckpointError(
+                f"checkpoint {folder} has no {FILE}, and nothing that transformers can make one of "
+                "(tokenizer.model, vocab.json with merges.txt); copy it whole"
+            ) from error
+        if isinstance(error, R1benchError):
+            raise
         reason = error if isinstance(error, Exception) else RuntimeError(str(error))
         raise CheckpointError(f"checkpoint {folder} has no usable tokenizer: {one_line(reason)}") from error
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a folder has a tokenizer, or the files of one that can be converted."""
+    is_paired = all((folder / name).is_file() for name in ("vocab.json", "merges.txt"))
+    return is_paired or any(path.is_file() for pattern in (FILE, *CONVERTED) for path in folder.glob(pattern))
 
 
 def load_file(folder: Path) -> Any:

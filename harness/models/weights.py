@@ -10,7 +10,7 @@ from typing import Any
 
 from r1bench.harness.checkpoints import read_object
 from r1bench.harness.errors import CheckpointError, UsageError
-from r1bench.harness.models.config import check_kind, check_stated
+from r1bench.harness.models.config import check_kind, check_stated, check_type
 from r1bench.harness.models.headers import Tensor, tensors_of
 from r1bench.harness.records import Checkpoint
 
@@ -18,6 +18,10 @@ UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, Impor
 """What transformers raises for folders that it cannot make sense of."""
 FLOATS = {"F64", "F32", "F16", "BF16"}
 """Types of numbers that weights have where they are not packed in a quantised format."""
+LONGEST = 300
+"""Characters of what a library said."""
+SENTENCE = re.compile(r"[.!?](?=\s)")
+"""Where one ends."""
 DRAFT = re.compile(r"(^|\.)mtp(s|_\w+)?\.")
 """Layers that guess further tokens for speculative decoding."""
 LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.")
@@ -59,6 +63,7 @@ def load_config(checkpoint: Checkpoint) -> Any:
     try:
         config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False, local_files_only=True)
     except (*UNREADABLE, ArithmeticError, RuntimeError, StrictDataclassError) as error:
+        check_type(read_object(Path(checkpoint.path) / "config.json") or {}, checkpoint.path)
         raise CheckpointError(f"checkpoint {checkpoint.path} has a config.json that cannot be used: {one_line(error)}") from error
     check_kind(config, checkpoint.path)
     return config
@@ -184,11 +189,22 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str = "auto", *, allo
 
 
 def one_line(error: Exception) -> str:
-    """The first line of what went wrong, with the next one where it only announces that."""
-    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    """The first sentences of what a library says went wrong, whole ones where that is possible, of at most LONGEST characters.
+
+    Lines are taken up to one that ends a sentence; of a sentence that is too long the beginning, which then ends in '...'.
+    """
+    said = str(error).strip() or type(error).__name__
     if isinstance(error, KeyError):
-        return f"{lines[0]} is not known"
-    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+        said = f"{said.splitlines()[0]} is not known"
+    text = ""
+    for line in filter(None, (line.strip() for line in said.splitlines())):
+        text = f"{text} {line}".strip()
+        if text.endswith((".", "!", "?")) or len(text) > LONGEST:
+            break
+    if len(text) <= LONGEST:
+        return text
+    ends = [found.end() for found in SENTENCE.finditer(text, 0, LONGEST)]
+    return text[: ends[-1]] if ends else f"{text[: LONGEST - 4].rpartition(' ')[0] or text[: LONGEST - 4]} ..."
 
 
 def quiet_transformers() -> None:

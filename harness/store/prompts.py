@@ -10,7 +10,7 @@ from r1bench.harness.canonical import canonical_json, digest_of, parse_json
 from r1bench.harness.errors import StorageError
 from r1bench.harness.records import Manifest, RenderedPrompt
 from r1bench.harness.store.disk import open_regular, write_whole
-from r1bench.harness.store.sample_lines import FAULTS
+from r1bench.harness.store.sample_lines import FAULTS, why
 
 PROMPTS = "prompts.jsonl"
 
@@ -39,7 +39,7 @@ def read_prompts(folder: Path, manifest: Manifest) -> list[RenderedPrompt]:
     except FileNotFoundError:
         return []
     except (OSError, *FAULTS) as error:
-        raise StorageError(f"{path} cannot be read ({type(error).__name__}); {cure}") from error
+        raise StorageError(f"{path} cannot be read ({why(error)}); {cure}") from error
     if digest_of_prompts(found) != manifest.prompts_digest:
         raise StorageError(f"{path} is not what this run was asked; {cure}")
     return found

@@ -25,7 +25,7 @@ from r1bench.harness.store.disk import LOCK, is_regular, only_writer, open_regul
 from r1bench.harness.store.listed import MANIFEST, SAMPLES
 from r1bench.harness.store.prompts import PROMPTS, keep_prompts, write_prompts
 from r1bench.harness.store.sample_lines import FAULTS as LINE_FAULTS
-from r1bench.harness.store.sample_lines import parse_samples
+from r1bench.harness.store.sample_lines import parse_samples, why
 from r1bench.harness.thinking import unknown_markings
 
 PROBLEMS, NOISE = "problems.jsonl", "noise.json"
@@ -166,7 +166,7 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError as error:
         raise StorageError(f"{path} is not there; restore it from a copy of the run, or remove the folder") from error
     except FAULTS as error:
-        raise StorageError(f"{path} is no manifest of a run ({type(error).__name__}); restore it or remove the folder") from error
+        raise StorageError(f"{path} is no manifest of a run ({why(error)}); restore it or remove the folder") from error
 
 
 def repair(path: Path) -> list[Sample]:
@@ -239,9 +239,7 @@ def read_noise(folder: Path) -> Noise | None:
     except FileNotFoundError:
         return None
     except FAULTS as error:
-        raise StorageError(
-            f"{path} cannot be read ({type(error).__name__}); delete it and repeat: r1bench eval ... --repeat-check"
-        ) from error
+        raise StorageError(f"{path} cannot be read ({why(error)}); delete it and repeat: r1bench eval ... --repeat-check") from error
 
 
 def read_problems(folder: Path) -> list[Problem]:
@@ -256,4 +254,4 @@ def read_problems(folder: Path) -> list[Problem]:
         return found
     except FAULTS as error:
         where = f"{path}:{number}" if number else str(path)
-        raise StorageError(f"{where} cannot be read ({type(error).__name__}); restore it from a copy of the run") from error
+        raise StorageError(f"{where} cannot be read ({why(error)}); restore it from a copy of the run") from error

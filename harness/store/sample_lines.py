@@ -14,13 +14,18 @@ from typing import Any, NoReturn
 
 from r1bench.harness.canonical import DEEPEST, check_depth
 from r1bench.harness.errors import StorageError
-from r1bench.harness.records import LARGEST, LONGEST, MOST, Completion, Grade, Sample, sample_digest
+from r1bench.harness.records import LARGEST, LONGEST, MOST, Completion, Grade, Sample, WrongField, is_count, require, sample_digest
 from r1bench.harness.store.disk import open_regular
 
 SAMPLE, COMPLETION, GRADE = (frozenset(field.name for field in fields(record)) for record in (Sample, Completion, Grade))
 NUMBERS = frozenset((int, float, bool))
 FAULTS = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 """What taking a broken line apart can raise."""
+
+
+def why(error: Exception) -> str:
+    """What a message says of such a fault: the field and its value, where a record named them, else only its kind."""
+    return str(error) if isinstance(error, WrongField) else type(error).__name__
 
 
 def _no_number(name: str) -> NoReturn:
@@ -47,7 +52,7 @@ def parse_samples(path: Path, *, keep_texts: bool = True) -> Iterator[tuple[Samp
                 yield parse_line(line, keep_text=keep_texts), offset
     except FAULTS as error:
         raise StorageError(
-            f"{path}:{number} is no sample ({type(error).__name__}); restore the file, or delete that line to draw it again"
+            f"{path}:{number} is no sample ({why(error)}); restore the file, or delete that line to draw it again"
         ) from error
     except FileNotFoundError:
         return
@@ -86,16 +91,16 @@ def _filled(record: Any, values: dict[str, Any]) -> Any:
 
 
 def check_measures(sample: Sample) -> None:
-    """Raise ValueError or AttributeError where something that is averaged is no number, or something that is compared no text."""
+    """Raise WrongField or AttributeError where something that is averaged is no number, or something that is compared no text."""
     done, grade = sample.completion, sample.grade
-    is_counted = type(done.num_tokens) is type(done.num_prompt_tokens) is type(sample.reasoning_tokens) is int
-    is_counted = is_counted and 0 <= done.num_prompt_tokens <= MOST and 0 <= sample.reasoning_tokens <= MOST
-    is_counted = is_counted and all(type(count) is int and 0 <= count <= MOST for count in sample.languages.values())
+    is_timed = type(done.seconds) in NUMBERS and 0 <= done.seconds <= LONGEST
+    counted = {"num_tokens": type(done.num_tokens) is int, "num_prompt_tokens": is_count(done.num_prompt_tokens)}
+    require(done, "completion.", **counted, seconds=is_timed, prefill=type(done.prefill) is str)
+    is_text = grade.extracted is None or type(grade.extracted) is str
+    require(grade, "grade.", score=type(grade.score) in NUMBERS, extracted=is_text, details=type(grade.details) is dict)
     measured = sample.behaviour.values()
-    is_measured = NUMBERS.issuperset(map(type, measured)) and type(grade.score) in NUMBERS and type(done.seconds) in NUMBERS
-    is_measured = is_measured and (not measured or (max(measured) <= LARGEST and min(measured) >= -LARGEST))
-    is_measured = is_measured and 0 <= done.seconds <= LONGEST
-    is_judged = type(sample.format_ok) is bool and (sample.published is None or type(sample.published) is bool)
-    is_text = (grade.extracted is None or type(grade.extracted) is str) and type(done.prefill) is str
-    if not (is_counted and is_measured and is_judged and is_text and type(grade.details) is dict):
-        raise ValueError("a field of the sample has a value that it cannot have")
+    is_measured = NUMBERS.issuperset(map(type, measured)) and (not measured or (max(measured) <= LARGEST and min(measured) >= -LARGEST))
+    is_counted = all(type(count) is int and 0 <= count <= MOST for count in sample.languages.values())
+    require(sample, reasoning_tokens=is_count(sample.reasoning_tokens), languages=is_counted, behaviour=is_measured)
+    is_judged = sample.published is None or type(sample.published) is bool
+    require(sample, format_ok=type(sample.format_ok) is bool, published=is_judged)

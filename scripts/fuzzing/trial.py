@@ -189,6 +189,7 @@ class Trial:
         left += [each for each in psutil.process_iter() if os.geteuid() == 0 and is_of(each, own_users())]
         if left:
             self.found.append(Found("left behind", -1, f"at the end: {left!r:.300}"))
+        self.memory.append(psutil.Process().memory_info().rss / 2**20)
         if (now := counters()) != self.host.counters:
             self.found.append(Found("left behind", -1, f"{self.host.counters} became {now}"))
         self.host.close()

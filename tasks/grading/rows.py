@@ -5,15 +5,15 @@
     {"response": "...", "target": "zh"}                                                    language
     {"response": "...", "style": "think-only"}                                             format
 
-Every row may have `id`, `finish_reason` (stop, length), `prefilled_think` (the prompt ended in `<think>`) and `options`; other columns
-are not looked at. A row that is not as it should be raises BadRequest, which names the field and the cure.
+Every row may have `id`, `prefilled_think` (the prompt ended in `<think>`) and `options`; why a completion ended is read before. Other
+columns are not looked at. A row that is not as it should be raises BadRequest, which names the field and the cure.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from r1bench.harness.errors import quoted
-from r1bench.harness.records import FINISH_REASONS
+from r1bench.harness.records import FinishReason
 from r1bench.tasks.grading import check_options, get_grader
 from r1bench.tasks.grading.format import check_style
 from r1bench.tasks.grading.languages.grader import check_target
@@ -35,7 +35,7 @@ class BadRequest(Exception):
     """A row that cannot be graded: what is wrong with which field, and what it must be."""
 
 
-def to_request(grader: str, fields: Mapping[str, Any]) -> GradeRequest:
+def to_request(grader: str, fields: Mapping[str, Any], finish_reason: FinishReason = "stop") -> GradeRequest:
     """The request that a row states.
 
     Raises:
@@ -45,9 +45,6 @@ def to_request(grader: str, fields: Mapping[str, Any]) -> GradeRequest:
     if not isinstance(response, str):
         given = "is missing" if "response" not in fields else f"is {kind_of(response)}"
         raise BadRequest(f"'response' {given}; it must be the completion as text")
-    finish_reason = fields.get("finish_reason", "stop")
-    if finish_reason not in FINISH_REASONS:
-        raise BadRequest(f"'finish_reason' is {finish_reason!r:.40}; it must be one of {', '.join(FINISH_REASONS)}")
     prefilled = fields.get("prefilled_think", False)
     if not isinstance(prefilled, bool):
         raise BadRequest(f"'prefilled_think' is {prefilled!r:.40}; it must be true or false")

@@ -24,7 +24,11 @@ BAD = [
     ({"response": "x", "gold": 5}, "'gold' is a number, or holds it"),
     ({"response": "x", "gold": []}, "'gold' is empty"),
     ({"response": "x", "gold": "many"}, "'many' is not a number"),
-    ({"response": "x", "gold": "1", "finish_reason": "eos"}, "'finish_reason' is 'eos'"),
+    (
+        {"response": "x", "gold": "1", "finish_reason": "weird"},
+        "the finish reason 'weird' (column 'finish_reason') is not known; write stop, length",
+    ),
+    ({"response": None, "gold": "1"}, "'response' is null"),
     ({"response": "x", "gold": "1", "prefilled_think": 1}, "'prefilled_think' is 1"),
     ({"response": "x", "gold": "1", "options": []}, "'options' is a list"),
     ({"response": "x", "gold": "1", "options": {"percents": "unit"}}, "'options': "),
@@ -53,6 +57,14 @@ def test_rows_are_graded_in_their_order(tmp_path: Path) -> None:
     found = [(row["id"], row["outcome"], row["score"]) for row in graded(tmp_path / "out.jsonl")]
     assert found == [(1, "correct", 1.0), ("several golds", "correct", 1.0), (3, "truncated", 0.0), (7, "unparsed", 0.0)]
     assert result.exit_code == 0
+
+
+def test_rows_that_other_engines_wrote_end_as_they_say() -> None:
+    ends = [{"finish_reason": "eos"}, {"stop_reason": "max_tokens"}, {"stop_reason": "error"}, {"finish_reason": {"type": "length"}}]
+    rows = [{"response": "<think>25", "gold": "25", **end} for end in ends]
+    rows += [{"response": None, "gold": "25", "finish_reason": "error"}, {"gold": "25", "error": "timed out"}]
+    found = json.loads(call("grade", "integer", "-", "--json", text=lines_of(rows)).stdout)
+    assert [row["outcome"] for row in found["rows"]] == ["unparsed", "truncated", "failed", "truncated", "failed", "failed"]
 
 
 def test_a_graded_row_says_by_whom_and_why() -> None:

@@ -32,6 +32,7 @@ REASONS = [
     *((reason, STOP) for reason in ("tool_calls", "function_call")),
     *((reason, LENGTH) for reason in ("length", "max_tokens", "MAX_TOKENS", "max-new-tokens", "model_length")),
     *((reason, ERROR) for reason in ("error", "abort", "content_filter", "SAFETY", "cancelled")),
+    *(({"type": "stop", "matched": 2}, STOP), ({"type": "length", "length": 9}, LENGTH), ({"type": "abort", "message": "x"}, ERROR)),
 ]
 
 
@@ -85,8 +86,66 @@ def test_what_cannot_be_read_is_named_with_what_to_do(tmp_path: Path, row: dict[
         imported(tmp_path, {"question": ASKED, **row}, **columns)
 
 
+COLUMNS = [
+    *(({name: "length"}, LENGTH) for name in ("finishReason", "finish_reasons", "finishReasons", "stop_reason", "stopReason")),
+    *(({name: "length"}, LENGTH) for name in ("stop_reasons", "stopReasons", "done_reason", "doneReason", "completionReason")),
+    *(({"stop_type": "limit"}, LENGTH), ({"stop_type": "word"}, STOP), ({"stop_reason": 151645}, STOP)),
+    *(({"finish_reason": "length", "stop_reason": None}, LENGTH), ({"finish_reason": None, "stop_reason": "max_tokens"}, LENGTH)),
+    *(({"finish_reason": "stop", "stop_reason": "</answer>"}, STOP), ({"finish_reason": "stop", "stop_reason": 7}, STOP)),
+]
+
+
+@pytest.mark.parametrize(("columns", "ended"), COLUMNS)
+def test_the_reason_is_found_in_the_column_of_another_engine(tmp_path: Path, columns: dict[str, Any], ended: tuple[str, str]) -> None:
+    assert imported(tmp_path, {"question": ASKED, "response": SAID, **columns}) == [ended]
+
+
+def test_a_reason_in_another_engines_column_that_is_not_known_is_refused_with_the_column(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'</answer>' \(column 'stop_reason'\) is not known"):
+        imported(tmp_path, {"question": ASKED, "response": SAID, "stop_reason": "</answer>"})
+
+
+NOT_MADE = [
+    *({"response": text, "stop_reason": "error"} for text in ("", None)),
+    *({"response": text, "error": {"code": 500}, "finish_reason": reason} for text in ("", None) for reason in (None, "stop")),
+    *({"error": "timed out"}, {"response": [], "error": "timed out"}, {"response": "", "exception": "Timeout()"}),
+]
+
+
+@pytest.mark.parametrize("row", NOT_MADE, ids=str)
+def test_a_row_without_a_text_that_names_an_error_failed(tmp_path: Path, row: dict[str, Any]) -> None:
+    assert imported(tmp_path, {"question": ASKED, **row}) == [ERROR]
+
+
+@pytest.mark.parametrize("error", [None, "", {}, [], False])
+def test_an_empty_error_says_nothing_and_neither_does_one_beside_a_text(tmp_path: Path, error: Any) -> None:
+    assert imported(tmp_path, {"question": ASKED, "response": "", "error": error}) == [("stop", "unparsed")]
+    assert imported(tmp_path, {"question": ASKED, "response": SAID, "error": error or "retried"}) == [STOP]
+
+
+def test_of_several_completions_those_with_an_error_failed(tmp_path: Path) -> None:
+    assert imported(tmp_path, {"question": ASKED, "responses": [SAID, None], "error": [None, "timed out"]}) == [STOP, ERROR]
+
+
 def test_a_completion_that_was_never_made_failed(tmp_path: Path) -> None:
     assert imported(tmp_path, {"question": ASKED, "response": None, "finish_reason": "error"}) == [ERROR]
+
+
+LOST = [
+    (
+        {"question": "What is\n 1+2?"},
+        r"none has the question 'What is 1\+2\?' \(column 'question'\); .* of their ids with --map problem_id=COLUMN",
+    ),
+    ({"prompt": "why " * 500}, r"none has the question '(why ){20}\.\.\.' \(column 'prompt'\); "),
+    ({"idx": 8}, r"none has the id 8 \(column 'idx'\); .* of their texts with --map problem=COLUMN"),
+    ({"said": ASKED}, r"its columns are said, response; .* texts or ids with --map problem=COLUMN or --map problem_id=COLUMN"),
+]
+
+
+@pytest.mark.parametrize(("row", "told"), LOST)
+def test_a_row_that_answers_no_problem_shows_what_was_looked_for(tmp_path: Path, row: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError, match=f"answers no problem of this task; {told}"):
+        imported(tmp_path, {**row, "response": SAID})
 
 
 def test_one_map_serves_the_responses_and_the_problems(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Token numbers and text are those of tokenizer.json, in every layout that is put round it."""
 
 import json
+import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,17 @@ def test_a_broken_file_is_refused_in_one_line(name: str, text: str, tmp_path: Pa
         load_tokenizer(checkpoint)
 
 
+@pytest.mark.parametrize("beside", [{}, {"vocab.json": '{"a": 1}'}, {"tokenizer_config.json": '{"tokenizer_class": "LlamaTokenizer"}'}])
+def test_a_folder_without_a_tokenizer_is_told_what_it_lacks(beside: dict[str, str], tmp_path: Path) -> None:
+    checkpoint = layout(tmp_path, byte_level())
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).unlink(missing_ok=True)
+    for name, text in beside.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(CheckpointError, match=r"has no tokenizer\.json, and nothing .* \(tokenizer\.model, .*\); copy it whole$"):
+        load_tokenizer(checkpoint)
+
+
 def test_a_file_over_which_the_library_panics_is_refused_in_one_line(tmp_path: Path) -> None:
     checkpoint = layout(tmp_path, MADE["bytes"]())
     told = json.loads((tmp_path / "tokenizer.json").read_text())
@@ -188,6 +200,13 @@ def test_the_folder_for_engines_is_read_by_auto_tokenizer_as_the_file_says(name:
     tokenizer = AutoTokenizer.from_pretrained(write_for_engines(checkpoint, tmp_path / "for engines"))
     assert [tokenizer(text)["input_ids"] for text in TEXTS] == [made.encode(text).ids for text in TEXTS]
     assert (tokenizer.eos_token, tokenizer.chat_template) == ("</s>", "{{ messages }}")
+
+
+def test_the_folder_for_engines_is_written_as_the_docs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = re.findall(r"```python\n([^`]*write_for_engines[^`]*)```", (Path(__file__).parents[3] / "docs/samplers.md").read_text())
+    monkeypatch.chdir(tmp_path)
+    exec(program.replace('"DIR"', '"tiny-base"'), {})
+    assert len(load_tokenizer(Checkpoint("m", "tokenizer-for-engines", ""))) == 512
 
 
 @pytest.mark.filterwarnings("ignore:Deprecated in 0.9.0:DeprecationWarning")  # transformers' own way to read vocab.json

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.cli import main
 from r1bench.harness.errors import CheckpointError
-from r1bench.harness.models.weights import check_weights, load_model
+from r1bench.harness.models.weights import LONGEST, check_weights, load_model, one_line
 from r1bench.harness.samplers.hf import TransformersOptions, TransformersSampler
 
 WHOLE, FIRST, SECOND = "model.safetensors", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -113,7 +113,11 @@ def test_draft_layers_may_be_there_where_the_configuration_counts_them(copied: P
         ({"model_type": "gpt2"}, "holds others instead"),
         ({"model_type": "t5"}, "is a t5 model with an encoder and a decoder"),
         ({"model_type": "qwen2_5_vl"}, "is a qwen2_5_vl model .* does not load as a causal language model"),
-        ({"model_type": "nothing"}, "does not recognize this architecture"),
+        ({"model_type": "nothing"}, r"of model_type 'nothing', and transformers \S+ knows no such model; correct a misspelt type, or"),
+        ({"model_type": "x" * 3000}, r"^.{0,600}knows no such model"),
+        *(({"model_type": value}, "knows no such model") for value in (["llama"], 5, "")),
+        ({"model_type": None}, "without a model_type"),
+        ({"model_type": "nothing", "auto_map": {"AutoConfig": "code.Config"}}, "code of the folder's own"),
         ({"architectures": ["LlamaForSequenceClassification"]}, "another head than a language model's"),
         ({"architectures": ["Qwen2ForRewardModel"]}, "another head than a language model's"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "cannot be loaded"),
@@ -241,3 +245,27 @@ def test_a_training_is_not_prepared_from_weights_that_do_not_fit(copied: Path, t
     rewrite(copied, lambda weights: weights | {"score.weight": torch.ones(1, 128)})
     result = CliRunner().invoke(main, ["train", "--model", str(copied), "--out", str(tmp_path / "out"), "--device", "cpu"])
     assert (result.exit_code, "first: score.weight" in result.stderr, (tmp_path / "out").exists()) == (2, True, False), result.output
+
+
+SAID = [
+    ("Wrong kind. It must be a number.", "Wrong kind. It must be a number."),
+    (
+        "Made of one of: \n(1) a file, \n(2) another or \n(3) nothing.\nTry again.",
+        "Made of one of: (1) a file, (2) another or (3) nothing.",
+    ),
+    ("It is wrong.\n\nTraceback: much more", "It is wrong."),
+    ("Not known:\n\n  the key", "Not known: the key"),
+    (f"It is wrong. {'And more ' * 60}", "It is wrong."),
+    ("", "ValueError"),
+]
+
+
+@pytest.mark.parametrize(("text", "line"), SAID)
+def test_what_a_library_says_is_told_in_whole_sentences(text: str, line: str) -> None:
+    assert one_line(ValueError(text)) == line
+
+
+@pytest.mark.parametrize("text", ["word " * 1000, "x" * 10_000, "\n".join(["size mismatch for a.weight,"] * 100)])
+def test_a_sentence_that_is_too_long_shows_that_it_is_cut(text: str) -> None:
+    assert len(one_line(ValueError(text))) <= LONGEST
+    assert one_line(ValueError(text)).endswith(" ...")

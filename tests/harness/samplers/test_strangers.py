@@ -14,7 +14,7 @@ import pytest
 from r1bench.harness.store.listed import SAMPLES, run_folders
 from r1bench.harness.store.runs import read_manifest, read_run
 
-PAGE = (Path(__file__).parents[3] / "docs/samplers.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/samplers.md").read_text(encoding="utf-8").partition("## Write a sampler")[2]
 SOURCE, POINTS = (re.search(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)[1] for kind in ("python", "toml"))  # type: ignore[index]
 COMMAND = ["eval", "tiny-base", "--tasks", "arithmetic", "--limit", "12", "--sampler", "echo"]
 

@@ -13,7 +13,7 @@ from fakes_folders import store_run
 
 from r1bench.harness.canonical import parse_json
 from r1bench.harness.cli import main
-from r1bench.harness.errors import StorageError
+from r1bench.harness.errors import StorageError, quoted
 from r1bench.harness.store.runs import open_run, read_manifest, read_problems, read_run, run_id
 
 NESTED = "[" * 200_000 + "]" * 200_000
@@ -52,7 +52,8 @@ def test_a_task_whose_name_could_lead_out_of_the_runs_is_no_task(tmp_path: Path,
     run = changed(store_run(tmp_path / "home/runs"), task=task, grader_version="0")
     (tmp_path / "victim").mkdir()
     before = everything(tmp_path)
-    assert "is no manifest of a run" in told(call("regrade", run, "--write", "--runs", tmp_path / "home/runs"))
+    line = told(call("regrade", run, "--write", "--runs", tmp_path / "home/runs"))
+    assert f"is no manifest of a run (task cannot be {quoted(task)})" in line
     assert everything(tmp_path) == before
 
 

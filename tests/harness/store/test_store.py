@@ -1,6 +1,7 @@
 """Lines of samples.jsonl: the short way and the constructors agree, and what cannot be a sample is refused by both."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,21 @@ def test_a_second_writer_is_refused_and_a_killed_one_loses_only_what_was_in_flig
     assert stored == list(range(len(stored)))
     assert start_python(WRITER, tmp_path, len(stored) + 10, cwd=root).communicate()[0] == "open\n"
     assert len(read_run(folder).samples) == len(stored) + 10
+
+
+NAMED = [("completion.finish_reason", "bored"), ("grade.score", 1.5), ("languages", {"en": -1}), ("index", -1), ("thinking_state", "deep")]
+
+
+@pytest.mark.parametrize(("path", "value"), NAMED)
+def test_a_field_that_cannot_be_is_named_with_its_value(path: str, value: object, tmp_path: Path) -> None:
+    (tmp_path / SAMPLES).write_bytes(line_of(replaced(path, value)))
+    with pytest.raises(StorageError, match=re.escape(f"samples.jsonl:1 is no sample ({path} cannot be {value!r}); restore")):
+        list(parse_samples(tmp_path / SAMPLES))
+
+
+@pytest.mark.parametrize("name", ["task", "rounds", "environment", "num_problems"])
+def test_a_field_of_a_manifest_that_cannot_be_is_named(name: str, tmp_path: Path) -> None:
+    run = store_run(tmp_path)
+    (run / "manifest.json").write_text(json.dumps({**json.loads((run / "manifest.json").read_text()), name: "../x"}))
+    with pytest.raises(StorageError, match=rf"is no manifest of a run \({name} cannot be "):
+        read_manifest(run)
