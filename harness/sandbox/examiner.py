@@ -76,7 +76,7 @@ class Remote:
             raise TypeError(str(error)) from None
 
     def __iter__(self) -> Iterator[Any]:
-        found = self.method("__iter__")
+        found = self._ask("builtins.iter", "", True, (self,), {})  # which knows the old protocol, by __getitem__, too
         return found if isinstance(found, Remote) else iter(found)
 
     def __bool__(self) -> bool:
