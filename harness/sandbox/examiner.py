@@ -7,9 +7,9 @@ sends its call over a line between the two processes, and gives back a plain val
 Each assert at the top level of the tests or of `check` is counted on its own: one that fails does not hide those after it. The tests
 passed if they ran to their end and every assert held; that is said by a message at the very end, not by the way the process ended.
 
-Three habits of published tests let wrong programs pass, and are corrected here: `allclose` of arrays of different shapes (nothing is close
-to anything: `allclose([], 2.5)`), EvalPlus's `assertion(out, exp, atol)` with values of different types (its own evaluator compares them
-first), and its `_poly(...) <= tolerance` where the polynomial is far below zero.
+Three habits of published tests let wrong programs pass, and are corrected here: comparing by numpy, which stretches the smaller array to
+the shape of the larger one, an empty one to anything (see `correct_numpy`); EvalPlus's `assertion(out, exp, atol)` with values of
+different types (its own evaluator compares them first); and its `_poly(...) <= tolerance` where the polynomial is far below zero.
 Left out: functions of the tests as arguments, `isinstance` with a class of the program, arguments changed in place.
 """
 
@@ -18,8 +18,10 @@ import builtins
 import os
 import symtable
 import sys
-from collections.abc import Callable, Iterator
-from functools import partialmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial, partialmethod
+from importlib import import_module
 from types import ModuleType, TracebackType
 from typing import Any, NoReturn
 
@@ -29,8 +31,20 @@ from r1bench.harness.sandbox.program import LINE
 
 FILE = "tests.py"
 ENDS = (StopIteration, StopAsyncIteration)
-CLOSE = ("allclose", "isclose", "assert_allclose", "assert_almost_equal", "assert_array_almost_equal", "array_equiv")
-"""Functions of numpy that stretch a smaller array to the shape of a larger one."""
+CLOSE = (
+    "allclose isclose array_equiv equal not_equal assert_allclose assert_almost_equal assert_approx_equal assert_array_almost_equal "
+    "assert_array_equal assert_equal assert_array_almost_equal_nulp assert_array_max_ulp"
+)
+"""Functions of numpy and numpy.testing that say whether two arrays are one."""
+UNSTRETCHED = "subtract less less_equal greater greater_equal assert_array_less"
+"""Functions of numpy and numpy.testing that compare arrays otherwise."""
+MADE = (
+    "array asarray asanyarray ascontiguousarray atleast_1d ravel squeeze reshape fromiter concatenate hstack vstack stack sort unique "
+    "round around rint floor ceil trunc abs absolute fabs real"
+)
+"""Functions of numpy that make an array of a list."""
+NAMED = ("a", "b", "a1", "a2", "actual", "desired", "x", "y", "ACTUAL", "DESIRED")
+"""How numpy's functions name the two that they compare."""
 Ask = Callable[[str | int, str, bool, tuple[Any, ...], dict[str, Any]], Any]
 
 
@@ -62,7 +76,7 @@ class Remote:
             raise TypeError(str(error)) from None
 
     def __iter__(self) -> Iterator[Any]:
-        found = self.method("__iter__")
+        found = self._ask("builtins.iter", "", True, (self,), {})  # which knows the old protocol, by __getitem__, too
         return found if isinstance(found, Remote) else iter(found)
 
     def __bool__(self) -> bool:
@@ -185,52 +199,130 @@ def with_counted_asserts(tree: ast.Module) -> int:
 
 
 class Corrections(ast.NodeTransformer):
-    """Test code without the habits that let wrong programs pass; see the module's text."""
-
-    def __init__(self) -> None:
-        self.is_strict = False
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """In EvalPlus's `assertion` types are compared as well."""
-        before, self.is_strict = self.is_strict, self.is_strict or node.name == "assertion"
-        self.generic_visit(node)
-        self.is_strict = before
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        """`allclose(a, b)` becomes `__close__(is_strict, allclose, a, b)`."""
-        self.generic_visit(node)
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if name not in CLOSE:
-            return node
-        arguments = [ast.Constant(self.is_strict), node.func, *node.args]
-        return ast.copy_location(ast.Call(ast.Name("__close__", ast.Load()), arguments, node.keywords), node)
+    """Test code whose `_poly(xs, x) <= 0.0001` is `abs(_poly(xs, x)) <= 0.0001`."""
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """`_poly(xs, x) <= 0.0001` becomes `abs(_poly(xs, x)) <= 0.0001`."""
+        """A comparison."""
         self.generic_visit(node)
         if isinstance(node.left, ast.Call) and getattr(node.left.func, "id", "") == "_poly" and isinstance(node.ops[0], ast.Lt | ast.LtE):
             node.left = ast.copy_location(ast.Call(ast.Name("abs", ast.Load()), [node.left], []), node.left)
         return node
 
 
-def close(is_strict: bool, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """What a function of numpy says of two arrays, if they are of one shape; else that they are not close.
+class Corrected:
+    """A function of numpy as the tests see it; numpy itself, which calls some of them too, sees it as it was."""
 
-    An array that the tests themselves made may still be compared with one number. Strict: plain values must be of one type.
+    def __init__(self, function: Any, rule: Callable[..., Any]) -> None:
+        self.function, self.rule = function, rule
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        caller = sys._getframe(1)
+        if caller.f_globals.get("__name__", "").partition(".")[0] == "numpy":
+            return self.function(*arguments, **named)
+        return self.rule(self.function, caller.f_code.co_name == "assertion", arguments, named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.function, name)
+
+
+def correct_numpy(np: Any, testing: Any) -> None:
+    """Replace functions of numpy, and of numpy.testing, which may be None, so that an answer of another shape is not stretched to fit.
+
+    What is said to be equal or close must be of one shape, but an array of the tests' own may be compared with one number. What is empty
+    may not be subtracted from what is not, nor put in order with it. For operators, an array that was made straight from an empty value
+    remembers that (`small_array`): against what is not empty, `==`, `!=` and `-` raise. The operators `<` and `>` do not: every
+    element of an empty array is below a bound.
     """
-    pair = [*arguments, *[named[name] for name in ("a", "b", "actual", "desired", "x", "y") if name in named]][:2]
-    np = sys.modules.get("numpy")
-    if np is None or len(pair) < 2:
+    kind = small_array(np)
+    rules: tuple[tuple[Callable[..., Any], str], ...] = (
+        (partial(close, np, kind), CLOSE),
+        (partial(unstretched, np), UNSTRETCHED),
+        (partial(made, np, kind), MADE),
+    )
+    for rule, names in rules:
+        for name in names.split():
+            module = testing if name.startswith("assert_") else np
+            if hasattr(module, name):
+                setattr(module, name, Corrected(getattr(module, name), rule))
+
+
+def small_array(np: Any) -> Any:
+    """The type of arrays of at most one element that the tests made from a value as it came. Else like any array."""
+    strict = (np.equal, np.not_equal, np.subtract)
+
+    class Small(np.ndarray):  # type: ignore[misc]
+        def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **named: Any) -> Any:
+            plain = [each.view(np.ndarray) if isinstance(each, Small) else each for each in inputs]
+            if function in strict and method == "__call__":
+                refuse_stretching(np, plain)
+            if "out" in named:
+                named["out"] = tuple(each.view(np.ndarray) if isinstance(each, Small) else each for each in named["out"])
+            found = getattr(function, method)(*plain, **named)
+            return found.view(Small) if isinstance(found, np.ndarray) and found.size == 0 else found
+
+        def __getitem__(self, key: Any) -> Any:
+            return self.view(np.ndarray)[key]
+
+    Small.__module__, Small.__name__ = "numpy", "array"  # as codec.py and repr() know arrays
+    return Small
+
+
+def shape_of(np: Any, value: Any) -> tuple[int, ...] | None:
+    """The shape that numpy gives a value; None where its parts have different ones."""
+    try:
+        return tuple(np.shape(value))
+    except (ValueError, TypeError):
+        return None
+
+
+def refuse_stretching(np: Any, pair: Sequence[Any]) -> None:
+    """AssertionError where one of two values is empty and the other is not."""
+    shapes = [shape_of(np, part) for part in pair[:2]]
+    if None not in shapes and len({0 in shape for shape in shapes if shape is not None}) == 2:
+        raise AssertionError(unlike(pair, shapes))
+
+
+def unlike(pair: Sequence[Any], shapes: Sequence[Any]) -> str:
+    """How two values differ, in words."""
+    return " instead of ".join(f"{type(part).__name__} of shape {shape}" for part, shape in zip(pair, shapes, strict=True))
+
+
+def compared(arguments: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+    """The two values that a call compares."""
+    return [*arguments, *[named[name] for name in NAMED if name in named]][:2]
+
+
+def unstretched(np: Any, function: Any, _: bool, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """What a function says of two arrays, neither or both of them empty."""
+    refuse_stretching(np, compared(arguments, named))
+    return function(*arguments, **named)
+
+
+def made(np: Any, kind: Any, function: Any, _: bool, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """The array that a function makes, which remembers that it was made from a plain value if it has at most one element."""
+    found = function(*arguments, **named)
+    is_computed = bool(arguments) and isinstance(arguments[0], np.ndarray) and not isinstance(arguments[0], kind)
+    return found.view(kind) if type(found) is np.ndarray and found.size <= 1 and not is_computed else found
+
+
+def close(np: Any, kind: Any, function: Any, is_strict: bool, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """What a function says of two arrays, if they are of one shape; else that they are neither close nor equal.
+
+    An array of the tests' own may still be compared with one number, if it has two elements or was computed. Strict: plain values must be
+    of one type.
+    """
+    pair = compared(arguments, named)
+    shapes = [shape_of(np, part) for part in pair]
+    if len(pair) < 2 or None in shapes:
         return function(*arguments, **named)
-    one, other = map(np.shape, pair)
+    larger = pair[0] if shapes[1] == () else pair[1]
+    is_spread = () in shapes and isinstance(larger, np.ndarray) and larger.size > isinstance(larger, kind)
     is_array = any(isinstance(part, np.ndarray | np.generic) for part in pair)
-    is_alike = one == other or (is_array and () in (one, other) and 0 not in (*one, *other))
-    if is_alike and (is_array or not is_strict or type(pair[0]) is type(pair[1])):
+    if (shapes[0] == shapes[1] or is_spread) and (is_array or not is_strict or type(pair[0]) is type(pair[1])):
         return function(*arguments, **named)
-    if getattr(function, "__name__", "").startswith("assert"):
-        raise AssertionError(f"{type(pair[0]).__name__} of shape {one} instead of {type(pair[1]).__name__} of shape {other}")
-    return np.False_
+    if function.__name__.startswith("assert"):
+        raise AssertionError(unlike(pair, shapes))
+    return np.bool_(function.__name__ == "not_equal")
 
 
 def undefined_names(tests: str) -> set[str]:
@@ -267,10 +359,13 @@ def serve_examination(channel: Channel) -> None:
     program, held = Program(Channel(LINE)), Held(channel)
     module = ModuleType("tests")
     sys.modules["tests"] = module
-    module.__dict__.update({name: Remote(program.ask, name) for name in program_names}, __held__=held, __close__=close)
+    module.__dict__.update({name: Remote(program.ask, name) for name in program_names}, __held__=held)
     module.__dict__.update({name: __import__(name) for name in modules})
     channel.send("served")
     try:
+        if "numpy" in tests:
+            with suppress(ImportError):
+                correct_numpy(import_module("numpy"), import_module("numpy.testing") if "testing" in tests else None)
         exec(code, module.__dict__)
         if entry_point:
             module.__dict__["check"](module.__dict__[entry_point])

@@ -92,9 +92,28 @@ def check_assertions(code: str, kind: str) -> str | None:
     tree = parse(code)
     if kind == "check" and not any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in tree.body):
         return "'code' does not define check(candidate)"
-    if not any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(tree)):
+    imported = {
+        alias.asname or alias.name: alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    if not any(may_fail(node, imported) for node in ast.walk(tree)):
         return "'code' asserts nothing, so every program would pass"
     return None
+
+
+def may_fail(node: ast.AST, imported: Mapping[str, str]) -> bool:
+    """Whether a part of test code is there to fail: an assertion, or a call such as `np.testing.assert_equal` or `pytest.raises`.
+
+    A call by a bare name counts only if it is imported: others may be the program's. Calls on `self` stand in a class that nothing runs.
+    """
+    match node:
+        case ast.Assert() | ast.Raise():
+            return True
+        case ast.Call(func=ast.Attribute(value=owner, attr=name)):
+            owner_name = getattr(owner, "id", "")
+            return (name.startswith("assert") and owner_name != "self") or (owner_name, name) == ("pytest", "raises")
+        case ast.Call(func=ast.Name(id=name)):
+            return imported.get(name, "").startswith("assert") or imported.get(name) == "raises"
+    return False
 
 
 def check_cases(cases: Any, kind: str) -> str | None:

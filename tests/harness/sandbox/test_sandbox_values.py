@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from puppets import DEFINED, PuppetSandbox, value
 
 from r1bench.harness.sandbox import Calls, Examined, Script, jobs
 from r1bench.harness.sandbox.codec import CodecError, TooLargeError, decode, encode, shown
-from r1bench.harness.sandbox.examiner import Corrections, close
+from r1bench.harness.sandbox.examiner import Corrections, correct_numpy
 from r1bench.harness.sandbox.frames import HEAD, KINDS, framed
 from r1bench.tasks.grading.programs.grader import CodeGrader
 from r1bench.tasks.grading.request import GradeRequest
@@ -206,7 +207,11 @@ def test_half_a_million_keys_are_too_many() -> None:
 
 def corrected(code: str) -> dict[str, Any]:
     """The names that test code defines once it is corrected."""
-    names: dict[str, Any] = {"np": np, "__close__": close}
+    copy, copy_of_testing = ModuleType("np"), ModuleType("testing")  # of numpy: this process needs the true one
+    copy.__dict__.update(vars(np), testing=copy_of_testing)
+    copy_of_testing.__dict__.update(vars(np.testing))
+    correct_numpy(copy, copy_of_testing)
+    names: dict[str, Any] = {"np": copy}
     exec(compile(ast.fix_missing_locations(Corrections().visit(ast.parse(code))), "t", "exec"), names)
     return names
 
@@ -225,6 +230,51 @@ def test_arrays_are_close_only_if_they_are_of_one_shape(one: Any, other: Any, is
     if not is_close:
         with pytest.raises(AssertionError):
             thrown(one, other)
+
+
+EMPTY = ("[]", "()", "range(0)", "[[]]")
+STRETCHED = (
+    *("np.equal(x, y).all()", "not np.not_equal(x, y).any()", "np.all(np.abs(np.subtract(x, y)) < 1e-6)", "np.less(x, y + 1).all()"),
+    *("(np.array(x) == y).all()", "not (np.asarray(x) != y).any()", "np.linalg.norm(np.array(x) - y) < 1e-6", "np.all(x == np.array(y))"),
+    *("(np.array(x).flatten() == y).all()", "(np.round(x, 2) == y).all()", "np.testing.assert_array_equal(x, y) is None"),
+    *("np.testing.assert_array_less(x, y + 1) is None", "(lambda same: same(x, y))(np.allclose)", "all(map(np.isclose, [x], [y]))"),
+)
+
+
+@pytest.mark.parametrize("text", STRETCHED)
+def test_nothing_is_no_answer_however_numpy_compares_it(text: str) -> None:
+    holds = corrected(f"def holds(x, y):\n    assert {text}\n    return True")["holds"]
+    for empty in EMPTY:
+        with pytest.raises(AssertionError):
+            holds(eval(empty), 2.5)
+    assert holds(2.5, 2.5)
+
+
+@pytest.mark.parametrize("text", ["np.allclose(np.array(x), 2.5)", "np.allclose(x, np.float64(2.5))", "np.equal(x, 2.5).all()"])
+def test_a_list_of_one_number_is_not_that_number(text: str) -> None:
+    same = corrected(f"def same(x): return bool({text})")["same"]
+    assert (same([2.5]), same(2.5)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("np.array([]).size == 0", "(np.array([]) == np.array([])).all()", "np.array([]).tolist() == []", "(np.array([]) >= 0).all()"),
+        *("np.testing.assert_array_equal([], []) is None", "repr(np.array([])) == 'array([], dtype=float64)'", "np.array([]).sum() == 0"),
+        *("(np.diff(np.array([5])) == 1).all()", "np.allclose(np.array([5]) - np.array([5]), 0)", "(np.array([5]) == 5).all()"),
+        *("np.allclose(np.array([0, 0]), 0)", "np.isclose([1, 2], [1, 2], rtol=np.array([0.1, 0.2])).all()", "np.less([1, 2], 10).all()"),
+        *("np.allclose(np.array(2.5), 2.5)", "np.array(2.5) == np.float64(2.5)", "np.equal(3, 3)", "np.subtract([[1, 2]], 1)[0][1] == 1"),
+        *("np.testing.assert_equal([[1], [2, 3]], [[1], [2, 3]]) is None", "np.testing.assert_equal({'a': 1}, {'a': 1}) is None"),
+        *("np.equal.outer([1, 2], [1, 2]).sum() == 2", "np.array([5])[0] == 5", "np.append(np.array([]), 1).tolist() == [1]"),
+        *(
+            "np.vectorize(np.isclose)([1.0], [1.0]).all()",
+            "not np.allclose([3], [1, 2, 3])",
+            "np.testing.assert_array_less([1, 2], 9) is None",
+        ),
+    ],
+)
+def test_honest_tests_by_numpy_hold(text: str) -> None:
+    assert corrected(f"def holds(): return bool({text})")["holds"]()
 
 
 def test_a_polynomial_far_below_zero_is_no_root() -> None:

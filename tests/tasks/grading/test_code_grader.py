@@ -177,6 +177,9 @@ def test_a_request_without_tests_is_a_fault_and_no_zero(tests: Any) -> None:
         ({"kind": "asserts", "code": "assert f(1) =="}, "does not compile (invalid syntax in line 1)"),
         ({"kind": "asserts", "code": "f(1)"}, "asserts nothing"),
         ({"kind": "asserts", "code": ""}, "asserts nothing"),
+        ({"kind": "asserts", "code": "assert_equal(f(1), 1)"}, "asserts nothing"),
+        ({"kind": "asserts", "code": "def assert_equal(a, b): pass\nassert_equal(f(1), 1)"}, "asserts nothing"),
+        ({"kind": "asserts", "code": "class T:\n    def test(self): self.assertEqual(f(1), 2)"}, "asserts nothing"),
         ({"kind": "check", "entry_point": "f", "code": "assert f(1)"}, "does not define check"),
         ({"kind": "check", "entry_point": "f", "code": "def check(c): pass"}, "asserts nothing"),
         ({"kind": "asserts", "code": "assert f(1) == 1", "setup": "import ("}, "'setup' does not compile"),
@@ -186,6 +189,13 @@ def test_a_request_without_tests_is_a_fault_and_no_zero(tests: Any) -> None:
 )
 def test_tests_that_cannot_be_used_are_named(tests: dict[str, Any], reason: str) -> None:
     assert reason in str(check_tests(tests))
+
+
+@pytest.mark.parametrize(
+    "code", ["import pytest\nwith pytest.raises(ValueError): f(1)", "from pytest import raises as r\nr(ValueError, f, 1)"]
+)
+def test_expecting_an_exception_by_pytest_is_an_assertion(code: str) -> None:
+    assert check_tests({"kind": "asserts", "code": code}) is None
 
 
 def test_tests_of_every_form_are_taken() -> None:
