@@ -40,7 +40,7 @@ the closing. With o for an opening and c for a closing:
 | opening, closed by the beginning of a solution alone        |            | opening if there is one                       |
 
 If the answer part says where the answer begins (`<|begin_of_solution|>`, `<|START_RESPONSE|>`, a closing of gpt-oss, s1 or Apriel again;
-`<response>` or `<output>` right behind the reasoning), it is what follows the last such mark, up to its end (`<|end_of_solution|>`,
+`<response>` or `<output>` right behind the reasoning, if nothing follows their end), it is what follows the last such mark, up to its end (`<|end_of_solution|>`,
 `<|END_RESPONSE|>`, `[END FINAL RESPONSE]`, `</response>`). Special tokens at the very end (`<|im_end|>`, `</s>`) are not part of it.
 The text itself is never changed: reasoning and answer part are slices of it. Fixed patterns, each passed over the text once: linear time
 on any input. A mark that looks like one of a reasoning and is none of these is for `unknown_marking` to find; nothing is set aside for it.
@@ -61,14 +61,15 @@ TAG_NAMES = r"(?:seed:|longcat_)?(?:think(?:ing)?|thought|reasoning)>"
 NEXT_MESSAGE = r"(?:\|end\|>\s{0,2}<)?(?:\|(?:start|begin)\|>assistant<)?"
 """What gpt-oss and Solar write between two messages of one turn."""
 SOLUTION_BEGINS = r"\|(?:begin_of_solution|START_RESPONSE)\|>"
-FINAL = rf"(?:{NEXT_MESSAGE}\|channel\|>final[^<]{{0,60}}<\|message\|> | \|im_start\|>answer\b)"
+HEADER_REST = r"(?:[^<]{0,60}<\|constrain\|>)?[^<]{0,60}<\|message\|>"
+"""What gpt-oss may write behind the name of a channel: to whom, and in what format."""
+FINAL = rf"(?:{NEXT_MESSAGE}\|channel\|>final{HEADER_REST} | \|im_start\|>answer\b)"
 FINAL_IN_BRACKETS = r"BEGIN\ FINAL\ RESPONSE\]"
 MARKS = rf"""
     (?<=<)(?: (?P<opening> {TAG_NAMES} | \|(?:begin_of_thought|START_THINKING|inner_prefix|think(?::start)?)\|> | \|im_start\|>think\b
             | \|channel>thought\b )
         | (?P<closing> /{TAG_NAMES} | \|(?:end_of_thought|END_THINKING|inner_suffix|think:end|/think)\|> | channel\|> )
-        | (?P<channel> (?:\|start\|>assistant<)?\|channel\|>(?:analysis|commentary)(?:[^<]{{0,60}}<\|constrain\|>)?[^<]{{0,60}}
-            <\|message\|> )
+        | (?P<channel> (?:\|start\|>assistant<)?\|channel\|>(?:analysis|commentary){HEADER_REST} )
         | (?P<solution> {SOLUTION_BEGINS} )
         | (?P<answering> {FINAL} | {NEXT_MESSAGE}\|content\|> )
         | (?P<toggle> \|special_token\|> ) )
@@ -353,8 +354,11 @@ def _solution(text: str, start: int, end: int, *, is_behind: bool = False) -> Sp
     start = max((mark.end() for mark in marks if mark.lastgroup), default=start)
     end = min((mark.start() for mark in marks if not mark.lastgroup and mark.start() >= start), default=end)
     if is_behind and (envelope := ENVELOPE.match(text, start, end)):
-        start = envelope.end()
-        end = max((closing.start() for closing in ENVELOPE_END.finditer(text, start, end)), default=end)
+        closings = list(ENVELOPE_END.finditer(text, envelope.end(), end))
+        if not closings:
+            start = envelope.end()
+        elif not text[closings[-1].end() : _spoken_end(text, closings[-1].end(), end)].strip():
+            start, end = envelope.end(), closings[-1].start()
     return Span(start, _spoken_end(text, start, end))
 
 
