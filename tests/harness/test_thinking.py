@@ -102,6 +102,12 @@ CHATML_TURN = "<|im_start|>user\nAnd 3+4?<|im_end|>\n<|im_start|>assistant\nIt i
         "\nUSER: And?\nASSISTANT: It is 7.",
         "\n### Instruction:\nAnd?\n\n### Response:\nIt is 7.",
         "\n### Human: And?\n### Assistant: It is 7.",
+        "\nuser\nAnd 3+4?\nassistant\nIt is 7.",
+        "user\n\nAnd 3+4?assistant\n\nIt is 7.",
+        "\nuser\nAnd 3+4?\nmodel\nIt is 7.",
+        "\n\nHuman：And?\n\nAssistant：It is 7.",
+        "\n\n**User:** And?\n\n**Assistant:** It is 7.",
+        "\n用户：3+4？\n助手：7",
     ],
 )
 @pytest.mark.parametrize(
@@ -121,6 +127,11 @@ def test_a_turn_is_over_where_tokens_or_headers_of_the_next_say_so(turn: str, re
         "### Instruction: is\na heading",
         "5<|end|><|start|>assistant<|channel|>final<|message|>6",
         "<|im_start|>assistant\nIt is 5.",
+        "The `<|im_end|>` token. It is 5.",
+        "'<|endoftext|>' and \"<|im_start|>user\" are tokens. It is 5.",
+        "In HTML, </s> closes a strike. It is 5.",
+        "The roles are\nsystem\nuser\ntool\nassistant\nin this order.",
+        "a\nuser\nis not b",
     ],
 )
 def test_what_ends_no_turn_is_text(text: str) -> None:
