@@ -26,7 +26,7 @@ Marks that open and close a reasoning, in any case where nothing else is said:
 |                                      |                                      | also `<|special_token|>`                            |
 
 (1) opens at the very beginning only, and closes only what was opened so: elsewhere these are words.
-Any opening goes with any closing. `<|begin_of_solution|>` and `<|START_RESPONSE|>` close a reasoning that still stands open.
+Any opening goes with any closing; an opening tag may have attributes. `<|begin_of_solution|>` and `<|START_RESPONSE|>` close a reasoning that still stands open.
 A prompt that ends inside the reasoning (R1's chat template ends in `<think>`) says so in `prefill`; the completion then carries only
 the closing. With o for an opening and c for a closing:
 
@@ -41,7 +41,7 @@ the closing. With o for an opening and c for a closing:
 
 If the answer part says where the answer begins (`<|begin_of_solution|>`, `<|START_RESPONSE|>`, a closing of gpt-oss, s1 or Apriel again;
 `<response>` or `<output>` right behind the reasoning, if nothing follows their end), it is what follows the last such mark, up to its end
-(`<|end_of_solution|>`, `<|END_RESPONSE|>`, `[END FINAL RESPONSE]`, `</response>`). Special tokens at the very end (`<|im_end|>`, `</s>`) are not
+(`<|end_of_solution|>`, `<|END_RESPONSE|>`, `[END FINAL RESPONSE]`, `</response>`). Special tokens at the very end (`<|im_end|>`) are not
 part of it.
 The text itself is never changed: reasoning and answer part are slices of it. Fixed patterns, each passed over the text once: linear time
 on any input. A mark that looks like one of a reasoning and is none of these is for `unknown_marking` to find; nothing is set aside for it.
@@ -58,12 +58,14 @@ Left out: any other markup, such as `<answer>`; how strictly a format was kept.
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from r1bench.harness.records import UNKNOWN_MARKING, Thinking, ThinkingState
 
 CASELESS = re.IGNORECASE | re.ASCII | re.VERBOSE
-TAG_NAMES = r"(?:seed:|longcat_)?(?:think(?:ing)?|thought|reasoning)>"
+TAG_NAMES = r"(?:seed:|longcat_)?(?:think(?:ing)?|thought|reasoning)"
+ATTRIBUTES = r"""(?:\s{1,3}[\w:-]{1,30}=(?:"[^"<>]{0,60}"|'[^'<>]{0,60}'|[\w.-]{1,40})){1,4}\s?"""
 NEXT_MESSAGE = r"(?:\|end\|>\s{0,2}<)?(?:\|(?:start|begin)\|>assistant<)?"
 """What gpt-oss and Solar write between two messages of one turn."""
 SOLUTION_BEGINS = r"\|(?:begin_of_solution|START_RESPONSE)\|>"
@@ -72,9 +74,10 @@ HEADER_REST = r"(?:[^<]{0,60}<\|constrain\|>)?[^<]{0,60}<\|message\|>"
 FINAL = rf"(?:{NEXT_MESSAGE}\|channel\|>final{HEADER_REST} | \|im_start\|>answer\b)"
 FINAL_IN_BRACKETS = r"BEGIN\ FINAL\ RESPONSE\]"
 MARKS = rf"""
-    (?<=<)(?: (?P<opening> {TAG_NAMES} | \|(?:begin_of_thought|START_THINKING|inner_prefix|think(?::start)?)\|> | \|im_start\|>think\b
+    (?<=<)(?: (?P<opening> {TAG_NAMES}(?:{ATTRIBUTES})?>
+            | \|(?:begin_of_thought|START_THINKING|inner_prefix|think(?::start)?)\|> | \|im_start\|>think\b
             | \|channel>thought\b )
-        | (?P<closing> /{TAG_NAMES} | \|(?:end_of_thought|END_THINKING|inner_suffix|think:end|/think)\|> | channel\|> )
+        | (?P<closing> /{TAG_NAMES}> | \|(?:end_of_thought|END_THINKING|inner_suffix|think:end|/think)\|> | channel\|> )
         | (?P<channel> (?:\|start\|>assistant<)?\|channel\|>(?:analysis|commentary){HEADER_REST} )
         | (?P<solution> {SOLUTION_BEGINS} )
         | (?P<answering> {FINAL} | {NEXT_MESSAGE}\|content\|> )
@@ -134,7 +137,13 @@ IN_SENTENCE = re.compile(r"(?:[a-z]|,) </s> [a-z]", re.IGNORECASE)
 LOOKS_ALIKE = re.compile(
     r"[<\[◁][|｜]?\s?(?P<ends>/)?\s?(?P<name>[A-Za-z][A-Za-z0-9_:.▁/-]{2,48}(?: [a-z]{2,20})?)\s?(?:[|｜]?>|\](?![(\[:])|▷)", re.ASCII
 )
+ENCLOSED = re.compile(
+    r"(?:[\[{【⟨〈《]|&lt;|<(?!\s?/?\s?[A-Za-z]))\s?(?P<ends>/)?\s?(?P<name>[A-Za-z_]{3,30}|(?:思考|思维|推理|分析)(?:过程)?)"
+    r"\s?(?:[\]}>】⟩〉》]|&gt;)"
+)
+"""Names in other brackets, which are marks of a reasoning only in pairs."""
 STEMS = ("think", "thought", "reasoning", "rationale", "scratchpad", "monolog", "deliberat", "contemplat", "introspect", "chain_of")
+STEMS += ("思考", "思维", "推理", "分析")
 WORDS = frozenset(
     ("reason", "reasons", "analysis", "analyze", "analyse", "scratch", "reflect", "reflection", "ponder", "cot", "brainstorm", "planning")
 )
@@ -151,6 +160,7 @@ QUOTES = {"`": "`", "'": "'", '"': '"', "“": "”", "‘": "’", "「": "」"
 FENCE = "```"
 LONGEST_INDENT = 200
 """Characters before a mark that are looked at for whether it begins its line."""
+BRACKET = re.compile(r"[<\[{【⟨◁]\S")
 SPEAKER = re.compile(r"Assistant\s?:|ASSISTANT\s?:|### |\[/INST\]|<[|｜]|<start_of_turn>")
 """What begins the model's part of a prompt: a mark before it stands in the user's."""
 
@@ -217,39 +227,61 @@ def opening_of(ending: str) -> str:
     Args:
         ending: what the prompt says behind the question. A mark in the middle of its sentence, as instructions have it, opens nothing.
     """
-    kinds, places, _ = _marks(ending)
     said = list(OPENING_IN_WORDS.finditer(ending))
-    if said and not ending[said[-1].end() :].strip():
-        return ending[said[-1].start() :]
-    if kinds.endswith("o") and _stands_apart(ending, places[-1].start()) and not SPEAKER.search(ending, places[-1].end()):
-        return ending[places[-1].start() :]
-    alike = list(LOOKS_ALIKE.finditer(ending))
-    is_alike = bool(alike) and not kinds and not alike[-1]["ends"] and not ending[alike[-1].end() :].strip()
-    return ending[alike[-1].start() :] if is_alike and _names_reasoning(alike[-1]) and _stands_apart(ending, alike[-1].start()) else ""
+    if said and _stands_apart(ending, said[-1].start()) and _marks(ending[said[-1].start() :]).kinds.endswith("o"):
+        found: re.Match[str] | None = said[-1]
+    elif kinds := (marks := _marks(ending)).kinds:
+        found = marks.places[-1] if kinds.endswith("o") else None
+    else:
+        found = max(_alike(ending, LOOKS_ALIKE, ENCLOSED), key=lambda mark: mark.start(), default=None)
+        found = found if found and not _ends(found) and not BRACKET.search(ending, found.end()) else None
+    is_used = found and _stands_apart(ending, found.start()) and not SPEAKER.search(ending, found.end())
+    return ending[found.start() :] if found and is_used else ""
 
 
 def unknown_marking(text: str, prefill: str = "") -> str:
     """A mark in what is taken for the answer that looks like one of a reasoning and is none that we know, or ''.
 
     A name of a reasoning (`<scratchpad>`, `[ANALYSIS]`, `<|begin_of_reasoning|>`) in brackets that stand apart, or whose beginning the text
-    does not have. Code between fences, and what is quoted or spoken of in the middle of a sentence, is ordinary text.
+    does not have; in other brackets (`[think]`, `【思考】`, `{think}`) if its end with a slash follows. Code between fences, and what is
+    quoted or spoken of in the middle of a sentence, is ordinary text.
     """
-    if (given := LOOKS_ALIKE.match(prefill)) and _names_reasoning(given):
+    given = next((mark for mark in _alike(prefill, LOOKS_ALIKE, ENCLOSED) if mark.start() == 0), None)
+    if given:
         return given[0]
     answer = text[slice(*parts(text, prefill).answer)]
-    num_fences, last, mentioned = 0, 0, set()
-    for mark in LOOKS_ALIKE.finditer(answer):
-        num_fences += answer.count(FENCE, last, mark.start())
-        last = mark.start()
-        if num_fences % 2 or not _names_reasoning(mark):
-            continue
-        is_quoted = answer[last - 1 : last] in QUOTES if last else False
+    mentioned = set()
+    for mark in _alike(answer, LOOKS_ALIKE):
         is_special = mark[0][0] == "◁" or mark[0][1] in "|｜"
-        is_used = mark["name"] not in mentioned if mark["ends"] else _stands_apart(answer, last)
-        if not is_quoted and (is_special or is_used):
+        is_used = _bare_name(mark) not in mentioned if _ends(mark) else _stands_apart(answer, mark.start())
+        if not _follows_quote(mark) and (is_special or is_used):
             return mark[0]
-        mentioned.add(mark["name"])
+        mentioned.add(_bare_name(mark))
+    return _pair(answer)
+
+
+def _pair(text: str) -> str:
+    """The opening of the first pair of marks in other brackets, or ''."""
+    opened: dict[str, re.Match[str]] = {}
+    for mark in _alike(text, ENCLOSED):
+        name = mark["name"].lower()
+        if not mark["ends"] and not _follows_quote(mark):
+            opened.setdefault(name, mark)
+        opening = opened.pop(name, None) if mark["ends"] else None
+        if opening and (_stands_apart(text, opening.start()) or "\n" in text[opening.end() : mark.start()]):
+            return opening[0]
     return ""
+
+
+def _alike(text: str, *patterns: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """What looks like a mark of a reasoning by one of these patterns, outside blocks of code."""
+    for pattern in patterns:
+        num_fences, last = 0, 0
+        for mark in pattern.finditer(text):
+            num_fences += text.count(FENCE, last, mark.start())
+            last = mark.start()
+            if num_fences % 2 == 0 and _names_reasoning(mark):
+                yield mark
 
 
 def unknown_markings(count: int, what: str) -> str:
@@ -449,4 +481,19 @@ def _names_reasoning(mark: re.Match[str]) -> bool:
     name = mark["name"].lower()
     is_named = any(stem in name for stem in STEMS) or not WORDS.isdisjoint(re.split(r"[_:.▁/ -]", name))
     is_known = mark[0][1] not in "|｜" and MARK.fullmatch(mark[0])
-    return is_named and not is_known and (mark[0][0] != "[" or mark["name"].isupper())
+    return is_named and not is_known and (mark.re is ENCLOSED or mark[0][0] != "[" or mark["name"].isupper())
+
+
+def _ends(mark: re.Match[str]) -> bool:
+    """Whether what looks like a mark ends something: by a slash, or by its name (`end_of_thinking`, `cot_end`)."""
+    return bool(mark["ends"]) or mark["name"].lower().startswith("end") or mark["name"].lower().endswith("end")
+
+
+def _bare_name(mark: re.Match[str]) -> str:
+    """The name that a mark's beginning and end have in common."""
+    return re.sub(r"begin|start|end|of|[^a-z]", "", mark["name"].lower())
+
+
+def _follows_quote(mark: re.Match[str]) -> bool:
+    """Whether a quote stands before a mark."""
+    return mark.start() > 0 and mark.string[mark.start() - 1] in QUOTES
