@@ -26,7 +26,7 @@ Marks that open and close a reasoning, in any case where nothing else is said:
 |                                      |                                      | also `<|special_token|>`                            |
 
 (1) opens at the very beginning only, and closes only what was opened so: elsewhere these are words.
-Any opening goes with any closing. `<|begin_of_solution|>` and `<|START_RESPONSE|>` close a reasoning that still stands open.
+Any opening goes with any closing; an opening tag may have attributes. `<|begin_of_solution|>` and `<|START_RESPONSE|>` close a reasoning that still stands open.
 A prompt that ends inside the reasoning (R1's chat template ends in `<think>`) says so in `prefill`; the completion then carries only
 the closing. With o for an opening and c for a closing:
 
@@ -40,37 +40,46 @@ the closing. With o for an opening and c for a closing:
 | opening, closed by the beginning of a solution alone        |            | opening if there is one                       |
 
 If the answer part says where the answer begins (`<|begin_of_solution|>`, `<|START_RESPONSE|>`, a closing of gpt-oss, s1 or Apriel again;
-`<response>` or `<output>` right behind the reasoning), it is what follows the last such mark, up to its end (`<|end_of_solution|>`,
-`<|END_RESPONSE|>`, `[END FINAL RESPONSE]`, `</response>`). Special tokens at the very end (`<|im_end|>`, `</s>`) are not part of it.
+`<response>` or `<output>` right behind the reasoning, if nothing follows their end), it is what follows the last such mark, up to its end
+(`<|end_of_solution|>`, `<|END_RESPONSE|>`, `[END FINAL RESPONSE]`, `</response>`). Special tokens at the very end (`<|im_end|>`) are not
+part of it.
 The text itself is never changed: reasoning and answer part are slices of it. Fixed patterns, each passed over the text once: linear time
 on any input. A mark that looks like one of a reasoning and is none of these is for `unknown_marking` to find; nothing is set aside for it.
 
 A mark that is spoken of is text: quoted on both sides (`'<think>'`), or, outside a reasoning, inside a line of a fenced block of code.
+`<think>`, `<thinking>`, `<|begin_of_thought|>` and R1's token open in the middle of a sentence too. The other tags, tokens and brackets
+open where they stand apart (they begin a line, follow the end of a sentence, a label or another mark) or where a closing follows; glued to
+a word (`vector<Thought>`, `arr[THINK]`) tags and brackets never do.
 
-Left out: any other markup, such as `<answer>`; how strictly a format was kept; marks that are spoken of in the middle of a sentence without
-quotes, which count, because a model's own mark may stand there too.
+Reasons behind the answer are no part of either: a last `<reasoning>` or `<thought>` with nothing behind it, where `</answer>`, a box or a
+block of code stands before it, is left out, and so is not the reasoning that the state speaks of.
+
+Left out: any other markup, such as `<answer>`; how strictly a format was kept.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from r1bench.harness.records import UNKNOWN_MARKING, Thinking, ThinkingState
 
 CASELESS = re.IGNORECASE | re.ASCII | re.VERBOSE
-TAG_NAMES = r"(?:seed:|longcat_)?(?:think(?:ing)?|thought|reasoning)>"
+TAG_NAMES = r"(?:seed:|longcat_)?(?:think(?:ing)?|thought|reasoning)"
+ATTRIBUTES = r"""(?:\s{1,3}[\w:-]{1,30}=(?:"[^"<>]{0,60}"|'[^'<>]{0,60}'|[\w.-]{1,40})){1,4}\s?"""
 NEXT_MESSAGE = r"(?:\|end\|>\s{0,2}<)?(?:\|(?:start|begin)\|>assistant<)?"
 """What gpt-oss and Solar write between two messages of one turn."""
 SOLUTION_BEGINS = r"\|(?:begin_of_solution|START_RESPONSE)\|>"
-FINAL = rf"(?:{NEXT_MESSAGE}\|channel\|>final[^<]{{0,60}}<\|message\|> | \|im_start\|>answer\b)"
+HEADER_REST = r"(?:[^<]{0,60}<\|constrain\|>)?[^<]{0,60}<\|message\|>"
+"""What gpt-oss may write behind the name of a channel: to whom, and in what format."""
+FINAL = rf"(?:{NEXT_MESSAGE}\|channel\|>final{HEADER_REST} | \|im_start\|>answer\b)"
 FINAL_IN_BRACKETS = r"BEGIN\ FINAL\ RESPONSE\]"
 MARKS = rf"""
-    (?<=<)(?: (?P<opening> {TAG_NAMES} | \|(?:begin_of_thought|START_THINKING|inner_prefix|think(?::start)?)\|> | \|im_start\|>think\b
+    (?<=<)(?: (?P<opening> {TAG_NAMES}(?:{ATTRIBUTES})?>
+            | \|(?:begin_of_thought|START_THINKING|inner_prefix|think(?::start)?)\|> | \|im_start\|>think\b
             | \|channel>thought\b )
-        | (?P<closing> /{TAG_NAMES} | \|(?:end_of_thought|END_THINKING|inner_suffix|think:end|/think)\|> | channel\|> )
-        | (?P<channel> (?:\|start\|>assistant<)?\|channel\|>(?:analysis|commentary)(?:[^<]{{0,60}}<\|constrain\|>)?[^<]{{0,60}}
-            <\|message\|> )
+        | (?P<closing> /{TAG_NAMES}> | \|(?:end_of_thought|END_THINKING|inner_suffix|think:end|/think)\|> | channel\|> )
+        | (?P<channel> (?:\|start\|>assistant<)?\|channel\|>(?:analysis|commentary){HEADER_REST} )
         | (?P<solution> {SOLUTION_BEGINS} )
         | (?P<answering> {FINAL} | {NEXT_MESSAGE}\|content\|> )
         | (?P<toggle> \|special_token\|> ) )
@@ -101,12 +110,18 @@ SPECIAL = re.compile(
 )
 """What tokenizers write for their special tokens; `|x - 1|` between `<` and `>` is mathematics."""
 LONGEST_SPECIAL = 64
-TURNS = (
-    (re.compile(r"^[ \t]{0,8}(?:User|Human)[ \t]{0,8}[:：]|(?<=</answer>)\s{0,8}(?:User|Human):", re.MULTILINE), "Assistant:"),
-    (re.compile(r"^[ \t]{0,8}(?:USER|HUMAN)[ \t]{0,8}:", re.MULTILINE), "ASSISTANT:"),
-    (re.compile(r"^#{2,4}[ \t]?(?:Instruction|Human|User):", re.MULTILINE), "### "),
+TURNS = tuple(
+    (re.compile(line, re.MULTILINE), re.compile(answered, re.MULTILINE))
+    for line, answered in (
+        (r"^[ \t]{0,8}(?:\*\*)?(?:User|Human)(?:\*\*)?[ \t]{0,8}[:：]|(?<=</answer>)\s{0,8}(?:User|Human):", r"Assistant(?:\*\*)?\s?[:：]"),
+        (r"^[ \t]{0,8}(?:\*\*)?(?:USER|HUMAN)(?:\*\*)?[ \t]{0,8}[:：]", r"ASSISTANT(?:\*\*)?\s?[:：]"),
+        (r"^[ \t]{0,8}(?:\*\*)?(?:用户|人类)(?:\*\*)?[ \t]{0,8}[:：]", r"(?:助手|助理)(?:\*\*)?\s?[:：]"),
+        (r"^#{2,4}[ \t]?(?:Instruction|Human|User):", r"### "),
+        (r"(?:^|(?<=[.!?。})$*]))user\n\n?(?=[^\n]{0,400}[ ?？\d])", r"(?:^|(?<=[^\w\s]))(?:assistant|model)\n"),
+    )
 )
-"""Lines with which a model takes up the user's part, and what must come after for the line to be one."""
+"""Lines with which a model takes up the user's part, and what must come after for the line to be one. The last is ChatML's, Llama 3's and
+Gemma's header without its special tokens: a word alone, with a sentence behind it."""
 USER = r"(?:user|human|system|tool|ipython|environment|observation)\b"
 END_OF_TURN = re.compile(
     rf"[<\[](?:(?<=<)(?:\|(?:im_start|start_header_id|start_of_role|start|begin)\|>{USER}|(?:start_of_turn|\|turn|seed:bos|extra_id_1)>{USER}"
@@ -117,15 +132,30 @@ END_OF_TURN = re.compile(
     re.IGNORECASE,
 )
 """Special tokens with which a turn is over or the user's begins."""
+IN_SENTENCE = re.compile(r"(?:[a-z]|,) </s> [a-z]", re.IGNORECASE)
+"""An end of text in HTML for struck text, spoken of: `In HTML, </s> closes it`."""
 
 LOOKS_ALIKE = re.compile(
     r"[<\[◁][|｜]?\s?(?P<ends>/)?\s?(?P<name>[A-Za-z][A-Za-z0-9_:.▁/-]{2,48}(?: [a-z]{2,20})?)\s?(?:[|｜]?>|\](?![(\[:])|▷)", re.ASCII
 )
+ENCLOSED = re.compile(
+    r"(?:[\[{【⟨〈《]|&lt;|<(?!\s?/?\s?[A-Za-z]))\s?(?P<ends>/)?\s?(?P<name>[A-Za-z_]{3,30}|(?:思考|思维|推理|分析)(?:过程)?)"
+    r"\s?(?:[\]}>】⟩〉》]|&gt;)"
+)
+"""Names in other brackets, which are marks of a reasoning only in pairs."""
 STEMS = ("think", "thought", "reasoning", "rationale", "scratchpad", "monolog", "deliberat", "contemplat", "introspect", "chain_of")
+STEMS += ("思考", "思维", "推理", "分析")
 WORDS = frozenset(
     ("reason", "reasons", "analysis", "analyze", "analyse", "scratch", "reflect", "reflection", "ponder", "cot", "brainstorm", "planning")
 )
 """What names of marks of a reasoning hold, and words of which they consist."""
+OF_ANY_PLACE = re.compile(r"<(?:think(?:ing)?[\s>]|\|begin_of_thought\|>)", re.IGNORECASE | re.ASCII)
+"""Openings that count in the middle of a sentence too; others must stand apart, or be closed somewhere."""
+RATIONALE = re.compile(r"<(?:thought|reasoning)[\s>]", re.IGNORECASE | re.ASCII)
+SAID = re.compile(r"</answer>|\\(?:boxed|fbox)\b|```", re.IGNORECASE)
+"""What says that an answer was given."""
+SPECIAL_IN_BRACKETS = re.compile(r"\[/[A-Z_]{3,40}\]$")
+"""What Mistral's templates write before the model's part, such as `[/INST]`."""
 APART = ("\n", ":", "：", ".", "!", "?", "。", "！", "？", ">", "]", "】", "▷", ")")
 QUOTES = {"`": "`", "'": "'", '"': '"', "“": "”", "‘": "’", "「": "」"}
 FENCE = "```"
@@ -133,6 +163,7 @@ LONGEST_INDENT = 200
 """Characters before a mark that are looked at for whether it begins its line."""
 MOST_SHOWN = 40
 """Letters of a mark in a note."""
+BRACKET = re.compile(r"[<\[{【⟨◁]\S")
 SPEAKER = re.compile(r"Assistant\s?:|ASSISTANT\s?:|### |\[/INST\]|<[|｜]|<start_of_turn>")
 """What begins the model's part of a prompt: a mark before it stands in the user's."""
 
@@ -177,13 +208,16 @@ def split(text: str, prefill: str = "") -> Thinking:
 def parts(text: str, prefill: str = "") -> Parts:
     """As `split`, but where the parts stand instead of what they say."""
     kinds, places, is_open = _marks(text, prefill)
+    end = len(text)
+    if _is_rationale(text, kinds, places, is_open=is_open):
+        end, kinds, places = places[-2].start(), kinds[:-2], places[:-2]
     if not kinds and not is_open:
-        return Parts("absent", Span(0, 0), _solution(text, 0, len(text)))
+        return Parts("absent", Span(0, 0), _solution(text, 0, end))
     last = max(kinds.rfind("c"), kinds.rfind("s"))
     if last < 0:
         return Parts("unfinished", Span(0 if is_open else places[0].end(), len(text)), Span(len(text), len(text)))
     reasoning = Span(places[0].end() if kinds[0] == "o" and not is_open else 0, places[last].start())
-    answer = _solution(text, places[last].end(), places[last + 1].start() if last + 1 < len(places) else len(text), is_behind=True)
+    answer = _solution(text, places[last].end(), places[last + 1].start() if last + 1 < len(places) else end, is_behind=True)
     if kinds == "c":
         return Parts("prefilled", reasoning, answer)
     is_closed = kinds == "oc" and not is_open and not without_specials(text[: places[0].start()]).strip()
@@ -196,39 +230,61 @@ def opening_of(ending: str) -> str:
     Args:
         ending: what the prompt says behind the question. A mark in the middle of its sentence, as instructions have it, opens nothing.
     """
-    kinds, places, _ = _marks(ending)
     said = list(OPENING_IN_WORDS.finditer(ending))
-    if said and not ending[said[-1].end() :].strip():
-        return ending[said[-1].start() :]
-    if kinds.endswith("o") and _stands_apart(ending, places[-1].start()) and not SPEAKER.search(ending, places[-1].end()):
-        return ending[places[-1].start() :]
-    alike = list(LOOKS_ALIKE.finditer(ending))
-    is_alike = bool(alike) and not kinds and not alike[-1]["ends"] and not ending[alike[-1].end() :].strip()
-    return ending[alike[-1].start() :] if is_alike and _names_reasoning(alike[-1]) and _stands_apart(ending, alike[-1].start()) else ""
+    if said and _stands_apart(ending, said[-1].start()) and _marks(ending[said[-1].start() :]).kinds.endswith("o"):
+        found: re.Match[str] | None = said[-1]
+    elif kinds := (marks := _marks(ending)).kinds:
+        found = marks.places[-1] if kinds.endswith("o") else None
+    else:
+        found = max(_alike(ending, LOOKS_ALIKE, ENCLOSED), key=lambda mark: mark.start(), default=None)
+        found = found if found and not _ends(found) and not BRACKET.search(ending, found.end()) else None
+    is_used = found and _stands_apart(ending, found.start()) and not SPEAKER.search(ending, found.end())
+    return ending[found.start() :] if found and is_used else ""
 
 
 def unknown_marking(text: str, prefill: str = "") -> str:
     """A mark in what is taken for the answer that looks like one of a reasoning and is none that we know, or ''.
 
     A name of a reasoning (`<scratchpad>`, `[ANALYSIS]`, `<|begin_of_reasoning|>`) in brackets that stand apart, or whose beginning the text
-    does not have. Code between fences, and what is quoted or spoken of in the middle of a sentence, is ordinary text.
+    does not have; in other brackets (`[think]`, `【思考】`, `{think}`) if its end with a slash follows. Code between fences, and what is
+    quoted or spoken of in the middle of a sentence, is ordinary text.
     """
-    if (given := LOOKS_ALIKE.match(prefill)) and _names_reasoning(given):
+    given = next((mark for mark in _alike(prefill, LOOKS_ALIKE, ENCLOSED) if mark.start() == 0), None)
+    if given:
         return given[0]
     answer = text[slice(*parts(text, prefill).answer)]
-    num_fences, last, mentioned = 0, 0, set()
-    for mark in LOOKS_ALIKE.finditer(answer):
-        num_fences += answer.count(FENCE, last, mark.start())
-        last = mark.start()
-        if num_fences % 2 or not _names_reasoning(mark):
-            continue
-        is_quoted = answer[last - 1 : last] in QUOTES if last else False
+    mentioned = set()
+    for mark in _alike(answer, LOOKS_ALIKE):
         is_special = mark[0][0] == "◁" or mark[0][1] in "|｜"
-        is_used = mark["name"] not in mentioned if mark["ends"] else _stands_apart(answer, last)
-        if not is_quoted and (is_special or is_used):
+        is_used = _bare_name(mark) not in mentioned if _ends(mark) else _stands_apart(answer, mark.start())
+        if not _follows_quote(mark) and (is_special or is_used):
             return mark[0]
-        mentioned.add(mark["name"])
+        mentioned.add(_bare_name(mark))
+    return _pair(answer)
+
+
+def _pair(text: str) -> str:
+    """The opening of the first pair of marks in other brackets, or ''."""
+    opened: dict[str, re.Match[str]] = {}
+    for mark in _alike(text, ENCLOSED):
+        name = mark["name"].lower()
+        if not mark["ends"] and not _follows_quote(mark):
+            opened.setdefault(name, mark)
+        opening = opened.pop(name, None) if mark["ends"] else None
+        if opening and (_stands_apart(text, opening.start()) or "\n" in text[opening.end() : mark.start()]):
+            return opening[0]
     return ""
+
+
+def _alike(text: str, *patterns: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """What looks like a mark of a reasoning by one of these patterns, outside blocks of code."""
+    for pattern in patterns:
+        num_fences, last = 0, 0
+        for mark in pattern.finditer(text):
+            num_fences += text.count(FENCE, last, mark.start())
+            last = mark.start()
+            if num_fences % 2 == 0 and _names_reasoning(mark):
+                yield mark
 
 
 def unknown_markings(marks: Iterable[str | None], what: str) -> str:
@@ -274,14 +330,18 @@ def _turns(text: str) -> list[int]:
     """Where the first turn of a text could be over, in order."""
     found: list[int] = []
     for line, answered in TURNS:
-        last = text.rfind(answered)
-        found += [turn.start() for turn in line.finditer(text, 0, last)] if last >= 0 else []
+        if begun := next(line.finditer(text), None):
+            last = max((part.start() for part in answered.finditer(text, begun.end())), default=0)
+            found += [turn.start() for turn in line.finditer(text, begun.start(), last)]
     spoken = _spoken_end(text, 0, len(text))
     struck = text.find("<s>") if "</s>" in text else -1
     for turn in END_OF_TURN.finditer(text, 0, len(text)) if "<" in text or "[" in text else ():
         if turn.start() >= spoken:
             break
-        if turn[0] != "</s>" or not 0 <= struck < turn.start():
+        is_struck = turn[0] == "</s>" and (
+            0 <= struck < turn.start() or IN_SENTENCE.search(text[max(0, turn.start() - 3) : turn.end() + 2])
+        )
+        if not is_struck and not _is_quoted(turn):
             found.append(turn.start())
     return sorted(found)
 
@@ -297,9 +357,13 @@ def _marks(text: str, prefill: str = "") -> Marks:
         kinds, places = ["o"], [said]
     spoken = _Spoken(text)
     pattern = MARK_IN_WORDS if said or OPENING_IN_WORDS.match(prefill) else MARK
-    for found in pattern.finditer(text, said.end() if said else 0) if said or any(map(text.__contains__, "<|[◁H")) else ():
+    marks = list(pattern.finditer(text, said.end() if said else 0)) if said or any(map(text.__contains__, "<|[◁H")) else []
+    last_closing = max((found.start() for found in marks if _kind(found) in ("closing", "answering") and not _is_quoted(found)), default=-1)
+    for found in marks:
         group, stands_open = _kind(found), kinds[-1] == "o" if kinds else is_open
         if group in ("opening", "closing") and spoken.includes(found, is_opening=group == "opening", stands_open=stands_open):
+            continue
+        if group == "opening" and not _opens_here(text, found, is_closed=found.end() <= last_closing):
             continue
         if group == "toggle":
             kinds.append("co"[num_toggles % 2 == 0])
@@ -330,8 +394,8 @@ class _Spoken:
 
         A closing alone counts in a block too: a block that was begun in the reasoning may never have been finished.
         """
-        start, end = mark.span()
-        if start and QUOTES.get(self.text[start - 1], "no quote") == self.text[end : end + 1]:
+        start = mark.start()
+        if _is_quoted(mark):
             return True
         self.num_fences += self.text.count(FENCE, self.counted, start)
         self.counted = start
@@ -345,6 +409,36 @@ class _Spoken:
     def pass_over(self, place: int) -> None:
         """A mark that counts ends here: fences before it are over."""
         self.num_fences, self.counted, self.of_fence = 0, place, 0
+
+
+def _is_quoted(mark: re.Match[str]) -> bool:
+    """Whether a mark stands between quotes."""
+    (start, end), text = mark.span(), mark.string
+    return start > 0 and QUOTES.get(text[start - 1], "no quote") == text[end : end + 1]
+
+
+def _opens_here(text: str, mark: re.Match[str], *, is_closed: bool) -> bool:
+    """Whether a mark with the form of an opening is one, and not a type or an index in code, or spoken of.
+
+    Args:
+        is_closed: a closing follows somewhere.
+    """
+    if OF_ANY_PLACE.match(mark[0]):
+        return True
+    before = text[max(0, mark.start() - LONGEST_SPECIAL) : mark.start()]
+    if mark[0][0] == "[" and before[-1:] in (")", "]") and not SPECIAL_IN_BRACKETS.search(before):
+        return False
+    if mark[0][1] not in "|｜" and mark[0][0] != "◁" and re.match(r"\w", before[-1:], re.ASCII):
+        return False
+    return is_closed or _stands_apart(text, mark.start())
+
+
+def _is_rationale(text: str, kinds: str, places: list[re.Match[str]], *, is_open: bool) -> bool:
+    """Whether the last block of a text gives reasons for the answer before it: in a marking that is used so, and nothing follows it."""
+    if not kinds.endswith("oc") or (kinds[-3] == "o" if len(kinds) > 2 else is_open) or not RATIONALE.match(places[-2][0]):
+        return False
+    begin = places[-3].end() if len(kinds) > 2 else 0
+    return bool(SAID.search(text, begin, places[-2].start())) and not without_specials(text[places[-1].end() :]).strip()
 
 
 def _kind(mark: re.Match[str]) -> str:
@@ -362,8 +456,11 @@ def _solution(text: str, start: int, end: int, *, is_behind: bool = False) -> Sp
     start = max((mark.end() for mark in marks if mark.lastgroup), default=start)
     end = min((mark.start() for mark in marks if not mark.lastgroup and mark.start() >= start), default=end)
     if is_behind and (envelope := ENVELOPE.match(text, start, end)):
-        start = envelope.end()
-        end = max((closing.start() for closing in ENVELOPE_END.finditer(text, start, end)), default=end)
+        closings = list(ENVELOPE_END.finditer(text, envelope.end(), end))
+        if not closings:
+            start = envelope.end()
+        elif not text[closings[-1].end() : _spoken_end(text, closings[-1].end(), end)].strip():
+            start, end = envelope.end(), closings[-1].start()
     return Span(start, _spoken_end(text, start, end))
 
 
@@ -379,8 +476,11 @@ def _spoken_end(text: str, start: int, end: int) -> int:
 
 
 def _stands_apart(text: str, place: int) -> bool:
-    """Whether a mark begins a line, or follows the end of a sentence, a label or another mark: it is used and not spoken of."""
-    before = text[max(0, place - 16) : place].rstrip(" \t")
+    """Whether a mark begins a line, or follows the end of a sentence, a label, another mark or a role: it is used and not spoken of."""
+    before = text[max(0, place - 16) : place]
+    if before.endswith(">assistant"):
+        return True
+    before = before.rstrip(" \t")
     return before[-1:] in APART if before else place <= 16
 
 
@@ -388,4 +488,20 @@ def _names_reasoning(mark: re.Match[str]) -> bool:
     """Whether a mark's name says that a reasoning begins or ends with it."""
     name = mark["name"].lower()
     is_named = any(stem in name for stem in STEMS) or not WORDS.isdisjoint(re.split(r"[_:.▁/ -]", name))
-    return is_named and not MARK.fullmatch(mark[0]) and (mark[0][0] != "[" or mark["name"].isupper())
+    is_known = mark[0][1] not in "|｜" and MARK.fullmatch(mark[0])
+    return is_named and not is_known and (mark.re is ENCLOSED or mark[0][0] != "[" or mark["name"].isupper())
+
+
+def _ends(mark: re.Match[str]) -> bool:
+    """Whether what looks like a mark ends something: by a slash, or by its name (`end_of_thinking`, `cot_end`)."""
+    return bool(mark["ends"]) or mark["name"].lower().startswith("end") or mark["name"].lower().endswith("end")
+
+
+def _bare_name(mark: re.Match[str]) -> str:
+    """The name that a mark's beginning and end have in common."""
+    return re.sub(r"begin|start|end|of|[^a-z]", "", mark["name"].lower())
+
+
+def _follows_quote(mark: re.Match[str]) -> bool:
+    """Whether a quote stands before a mark."""
+    return mark.start() > 0 and mark.string[mark.start() - 1] in QUOTES
