@@ -26,8 +26,8 @@ Marks that open and close a reasoning, in any case where nothing else is said:
 |                                      |                                      | also `<|special_token|>`                            |
 
 (1) opens at the very beginning only, and closes only what was opened so: elsewhere these are words.
-Any opening goes with any closing; an opening tag may have attributes. `<|begin_of_solution|>` and `<|START_RESPONSE|>` close a reasoning that still stands open.
-A prompt that ends inside the reasoning (R1's chat template ends in `<think>`) says so in `prefill`; the completion then carries only
+Any opening goes with any closing; an opening tag may have attributes. `<|begin_of_solution|>` and `<|START_RESPONSE|>` close a reasoning
+that still stands open. A prompt that ends inside the reasoning (R1's chat template ends in `<think>`) says so in `prefill`; the completion then carries only
 the closing. With o for an opening and c for a closing:
 
 | marks, in order                                             | state      | answer part                                   |

@@ -189,7 +189,7 @@ def differing_from_model(folder: Path, tokenizer: Any) -> str:
     Left out: spaces at the start of a text, of which transformers' own Llama class drops one, and special tokens.
     """
     try:
-        from sentencepiece import SentencePieceProcessor  # type: ignore[import-not-found]
+        from sentencepiece import SentencePieceProcessor
 
         model = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
     except (ImportError, OSError, RuntimeError):  # tiktoken's files have this name too

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from fakes_report import boot_of, data_of, store_run, write_training
 from fakes_runs import make_run, make_sample
 
+from r1bench.harness.checkpoints import folder_digest, seal
 from r1bench.harness.cli import main
 from r1bench.harness.records import Completion, Sample
 from r1bench.harness.store.listed import run_folders
@@ -463,9 +464,11 @@ def test_two_filters_of_one_metric_of_lm_eval_are_told_apart_wherever_they_stand
 
 
 def test_a_report_says_the_same_from_whatever_folder_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_training(tmp_path / "build" / "trained", 2)
+    final = write_training(tmp_path / "build" / "trained", 2) / "final"
+    seal(final, lambda new: (new / "config.json").write_text("{}"), {})
     runs, boots = tmp_path / "build" / "runs", []
-    store_samples(runs, "zero", [make_sample("p0000", 0, 1)], checkpoint="build/trained/final")
+    made_by = {"checkpoint": "build/trained/final", "checkpoint_digest": folder_digest(final)}
+    store_samples(runs, "zero", [make_sample("p0000", 0, 1)], **made_by)
     for folder, named in ((tmp_path, "build/runs"), (tmp_path / "build" / "trained", "../runs"), (Path("/"), str(runs))):
         monkeypatch.chdir(folder)
         call("report", "--out", tmp_path / "site", "--runs", named)
