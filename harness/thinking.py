@@ -27,8 +27,8 @@ Marks that open and close a reasoning, in any case where nothing else is said:
 
 (1) opens at the very beginning only, and closes only what was opened so: elsewhere these are words.
 Any opening goes with any closing; an opening tag may have attributes. `<|begin_of_solution|>` and `<|START_RESPONSE|>` close a reasoning
-that still stands open. A prompt that ends inside the reasoning (R1's chat template ends in `<think>`) says so in `prefill`; the completion then carries only
-the closing. With o for an opening and c for a closing:
+that still stands open. A prompt that ends inside the reasoning (R1's chat template ends in `<think>`) says so in `prefill`; the completion
+then carries only the closing. With o for an opening and c for a closing:
 
 | marks, in order                                             | state      | answer part                                   |
 |-------------------------------------------------------------|------------|-----------------------------------------------|
@@ -143,8 +143,10 @@ ENCLOSED = re.compile(
     r"\s?(?:[\]}>】⟩〉》]|&gt;)"
 )
 """Names in other brackets, which are marks of a reasoning only in pairs."""
-STEMS = ("think", "thought", "reasoning", "rationale", "scratchpad", "monolog", "deliberat", "contemplat", "introspect", "chain_of")
-STEMS += ("思考", "思维", "推理", "分析")
+STEMS = (
+    *("think", "thought", "reasoning", "rationale", "scratchpad", "monolog", "deliberat", "contemplat", "introspect", "chain_of"),
+    *("思考", "思维", "推理", "分析"),
+)
 WORDS = frozenset(
     ("reason", "reasons", "analysis", "analyze", "analyse", "scratch", "reflect", "reflection", "ponder", "cot", "brainstorm", "planning")
 )

@@ -250,7 +250,7 @@ def small_array(np: Any) -> Any:
     """The type of arrays of at most one element that the tests made from a value as it came. Else like any array."""
     strict = (np.equal, np.not_equal, np.subtract)
 
-    class Small(np.ndarray):  # type: ignore[misc]
+    class Small(np.ndarray):
         def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **named: Any) -> Any:
             plain = [each.view(np.ndarray) if isinstance(each, Small) else each for each in inputs]
             if function in strict and method == "__call__":
