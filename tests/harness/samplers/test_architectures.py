@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from r1bench.harness.checkpoints import find_checkpoint
@@ -181,3 +182,20 @@ def test_a_recurrent_model_is_evaluated(kind: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     assert [sample.completion.num_tokens for sample in read_run(run_folders(tmp_path / "runs")[0]).samples] == [5] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("layers.1.block_sparse_moe.experts.3.w1.weight", (16, 32)), ("model.layers.1.mlp.experts.gate_up_proj", (4, 32, 32))],
+    ids=["part", "whole"],
+)
+def test_experts_that_are_merged_are_refused_with_a_part_or_the_whole_beside_them(
+    name: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    make("mixtral").save_pretrained(tmp_path)
+    weights, checkpoint = load_file(tmp_path / "model.safetensors"), Checkpoint("mixtral", str(tmp_path), "")
+    assert "model.layers.1.block_sparse_moe.experts.3.w1.weight" in weights
+    check_weights(checkpoint)
+    save_file(weights | {name: torch.ones(shape)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="two weights for one place"):
+        check_weights(checkpoint)
