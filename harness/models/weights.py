@@ -149,7 +149,7 @@ def taken_twice(model: Any, mapping: Sequence[Any], names: Iterable[str]) -> lis
             place, pattern = rename_source_key(name, [], [], prefix, places)
         if place not in places:
             continue
-        maker, part = makers.get(pattern), ""
+        maker, part = None if pattern is None else makers[pattern], ""
         if maker is not None:  # parts are told apart by their names, whatever prefix these have
             part = re.sub(rf"^({re.escape(prefix)}\.)+", "", rename_source_key(name, renamings, [])[0])
         for each in [place] if maker is None else [place.replace(maker.target_patterns[0], target) for target in maker.target_patterns]:
