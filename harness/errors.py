@@ -104,6 +104,10 @@ class ProtocolError(R1benchError):
     """Runs that were not made in the same way and must not be compared."""
 
 
+class NoEvidenceError(ProtocolError):
+    """Runs of which so much failed that no score is left to compare: no verdict of a gate is possible, and none is excluded."""
+
+
 class GraderError(R1benchError):
     """A fault in a grader itself; it stops the work instead of becoming a score."""
 

@@ -248,8 +248,8 @@ def unknown_marking(text: str, prefill: str = "") -> str:
     """A mark in what is taken for the answer that looks like one of a reasoning and is none that we know, or ''.
 
     A name of a reasoning (`<scratchpad>`, `[ANALYSIS]`, `<|begin_of_reasoning|>`) in brackets that stand apart, or whose beginning the text
-    does not have; in other brackets (`[think]`, `【思考】`, `{think}`) if its end with a slash follows. Code between fences, and what is
-    quoted or spoken of in the middle of a sentence, is ordinary text.
+    does not have; in other brackets (`[think]`, `【思考】`, `{think}`) if its end with a slash follows; and a known opening in the middle
+    of a sentence that no closing follows. Code between fences, and what is quoted or glued to a word, is ordinary text.
     """
     given = next((mark for mark in _alike(prefill, LOOKS_ALIKE, ENCLOSED) if mark.start() == 0), None)
     if given:
@@ -262,7 +262,19 @@ def unknown_marking(text: str, prefill: str = "") -> str:
         if not _follows_quote(mark) and (is_special or is_used):
             return mark[0]
         mentioned.add(_bare_name(mark))
-    return _pair(answer)
+    return _pair(answer) or _left_open(answer)
+
+
+def _left_open(answer: str) -> str:
+    """A mark of the table that opened nothing, because it stands in the middle of a sentence, and is not glued to a word; or ''."""
+    num_fences, last = 0, 0
+    for mark in MARK.finditer(answer):
+        num_fences += answer.count(FENCE, last, mark.start())
+        last = mark.start()
+        is_text = num_fences % 2 or _follows_quote(mark) or (answer[last - 1 : last].isalnum() and answer[last - 1 : last].isascii())
+        if _kind(mark) == "opening" and not is_text:
+            return mark[0]
+    return ""
 
 
 def _pair(text: str) -> str:

@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from r1bench.harness.errors import ProtocolError
+from r1bench.harness.errors import NoEvidenceError, ProtocolError
 from r1bench.harness.records import Manifest, Sampling
 from r1bench.harness.tally import Tally
 
@@ -193,12 +193,13 @@ def redrawing(tally: Tally) -> str:
 
 
 def check_complete(tally: Tally) -> None:
-    """Raises ProtocolError, in one line with the command that cures it, unless every problem has its samples, and some have a score."""
+    """Raises ProtocolError, in one line with the command that cures it, unless every problem has its samples; NoEvidenceError: none of them
+    has a score."""
     if not (missing := tally.shortfall):
         return
     named = f"run {tally.id} ({tally.manifest.name})"
     if tally.failed and len(tally.failed) == tally.manifest.num_problems * tally.manifest.n:
-        raise ProtocolError(f"{named} has no score: all of its {len(tally.failed)} samples failed; {redrawing(tally)}")
+        raise NoEvidenceError(f"{named} has no score: all of its {len(tally.failed)} samples failed; {redrawing(tally)}")
     raise ProtocolError(f"{named} is {missing} samples; {finishing(tally)}")
 
 
@@ -210,15 +211,22 @@ def check_protocol(a: Tally, b: Tally) -> None:
 
 
 def check_comparable(a: Tally, b: Tally) -> None:
-    """Raises ProtocolError, in one line, unless both runs are complete, of one protocol, and over the same problems."""
+    """Raises ProtocolError, in one line, unless both runs are complete, of one protocol, and over the same problems; NoEvidenceError: what
+    failed leaves none in both."""
     for tally in (a, b):
         check_complete(tally)
     check_protocol(a, b)
     if a.drawn.keys() != b.drawn.keys():
         shared = f"only {len(a.drawn.keys() & b.drawn.keys())} of {len(a.drawn)} problems are in both"
         raise ProtocolError(f"{_pair(a, b)}: {shared}; evaluate both with the same problems")
+    check_shared(a, b)
+
+
+def check_shared(a: Tally, b: Tally) -> None:
+    """Raises NoEvidenceError, in one line with the cure, unless some problem has a score in both."""
     if not set(a.problems) & set(b.problems):
-        raise ProtocolError(f"{_pair(a, b)}: no problem has a sample in both that did not fail; {redrawing(a)}; {redrawing(b)}")
+        named = f"runs {a.id} ({a.manifest.name}) and {b.id} ({b.manifest.name}) cannot be compared"
+        raise NoEvidenceError(f"{named}: no problem has a sample in both that did not fail; {redrawing(a)}; {redrawing(b)}")
 
 
 def paired(a: Tally, b: Tally) -> tuple[Tally, Tally]:

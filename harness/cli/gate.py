@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from r1bench.harness.cli.options import DATA, JSON, MAP, RUNS, SANDBOX, WORKERS, example, questions_option, sampler_options, show
-from r1bench.harness.errors import R1benchError, UsageError, printable, quoted
+from r1bench.harness.errors import NoEvidenceError, R1benchError, UsageError, printable, quoted
 
 
 def names(text: str) -> list[str]:
@@ -83,14 +83,20 @@ def gate(ctx: click.Context, checkpoint_or_run: str, baseline: str, task_names: 
     A checkpoint is first evaluated as the baseline was: same problems, template, sampling, sampler. Several tasks: PASS needs every one.
     """
     from r1bench.leaderboards.gate import text as gate_text
-    from r1bench.leaderboards.gate.files import Files
+    from r1bench.leaderboards.gate.files import Files, without_figures
     from r1bench.leaderboards.gate.text import to_json
+    from r1bench.leaderboards.gate.verdict import EXIT_CODES
 
     files = Files(options.pop("junit"), options.pop("markdown"), options.pop("out"))
     files.check({"--baseline": baseline, "--data": options["data"]})
-    with files.kept_true():
-        verdict = judged(checkpoint_or_run, baseline, task_names, options)
-        files.write(verdict)
+    try:
+        with files.kept_true():
+            verdict = judged(checkpoint_or_run, baseline, task_names, options)
+            files.write(verdict)
+    except NoEvidenceError as error:
+        code = EXIT_CODES["INSUFFICIENT_EVIDENCE"]
+        show(as_json, without_figures(str(error), code), f"INSUFFICIENT EVIDENCE: {error}")
+        ctx.exit(code)
     show(as_json, to_json(verdict), gate_text.render(verdict))
     ctx.exit(verdict.exit_code)
 

@@ -18,7 +18,7 @@ from r1bench.harness.canonical import digest_of
 from r1bench.harness.errors import ContextError, UsageError
 from r1bench.harness.evaluation.grading import Drawn, GradingAside, failures, grade_and_store
 from r1bench.harness.models.prompts import NO_CHAT_TEMPLATE
-from r1bench.harness.models.turns import endless
+from r1bench.harness.models.turns import endless, unused_stops
 from r1bench.harness.progress import Progress, note
 from r1bench.harness.records import (
     ENDS_WITH,
@@ -196,6 +196,8 @@ def evaluate(
     manifest = replace(manifest, **what_was_read(template, problems, rendered))
     if ENDS_WITH in manifest.environment:
         note(endless(checkpoint.path))
+    if stops := unused_stops(checkpoint.path):
+        note(stops)
     if manifest.rendering == "plain":
         note(f"checkpoint {checkpoint.path} {NO_CHAT_TEMPLATE}")
     by_id = {problem.id: problem for problem in problems}

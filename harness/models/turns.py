@@ -10,9 +10,11 @@ when it is graded (`thinking.first_turn`).
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from r1bench.harness.errors import CheckpointError
+from r1bench.harness.checkpoints import read_object
+from r1bench.harness.errors import CheckpointError, quoted
 from r1bench.harness.models.chat import render_conversations
 from r1bench.harness.models.tokenizer import text_of
 from r1bench.harness.records import Completion, FinishReason
@@ -54,6 +56,14 @@ def endless(place: str) -> str:
     """A line about a checkpoint without such tokens."""
     cure = "name it as eos_token_id in generation_config.json"
     return f"checkpoint {place} names no token that ends a completion, so that each goes on until its budget ends; {cure}"
+
+
+def unused_stops(place: str) -> str:
+    """A line about texts to stop at that a checkpoint's generation_config.json names; '' without any."""
+    named = (read_object(Path(place) / "generation_config.json") or {}).get("stop_strings")
+    if not named:
+        return ""
+    return f"checkpoint {place} names stop_strings {quoted(named)}, which end no completion here: only the tokens that end a turn do"
 
 
 def turn_ends(tokenizer: Any) -> set[int]:

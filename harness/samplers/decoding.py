@@ -10,6 +10,7 @@ Shapes: B sequences alive, P distinct prompts, T positions, V vocabulary.
 
 import hashlib
 import inspect
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from r1bench.harness.errors import CheckpointError
 from r1bench.harness.models.turns import Drawn
+from r1bench.harness.models.weights import UNREADABLE, one_line
 from r1bench.harness.records import Sampling
 
 HasEnded = Callable[[list[int]], bool]
@@ -192,7 +194,39 @@ def decode(
 
     Yields:
         each sequence as it finishes, at most `sampling.max_tokens` tokens long.
+
+    Raises:
+        CheckpointError: the model's own code fails, or gives logits that are not numbers.
     """
+    try:
+        yield from _decode(model, prompts, rows, uniforms, sampling, end_tokens, is_stop)
+    except (*UNREADABLE, ArithmeticError, RuntimeError, AssertionError) as error:
+        if not is_of_model(error):
+            raise
+        is_full = isinstance(error, torch.OutOfMemoryError)
+        cure = "a smaller --sampler-set batch_size" if is_full else "another version of transformers, or another checkpoint"
+        raise CheckpointError(
+            f"checkpoint {model.config.name_or_path}, of type {model.config.model_type}, cannot be sampled: its code in transformers fails "
+            f"with {type(error).__name__}: {one_line(error)}; try {cure}"
+        ) from error
+
+
+def is_of_model(error: Exception) -> bool:
+    """Whether an error arose under code of transformers, and not under ours that it called."""
+    places = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return next((place for place in reversed(places) if place in ("transformers", "r1bench")), "") == "transformers"
+
+
+def _decode(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    rows: Sequence[int],
+    uniforms: Sequence[torch.Tensor],
+    sampling: Sampling,
+    end_tokens: frozenset[int],
+    is_stop: Any,
+) -> Iterator[Drawn]:
+    """By the path that the model takes."""
     draws_BT = torch.stack([row[: sampling.max_tokens] for row in uniforms]).to(next(model.parameters()).device)
 
     def has_ended(tokens: list[int]) -> bool:

@@ -14,16 +14,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import click
 
-from r1bench.harness.errors import R1benchError, StorageError, UsageError, error_line, harmless
+from r1bench.harness.errors import NoEvidenceError, R1benchError, StorageError, UsageError, error_line, harmless
 from r1bench.harness.store.disk import check_writable, refusals, write_whole
 from r1bench.leaderboards.gate import junit as gate_junit
 from r1bench.leaderboards.gate import markdown as gate_markdown
 from r1bench.leaderboards.gate.text import to_json
-from r1bench.leaderboards.gate.verdict import Verdict
+from r1bench.leaderboards.gate.verdict import EXIT_CODES, Verdict
 
 BEGUN = "the gate was begun and has not ended"
 OPTIONS = {"junit": ("--junit",), "markdown": ("--markdown",), "out": ("--out", "--report")}
@@ -108,17 +108,20 @@ class Files(NamedTuple):
         self._put(self.named(), gate_junit.render(verdict, timestamp=now()), gate_markdown.render(verdict), text)
 
     def write_error(self, error: BaseException) -> None:
-        """NOT JUDGED, and why, in every file that can be written; the error itself is for the caller to raise."""
+        """NOT JUDGED or INSUFFICIENT EVIDENCE, and why, in every file that can be written; the error itself is for the caller to raise."""
         code = 2 if isinstance(error, R1benchError | click.ClickException | OSError) else 130 if isinstance(error, KeyboardInterrupt) else 4
+        code = EXIT_CODES["INSUFFICIENT_EVIDENCE"] if isinstance(error, NoEvidenceError) else code
         said = error.format_message() if isinstance(error, click.ClickException) else str(error)
         for option, path in self.named():
             with suppress(StorageError):
                 self._say(option, path, error_line(said).removeprefix("Error: ") or type(error).__name__, code)
 
     def _say(self, option: str, path: Path, message: str, code: int | None) -> None:
-        """Make a file say that the gate was not judged, and why."""
-        text = json.dumps({"decision": "NOT_JUDGED", "exit_code": code, "error": message}, indent=1) + "\n"
-        self._put([(option, path)], gate_junit.not_judged(message, timestamp=now()), gate_markdown.not_judged(message), text)
+        """Make a file say that there is no verdict, or no evidence for one, and why."""
+        told = without_figures(message, code)
+        text, decision = json.dumps(told, indent=1) + "\n", told["decision"]
+        reports = gate_junit.without_figures(decision, message, timestamp=now()), gate_markdown.without_figures(decision, message)
+        self._put([(option, path)], *reports, text)
 
     def _put(self, wanted: Sequence[tuple[str, Path]], *texts: str) -> None:
         """Write each of the files with its text: of JUnit, Markdown, JSON."""
@@ -126,6 +129,12 @@ class Files(NamedTuple):
             with naming(option, path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(path, dict(zip(OPTIONS, texts, strict=True))[option.removeprefix("--")])
+
+
+def without_figures(message: str, code: int | None) -> dict[str, Any]:
+    """What JSON says of a gate that ended before there was a figure. `code`: of its exit; None where it has not ended."""
+    is_open = code == EXIT_CODES["INSUFFICIENT_EVIDENCE"]
+    return {"decision": "INSUFFICIENT_EVIDENCE" if is_open else "NOT_JUDGED", "exit_code": code, "error": message}
 
 
 def now() -> str:

@@ -25,7 +25,7 @@ from r1bench.leaderboards.gate.rules import Rules
 from r1bench.leaderboards.gate.text import round_line
 from r1bench.leaderboards.gate.verdict import Verdict
 from r1bench.leaderboards.measures.reading import of_run, read
-from r1bench.leaderboards.protocol import check_protocol
+from r1bench.leaderboards.protocol import check_protocol, check_shared
 
 
 def gate(
@@ -41,7 +41,8 @@ def gate(
     """The verdict on the candidate of this name; what is missing of it is drawn first. `report` is told each adaptive round.
 
     Raises:
-        any R1benchError: before anything is drawn where that can be known.
+        NoEvidenceError: so much failed on a task that nothing of it can be judged, whatever the other tasks say.
+        any other R1benchError: before anything is drawn where that can be known.
     """
     rules.check()
     judged = gating.check_tasks([each.task for each in references], rules)
@@ -153,6 +154,7 @@ def follow(
     course, pair = Course(design, (), second is None), None
     for candidate, old in looks(reference, second, name, stored, drawing, allowed):
         pair = candidate, old
+        check_shared(old, candidate)
         course = rounds.look(course, *pair)
         report(f"{reference.task}: {round_line(course.last, design.fixed_samples)}")
         if course.last.stop != "go on":

@@ -15,7 +15,7 @@ from r1bench.harness import tables
 from r1bench.leaderboards.gate import text as gate_text
 from r1bench.leaderboards.gate.verdict import Verdict
 
-KINDS = {"FAIL": "failure", "INSUFFICIENT_EVIDENCE": "error", "NOT JUDGED": "error"}
+KINDS = {"FAIL": "failure", "INSUFFICIENT_EVIDENCE": "error", "NOT_JUDGED": "error"}
 KINDS |= dict.fromkeys(("OFFSET", "NOT SHOWN", "NOT KNOWN"), "skipped")
 """Decision -> the element below its testcase; a PASS has none."""
 COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
@@ -66,9 +66,10 @@ def _document(timestamp: str, verdict: str, cases: Sequence[Case], text: str, pr
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def not_judged(message: str, *, timestamp: str) -> str:
-    """The document of a gate that ended in an error: one testcase with that `error`."""
-    return _document(timestamp, "NOT JUDGED", [Case("gate", "NOT JUDGED", message)], f"NOT JUDGED: {message}", {})
+def without_figures(decision: str, message: str, *, timestamp: str) -> str:
+    """The document of a gate that ended before there was a figure, not judged or without evidence: one testcase with an `error`."""
+    shown = gate_text.shown(decision)
+    return _document(timestamp, shown, [Case("gate", decision, message)], f"{shown}: {message}", {})
 
 
 def render(verdict: Verdict, *, timestamp: str) -> str:

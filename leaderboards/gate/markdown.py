@@ -91,6 +91,6 @@ def render(verdict: Verdict) -> str:
     return "\n".join([*lines, "", "</details>"]) + "\n"
 
 
-def not_judged(message: str) -> str:
-    """The summary of a gate that ended in an error."""
-    return f"## {MARKS['INSUFFICIENT_EVIDENCE']} r1bench gate: NOT JUDGED\n\n{escape(message)}\n"
+def without_figures(decision: str, message: str) -> str:
+    """The summary of a gate that ended before there was a figure: not judged, or without evidence."""
+    return f"## {MARKS['INSUFFICIENT_EVIDENCE']} r1bench gate: {gate_text.shown(decision)}\n\n{escape(message)}\n"

@@ -24,7 +24,7 @@ ID_COLUMNS = ("id", "unique_id", "task_id", "idx")
 KEPT_COLUMNS = ("level", "subject", "type", "year")
 ROLES = ("problem", "gold", "id", "year")
 """What a user may map a column to."""
-INSTRUCTION = re.compile(r"\s*Please reason step by step,? and put your final answer within \\boxed\{\}\.?\s*$", re.IGNORECASE)
+INSTRUCTION = re.compile(r"Please reason step by step,? and put your final answer within \\boxed\{\}\.?\s*$", re.IGNORECASE)
 
 
 class BadRow(Exception):
@@ -68,9 +68,9 @@ def year_of(row: Row, columns: Mapping[str, str]) -> int | None:
 
 def _to_problem(task: Task, fields: dict[str, Any], number: int, columns: Mapping[str, str]) -> Problem:
     text, metadata = _question(_required(fields, columns, "problem", PROBLEM_COLUMNS)), {}
-    stripped = INSTRUCTION.sub("", text)
-    if stripped != text:
-        metadata["stripped_instruction"] = text[len(stripped) :].strip()
+    stripped, instruction = text, INSTRUCTION.search(text)
+    if instruction:
+        stripped, metadata["stripped_instruction"] = text[: instruction.start()].rstrip(), instruction[0].strip()
     if not stripped.strip():
         raise BadRow("the problem is empty", "fill it in or remove the row")
     golds = _gold(task, fields, columns)

@@ -18,8 +18,8 @@ from r1bench.tasks.grading import GradeRequest, GradingPool
 from r1bench.tasks.task import Task
 
 WORD = re.compile(r"[^\W\d_]{2,}")
-DRAWING = re.compile(r"[\[<]asy[\]>].*?[\[<]/asy[\]>]", re.DOTALL)
-"""Source text of a figure, which some copies have and others leave out."""
+DRAWN, DRAWN_END = re.compile(r"[\[<]asy[\]>]"), re.compile(r"[\[<]/asy[\]>]")
+"""Around the source text of a figure, which some copies have and others leave out."""
 DRESS = re.compile(r"\\(?:left|right|[dt]?frac|text|mathrm|,|;|!|\s)|[\s${}\\~]")
 """What copies of a text differ in."""
 COMMON_WORDS, COMMON_SIGNS = 0.5, 0.9
@@ -52,8 +52,17 @@ class Overlap(NamedTuple):
 
 def prepare(problem: Problem) -> Text:
     """Words, digits and undressed text of a problem."""
-    text = DRAWING.sub("", problem.prompt.lower())
+    text = without_drawings(problem.prompt.lower())
     return Text(problem, frozenset(WORD.findall(text)), Counter(filter(str.isdecimal, text)), DRESS.sub("", text))
+
+
+def without_drawings(text: str) -> str:
+    """A text without its figures; one that does not end stays. One pattern for both marks would take the square of their number."""
+    kept, at = [], 0
+    while (begun := DRAWN.search(text, at)) and (ended := DRAWN_END.search(text, begun.end())):
+        kept.append(text[at : begun.start()])
+        at = ended.end()
+    return "".join([*kept, text[at:]])
 
 
 def likeness(one: Text, other: Text) -> float:

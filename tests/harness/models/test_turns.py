@@ -1,16 +1,20 @@
 """Which tokens end a completion: for chat templates as well-known models have them, and configurations that name what is not there."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from fakes_speaker import byte_level, write_tokenizer
 from transformers import AutoTokenizer
 
+from r1bench.harness.checkpoints import find_checkpoint
+from r1bench.harness.cli import main
 from r1bench.harness.models.prompts import ending_of, prefill_of, render
-from r1bench.harness.models.turns import Drawn, completion_of, end_tokens_of, turn_ends
+from r1bench.harness.models.turns import Drawn, completion_of, end_tokens_of, turn_ends, unused_stops
 from r1bench.tasks.templates import TEMPLATES
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "turn_ends.json").read_text(encoding="utf-8"))
@@ -84,3 +88,13 @@ def test_a_template_that_ends_as_the_question_wants_is_taken_by_its_last_charact
     found = tokenizer_of(tmp_path, CHATML + opened, "<|im_start|>", "<|im_end|>")
     ending = ending_of(found, TEMPLATES["chat"])
     assert [prefill_of(render(found, TEMPLATES["chat"], said), ending) for said in ("5? /think", "<think> 5?")] == ["<think>\n", ""]
+
+
+def test_texts_to_stop_at_that_a_checkpoint_names_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(find_checkpoint("tiny-base").path, tmp_path / "copied"))
+    assert unused_stops(str(copied)) == ""
+    path = copied / "generation_config.json"
+    path.write_text(json.dumps({**(json.loads(path.read_text()) if path.exists() else {}), "stop_strings": ["0", "1"]}))
+    words = ["eval", copied, "--tasks", "arithmetic", "--limit", 1, "--samples", 1, "--max-tokens", 4, "--runs", tmp_path / "runs"]
+    result = CliRunner().invoke(main, list(map(str, words)))
+    assert (result.exit_code, "names stop_strings ['0', '1'], which end no completion here" in result.stderr) == (0, True), result.stderr

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.cli import main
 from r1bench.harness.errors import CheckpointError
-from r1bench.harness.models.weights import LONGEST, check_weights, load_model, one_line
+from r1bench.harness.models.weights import LONGEST, check_weights, is_harmless, load_model, one_line
 from r1bench.harness.samplers.hf import TransformersOptions, TransformersSampler
 
 WHOLE, FIRST, SECOND = "model.safetensors", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -83,10 +83,51 @@ def test_a_weight_that_moves_no_text_may_be_there(copied: Path, name: str) -> No
     load_model(find_checkpoint(str(copied)), "cpu")
 
 
-def test_draft_layers_may_be_there_where_the_configuration_counts_them(copied: Path) -> None:
-    rewrite(copied, lambda weights: weights | {"model.layers.4.eh_proj.weight": torch.ones(2)})
+@pytest.mark.parametrize(
+    "name", ["eh_proj.weight", "enorm.weight", "shared_head.head.weight", "self_attn.q_proj.weight", "mlp.up_proj.weight"]
+)
+def test_draft_layers_may_be_there_where_the_configuration_counts_them(copied: Path, name: str) -> None:
+    rewrite(copied, lambda weights: weights | {f"model.layers.4.{name}": torch.ones(2)})
     reconfigure(copied, num_nextn_predict_layers=1)
     check_weights(find_checkpoint(str(copied)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("base.layers.4.lora_A", "model.layers.4.lora_A", "model.layers.4.self_attn.q_proj.lora_A.weight", "layers.5.eh_proj.weight"),
+        *("base.mtp.norm.weight", "mtp.layers.0.lora_B.weight", "score.layers.4.mlp.up_proj.weight", "model.layers.4.adapter.weight"),
+    ],
+)
+def test_what_is_only_called_like_a_draft_layer_is_refused(copied: Path, name: str) -> None:
+    rewrite(copied, lambda weights: weights | {name: torch.ones(2)})
+    reconfigure(copied, num_nextn_predict_layers=1)
+    assert f"no place for (1, first: {name})" in said_of(copied)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "may_be"),
+    [
+        *(("gpt2", (1, 1, 16, 16), True), ("gptj", (16, 16), True), ("gpt_neo", (), True)),
+        *(("gpt2", (128,), False), ("gpt2", (4, 1, 16, 16), False), ("gpt2", (16, 8), False), ("llama", (1, 1, 16, 16), False)),
+    ],
+)
+def test_an_attention_mask_is_known_by_the_type_of_model_and_its_shape(kind: str, shape: tuple[int, ...], may_be: bool) -> None:
+    assert is_harmless("transformer.h.0.attn.bias", {"model_type": kind}, shape) is may_be
+
+
+def test_a_bias_of_attention_is_not_taken_for_a_mask(copied: Path) -> None:
+    rewrite(copied, lambda weights: weights | {"model.layers.0.attn.bias": torch.ones(128)})
+    assert "no place for (1, first: model.layers.0.attn.bias)" in said_of(copied)
+
+
+@pytest.mark.parametrize("name", ["layers.0.mlp.down_proj.weight", "model.model.layers.0.mlp.down_proj.weight", "model.lm_head.weight"])
+def test_two_weights_for_one_place_are_named(copied: Path, name: str) -> None:
+    whole = "lm_head.weight" if "lm_head" in name else "model.layers.0.mlp.down_proj.weight"
+    rewrite(copied, lambda weights: weights | {key: torch.ones(512 if "lm_head" in name else 128, 128) for key in (whole, name)})
+    said = said_of(copied)
+    assert "two weights for one place in its model (1, first: " in said
+    assert {whole, name} == set(said.partition("first: ")[2].partition(")")[0].split(" and "))
 
 
 @pytest.mark.parametrize(

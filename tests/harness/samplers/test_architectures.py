@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from r1bench.harness.checkpoints import find_checkpoint
@@ -108,10 +109,10 @@ def generated(model: Any, prompt: list[int], count: int) -> list[int]:
     return out[0, len(prompt) :].tolist()
 
 
-def drawn(model: Any, prompts: list[list[int]], rows: list[int], **how: Any) -> list[list[int]]:
+def drawn(model: Any, prompts: list[list[int]], rows: list[int], is_stop: Any = None, **how: Any) -> list[list[int]]:
     sampling = Sampling(**{"max_tokens": 4, **how})
     draws = [uniforms_for(0, f"{row}", place, 4) for place, row in enumerate(rows)]
-    found = sorted(decode(model, prompts, rows, draws, sampling, end_tokens=frozenset()))
+    found = sorted(decode(model, prompts, rows, draws, sampling, end_tokens=frozenset(), is_stop=is_stop))
     return [each.tokens for each in found]
 
 
@@ -171,13 +172,49 @@ def test_the_table_names_enough_kinds_and_none_twice() -> None:
     assert len(set(kinds)) == len(kinds) >= 36
 
 
+def evaluated(model: Any, folder: Path) -> Any:
+    """What `eval` says of a model with the tokenizer of tiny-base."""
+    model.save_pretrained(folder / "model")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(Path(find_checkpoint("tiny-base").path) / name, folder / "model")
+    words = ["eval", folder / "model", "--tasks", "arithmetic", "--limit", 2, "--samples", 2, "--max-tokens", 5, "--runs", folder / "runs"]
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
 @pytest.mark.parametrize("kind", ["mamba", "falcon_mamba", "qwen3_next", "granitemoehybrid"])
 def test_a_recurrent_model_is_evaluated(kind: str, tmp_path: Path) -> None:
-    base = Path(find_checkpoint("tiny-base").path)
-    make(kind, vocab_size=512).save_pretrained(tmp_path / kind)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(base / name, tmp_path / kind)
-    words = ["eval", tmp_path / kind, "--tasks", "arithmetic", "--limit", 2, "--samples", 2, "--max-tokens", 5, "--runs", tmp_path / "runs"]
-    result = CliRunner().invoke(main, [str(word) for word in words])
+    result = evaluated(make(kind, vocab_size=512), tmp_path)
     assert result.exit_code == 0, result.output
     assert [sample.completion.num_tokens for sample in read_run(run_folders(tmp_path / "runs")[0]).samples] == [5] * 4
+
+
+def test_a_model_whose_own_code_fails_is_named_in_one_line(tmp_path: Path) -> None:
+    result = evaluated(make("xlstm", vocab_size=512, hidden_size=32, num_heads=4), tmp_path)
+    said = f"{tmp_path / 'model'}, of type xlstm, cannot be sampled: its code in transformers fails with RuntimeError: The expanded size"
+    assert (result.exit_code, said in result.stderr, "Traceback" in result.stderr) == (2, True, False), result.stderr
+
+
+@pytest.mark.parametrize("kind", ["mamba", "llama"])
+def test_a_fault_of_ours_is_not_blamed_on_the_model(kind: str) -> None:
+    def fail(tokens: list[int]) -> bool:
+        raise ValueError("ours")
+
+    with pytest.raises(ValueError, match=r"^ours$"):
+        drawn(make(kind), prompts_of(5), [0], is_stop=fail)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("layers.1.block_sparse_moe.experts.3.w1.weight", (16, 32)), ("model.layers.1.mlp.experts.gate_up_proj", (4, 32, 32))],
+    ids=["part", "whole"],
+)
+def test_experts_that_are_merged_are_refused_with_a_part_or_the_whole_beside_them(
+    name: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    make("mixtral").save_pretrained(tmp_path)
+    weights, checkpoint = load_file(tmp_path / "model.safetensors"), Checkpoint("mixtral", str(tmp_path), "")
+    assert "model.layers.1.block_sparse_moe.experts.3.w1.weight" in weights
+    check_weights(checkpoint)
+    save_file(weights | {name: torch.ones(shape)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="two weights for one place"):
+        check_weights(checkpoint)

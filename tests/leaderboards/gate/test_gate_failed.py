@@ -208,3 +208,27 @@ def test_the_command_judges_with_failed_samples_only_where_told(tmp_path: Path) 
     assert [each.exit_code for each in found] == [3, 0]
     [task] = json.loads(found[0].stdout)["tasks"]
     assert (task["failed"]["num_candidate"], task["failed_decide"], task["decision_without_failed"]) == (60, True, "PASS")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "said"),
+    [
+        ([[None, None], [None, None]], [[1, 0], [1, 1]], "has no score: all of its 4 samples failed; draw them again"),
+        ([[None, None], [1, 0]], [[1, 0], [None, None]], "no problem has a sample in both that did not fail; draw them again"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--json"], ["--allow-failed"]])
+def test_where_nothing_is_left_to_judge_the_evidence_is_insufficient(
+    tmp_path: Path, candidate: list[list[float | None]], baseline: list[list[float | None]], said: str, more: list[str]
+) -> None:
+    store_run(tmp_path / "runs", baseline, name="a")
+    store_run(tmp_path / "runs", candidate, name="b")
+    files = {name: tmp_path / name for name in ("junit", "markdown", "out")}
+    words = ["gate", "b", "--baseline", "a", "--runs", tmp_path / "runs", *more, *(f"--{name}={path}" for name, path in files.items())]
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert (result.exit_code, result.stderr, said in result.stdout) == (3, "", True)
+    told = json.loads(files["out"].read_text())
+    assert (told["decision"], told["exit_code"], said in told["error"]) == ("INSUFFICIENT_EVIDENCE", 3, True)
+    assert json.loads(result.stdout) == told if more == ["--json"] else result.stdout.startswith("INSUFFICIENT EVIDENCE: run")
+    assert files["markdown"].read_text().startswith("## ⚠️ r1bench gate: INSUFFICIENT EVIDENCE\n")
+    assert ElementTree.parse(files["junit"]).getroot().find(".//testcase/error").get("type") == "INSUFFICIENT EVIDENCE"  # type: ignore[union-attr]

@@ -110,11 +110,14 @@ def test_what_github_would_link_stands_in_a_code_span(text, shown):
     assert gate_markdown.escape(text) == shown
 
 
-def test_a_gate_that_was_not_judged_says_so_in_every_report():
-    root = ElementTree.fromstring(gate_junit.not_judged(f"no run {HOSTILE}", timestamp="2026-01-01T00:00:00").encode())
+@pytest.mark.parametrize("decision", ["NOT_JUDGED", "INSUFFICIENT_EVIDENCE"])
+def test_a_gate_that_ended_without_figures_says_so_in_every_report(decision):
+    shown = decision.replace("_", " ")
+    root = ElementTree.fromstring(gate_junit.without_figures(decision, f"no run {HOSTILE}", timestamp="2026-01-01T00:00:00").encode())
     assert [root.find(".//testcase")[0].tag, root[0].get("errors"), root[0].get("failures")] == ["error", "1", "0"]
-    text = gate_markdown.not_judged(f"no run {HOSTILE}")
-    assert text.startswith("## ⚠️ r1bench gate: NOT JUDGED\n\nno run ")
+    assert root.find(".//error").get("type") == shown
+    text = gate_markdown.without_figures(decision, f"no run {HOSTILE}")
+    assert text.startswith(f"## ⚠️ r1bench gate: {shown}\n\nno run ")
     assert "@team" not in re.sub(r"`[^`\n]+`", "", text)
 
 

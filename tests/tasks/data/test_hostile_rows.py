@@ -91,6 +91,26 @@ def test_a_text_is_held_against_a_bounded_number_of_others() -> None:
     assert len(sources.Candidates(texts[:100]).of(texts[0])) == 100
 
 
+def test_blanks_in_a_question_stay_and_those_before_an_instruction_go(tmp_path: Path) -> None:
+    blanks, instruction = " " * 1_000_000, "Please reason step by step, and put your final answer within \\boxed{}."
+    rows = [{"question": f"What is{blanks}1+1?", "answer": "#### 2"}, {"question": f"1+1?{blanks}{instruction}", "answer": "#### 2"}]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = inspect(get_task("gsm8k"), tmp_path / "rows.jsonl").problems
+    assert [(problem.prompt, problem.metadata) for problem in found] == [
+        (f"What is{blanks}1+1?", {}),
+        ("1+1?", {"stripped_instruction": instruction}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("a [asy] x [/asy] b <asy>y</asy> c", "a  b  c"), ("a [/asy] [asy] b", "a [/asy] [asy] b"), ("[asy]" * 400_000, "[asy]" * 400_000)],
+    ids=["figures", "without an end", "many"],
+)
+def test_figures_are_left_out_of_a_text_where_they_end(text: str, left: str) -> None:
+    assert sources.without_drawings(text) == left
+
+
 def test_a_reworded_text_is_found_among_many_with_the_same_digits() -> None:
     texts = [
         Problem(str(n), f"On street {'abcdefghij'[n % 10] * 3}{'klmnopqrst'[n // 10 % 10] * 3}x{'uvwxy'[n // 100] * 3} a fox sits", ("1",))
