@@ -167,6 +167,21 @@ def test_a_pair_of_marks_in_other_brackets_is_found(name: str, left: str, right:
 
 
 @pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        (r"Okay, <thought>a \boxed{5}", "<thought>"),
+        (r"答案<thought>a \boxed{5}", "<thought>"),
+        (r"see [THINK] below. \boxed{5}", "[THINK]"),
+        (r"std::vector<Thought> v; \boxed{5}", ""),
+        (r"Use `<thought>` tags \boxed{5}", ""),
+        (r"<think>a</think> \boxed{5}", ""),
+    ],
+)
+def test_a_known_mark_that_opens_nothing_is_flagged(text: str, mark: str) -> None:
+    assert unknown_marking(text) == mark
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Use [think] and [/think] tags.",
