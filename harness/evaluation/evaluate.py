@@ -194,12 +194,7 @@ def evaluate(
     rendered = rendered_prompts(prompts)
     manifest = make_manifest(task, problems, checkpoint, sampler, sampling, template, name, source or checkpoint.path)
     manifest = replace(manifest, **what_was_read(template, problems, rendered))
-    if ENDS_WITH in manifest.environment:
-        note(endless(checkpoint.path))
-    if stops := unused_stops(checkpoint.path):
-        note(stops)
-    if manifest.rendering == "plain":
-        note(f"checkpoint {checkpoint.path} {NO_CHAT_TEMPLATE}")
+    note_oddities(checkpoint, manifest)
     by_id = {problem.id: problem for problem in problems}
     with (
         GradingPool(task.grader, num_workers=grading_workers, sandbox=sandbox).prepare() as pool,
@@ -225,6 +220,16 @@ def evaluate(
     run = read_run(writer.folder)
     note_unknown(run)
     return run
+
+
+def note_oddities(checkpoint: Checkpoint, manifest: Manifest) -> None:
+    """Say on stderr, before anything is drawn, what is odd about how a checkpoint is asked and where it ends."""
+    if ENDS_WITH in manifest.environment:
+        note(endless(checkpoint.path))
+    if stops := unused_stops(checkpoint.path):
+        note(stops)
+    if manifest.rendering == "plain":
+        note(f"checkpoint {checkpoint.path} {NO_CHAT_TEMPLATE}")
 
 
 def note_unknown(run: Run) -> None:

@@ -150,7 +150,7 @@ def test_a_baseline_that_is_no_file_is_refused_at_once(tmp_path: Path, make: Cal
 def test_a_word_of_any_length_is_quoted_in_part(tmp_path: Path) -> None:
     store_run(tmp_path)
     for command in (("metrics", "x" * 9999), ("regrade", "y\0" * 99), ("compare", "z" * 9999, "z"), ("tasks", "show", "x" * 9999)):
-        told(call(*command, *([] if command[0] == "tasks" else ["--runs", tmp_path])))
+        assert len(told(call(*command, *([] if command[0] == "tasks" else ["--runs", tmp_path])))) < 1000
 
 
 @pytest.mark.parametrize(
