@@ -30,8 +30,10 @@ def get_backend(name: str) -> "Backend":
 
 def check_support(job: "TrainJob") -> "Support":
     """The backend's answer to a job. Raises BackendError: it cannot train here, or refuses the job, with its reason."""
+    from r1bench.backends.contract import python_of
+
     backend = get_backend(job.backend)
-    if missing := backend.probe():
+    if missing := backend.probe(python_of(job)):
         raise BackendError(f"backend {job.backend!r} cannot train here: {missing}")
     support = backend.supports(job)
     if support.kind == "refused":

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,38 +24,83 @@ from r1bench.backends.job import Support, TrainJob, read_job
 from r1bench.backends.journal import CHECKPOINTS, END, FINAL, JOB, PROMPTS, Journal
 from r1bench.harness.canonical import parse_json
 from r1bench.harness.checkpoints import is_sealed, seal
-from r1bench.harness.errors import BackendError, CheckpointError, R1benchError, error_line, printable
+from r1bench.harness.errors import BackendError, CheckpointError, R1benchError, error_line, printable, quoted
 from r1bench.harness.models.weights import UNREADABLE, one_line
 from r1bench.harness.records import Problem
-from r1bench.harness.store.disk import only_writer, open_regular, read_json
+from r1bench.harness.store.disk import only_writer, open_regular, read_json, write_whole
 
 STATE = "trainer/state.json"
 """Of a checkpoint: its step and how much of the journal belongs to it. A backend keeps what else it needs beside it, in trainer/."""
 PR_SET_PDEATHSIG = 1
 
 
-class Backend:
-    """Who trains. `supports` and `train` are a backend's own; `plan` is for one that trains in an environment of its own."""
+class Plan(NamedTuple):
+    """How a backend would train a job."""
 
-    def probe(self) -> str:
-        """'' if it can train on this machine, otherwise what is missing and how to get it. Imports nothing heavy."""
+    command: list[str]
+    environment: dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default, and nobody changes it
+    """Set for the command, beside what is set already."""
+    files: dict[str, str] = {}  # noqa: RUF012
+    """Texts that the command reads, by their path within the job's folder; written before it starts."""
+    notes: tuple[str, ...] = ()
+    """What a user should know, a line each."""
+
+
+class Backend:
+    """Who trains. `supports` and `train` are a backend's own; the others have a default."""
+
+    def probe(self, python: str = sys.executable) -> str:
+        """'' if that Python can train on this machine, otherwise what is missing or of a wrong version, and how to get it.
+
+        Imports nothing heavy; another Python than this one is asked in a process.
+        """
         return ""
 
+    def versions(self, python: str = sys.executable) -> dict[str, str]:
+        """Versions of what trains, by package; '' for one that is missing."""
+        return versions_in(python, ("torch", "transformers"))
+
     def supports(self, job: TrainJob) -> Support:
-        """Exact, approximate with every deviation named, or refused with a reason: by the algorithm and what it says, not by the stage."""
+        """Exact, approximate with every deviation named, or refused with a reason: by the algorithm and what it says, not by the stage.
+
+        Imports nothing of what trains, and looks at no file.
+        """
         raise NotImplementedError
 
-    def plan(self, job_file: Path) -> list[str]:
-        """The command that trains the job in a file."""
-        return [sys.executable, "-m", "r1bench.backends", str(job_file), str(os.getpid())]
+    def plan(self, job: TrainJob, job_file: Path) -> Plan:
+        """The command that trains the job in a file, with what it needs. Writes nothing."""
+        return Plan([python_of(job), "-m", "r1bench.backends", str(job_file), str(os.getpid())])
 
     def train(self, job: TrainJob, problems: Sequence[Problem] | None) -> None:
         """Train a job to its end, from where it stopped, and `finish` it. In the process of `plan`.
 
         Args:
-            problems: the prompts, or None where the task generates them (`r1bench.backends.prompts.draw_problems` knows both).
+            problems: the prompts of GRPO, or None where the task generates them (`r1bench.backends.prompts.draw_problems` knows both).
+                Examples and pairs stand in the job's folder (`r1bench.backends.examples`).
         """
         raise NotImplementedError
+
+
+def python_of(job: TrainJob) -> str:
+    """The Python that trains: `--python`, or this one."""
+    return str(job.engine.get("python") or sys.executable)
+
+
+ASK = "import json,sys;from importlib import metadata as m\nfound={}\nfor n in sys.argv[1:]:\n try: found[n]=m.version(n)\n except m.PackageNotFoundError: found[n]=''\nprint(json.dumps(found))"  # noqa: E501
+
+
+@lru_cache(maxsize=32)
+def _versions_in(python: str, packages: tuple[str, ...]) -> str:
+    command = [python, "-P", "-c", ASK, *packages]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BackendError(f"--python {quoted(python)} does not run ({type(error).__name__}); give the Python of an environment") from error
+
+
+def versions_in(python: str, packages: tuple[str, ...]) -> dict[str, str]:
+    """Versions of packages in the environment of a Python; '' for one that is missing. Raises BackendError: it does not run."""
+    return json.loads(_versions_in(python, packages))
 
 
 # In the process that trains.
@@ -199,7 +245,11 @@ def run(job: TrainJob) -> Path:
     if is_sealed(out / FINAL):
         return out / FINAL
     with only_writer(out, f"training {out}"):
-        code = wait_for(get_backend(job.backend).plan(out / JOB), job.engine.get("threads", 1))
+        plan = get_backend(job.backend).plan(job, out / JOB)
+        for name, text in plan.files.items():
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(out / name, text)
+        code = wait_for(plan, job.engine.get("threads", 1))
     if code == 2:
         raise BackendError("")
     if code or not is_sealed(out / FINAL):
@@ -208,10 +258,10 @@ def run(job: TrainJob) -> Path:
     return out / FINAL
 
 
-def wait_for(command: list[str], threads: object) -> int:
-    """Run a command to its end, and end it where this process is interrupted; returns its exit code."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
-    process = subprocess.Popen(command, env=environment)
+def wait_for(plan: Plan, threads: object) -> int:
+    """Run a plan's command to its end, and end it where this process is interrupted; returns its exit code."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", **plan.environment}
+    process = subprocess.Popen(plan.command, env=environment)
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -6,43 +6,14 @@ made and again when it is read. What moves no result (memory, threads) stands in
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from r1bench.harness.errors import UsageError, quoted
+from r1bench.backends.losses import LossSpec
+from r1bench.backends.settings import Count, NotNegative, Part, Positive, Settings, checked, first_reason
+from r1bench.harness.errors import UsageError
 from r1bench.harness.store.disk import read_json
-
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[float, Field(ge=0)]
-
-
-class Part(BaseModel):
-    """Frozen, and strict about names: a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class LossSpec(Part):
-    """Which policy-gradient loss, in full.
-
-    The defaults are GRPO of DeepSeek-R1 (arXiv 2501.12948, Eq. 1-3) with ratios per token and a mean over tokens, as in DeepSeekMath
-    (arXiv 2402.03300, Eq. 3): R1 prints ratios of whole sequences and does not say which of the two it ran.
-    """
-
-    scale: Literal["group_std", "none"] = "group_std"
-    """What the centred rewards of a group are divided by."""
-    ddof: Literal[0, 1] = 1
-    """Of that standard deviation. The paper does not say; 1 is what TRL and OpenRLHF use."""
-    eps: NotNegative = 1e-4
-    """Added to it. A group whose rewards are all equal has advantage 0 exactly."""
-    aggregation: Literal["seq_mean_token_mean", "token_mean"] = "seq_mean_token_mean"
-    """Mean over the tokens of a sequence, then over sequences (DeepSeekMath Eq. 3), or one mean over all tokens (DAPO)."""
-    clip_low: NotNegative = 0.2
-    clip_high: NotNegative = 0.2
-    kl: Literal["k3", "none"] = "k3"
-    """Estimator of the divergence from the reference, inside the loss."""
-    kl_coefficient: NotNegative = 0.001
 
 
 class RewardSpec(Part):
@@ -50,18 +21,44 @@ class RewardSpec(Part):
 
     name: str
     weight: float = 1.0
-    parameters: dict[str, float | int | str | bool] = {}
+    parameters: dict[str, float | int | str | bool] = Field(default_factory=dict)
     """By name; `r1bench.tasks.rewards.check_rewards` knows what is allowed; the defaults are written down too."""
 
 
 class DataSpec(Part):
-    """Where the prompts come from."""
+    """Where the prompts, examples or pairs come from."""
 
-    task: str = "arithmetic"
+    task: str = ""
+    """Of GRPO: whose problems are the prompts, and whose grader rewards."""
     split: Literal["train"] = "train"
     template: str = "plain"
+    """How a question becomes a prompt: a name in `r1bench.tasks.templates.TEMPLATES`. Rows with whole prompts or messages need none."""
     prompts_digest: str = ""
-    """Of the prompts and golds of a task with data; '' where the task generates them."""
+    """Of the prompts and golds of a task with data, or of the tokens of the examples; '' where the task generates them."""
+    num_examples: Count = 0
+    """Examples or pairs to train on; 0 in GRPO."""
+    held_out: Count = 0
+    """Examples or pairs that are kept aside, and on which base and result are measured."""
+
+
+class ChatSpec(Part):
+    """What turns messages into text, the same in training and evaluation (docs/training.md, Chat)."""
+
+    template: str = ""
+    """The Jinja text of a chat template that the result gets; '' for the base's own, or for none where it has none."""
+    end: str = ""
+    """The token that is put behind every answer that is trained, as text."""
+
+
+class Lora(Part):
+    """Adapters of low rank beside frozen weights (arXiv 2106.09685), merged into them in every checkpoint."""
+
+    rank: Positive = 16
+    alpha: Annotated[float, Field(gt=0)] = 32.0
+    """What they say is multiplied by alpha / rank."""
+    targets: tuple[str, ...] = ("all-linear",)
+    """Names of modules, as `q_proj`; 'all-linear': every linear layer but the output."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class RolloutSpec(Part):
@@ -94,7 +91,10 @@ class Grpo(Part):
     """Completions per prompt: the group, G."""
     minibatches: Positive = 1
     """Optimiser steps per rollout."""
-    reference_every: Annotated[int, Field(ge=0)] = 25
+    dynamic_sampling: Count = 0
+    """Batches of prompts that a step may draw until `batch_size` groups have rewards that differ (DAPO, arXiv 2503.14476, Eq. 11); 0: one
+    batch, and groups without a signal stay in it with advantage 0."""
+    reference_every: Count = 25
     """The reference becomes the policy every so many rollouts; 0: never. R1: every 400 updates, which are 25 rollouts of 16."""
     rollout: RolloutSpec
     loss: LossSpec
@@ -109,9 +109,13 @@ class Grpo(Part):
 
 
 class Sft(Part):
-    """Supervised fine-tuning: the mean negative log-likelihood of the completions' tokens (arXiv 2501.12948, B.4.2)."""
+    """Supervised fine-tuning: the mean negative log-likelihood over the trained tokens of a step (arXiv 2501.12948, B.4.2)."""
 
     kind: Literal["sft"] = "sft"
+    loss_on: Literal["completion", "all"] = "completion"
+    """Which tokens are trained: those of the answer and the token that ends it, or those of the prompt too."""
+    packing: bool = False
+    """Whether examples share rows of `max_length` tokens, each seeing itself alone. A step still takes `batch_size` examples."""
     max_length: Positive = 32_768
     """Tokens of prompt and completion together; a longer example is left out, never cut."""
 
@@ -121,7 +125,9 @@ class RewardModel(Part):
 
     kind: Literal["reward_model"] = "reward_model"
     loss: Literal["pairwise", "pointwise"] = "pairwise"
-    """Chosen against rejected (helpfulness), or each response by its label (safety)."""
+    """-log sigmoid(chosen - rejected) (helpfulness), or cross-entropy of sigmoid(score) and each response's label (safety)."""
+    centring: NotNegative = 0.0
+    """Of the pairwise loss: this times the mean of (chosen + rejected)^2 is added: scores stay near 0 (arXiv 2312.09244); 0.01 is usual."""
     reads: Literal["answer", "response"] = "answer"
     """The part after the reasoning (helpfulness), or all of it (safety)."""
     max_length: Positive = 8_192
@@ -161,12 +167,18 @@ class TrainJob(Part):
     """Intermediate checkpoints that stay."""
     seed: int = 0
     device: str = "cpu"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights in the forward pass and in the result; the optimiser keeps float32 copies of bfloat16 ones."""
     data: DataSpec
+    chat: ChatSpec = ChatSpec()
     optimizer: OptimizerSpec
+    lora: Lora | None = None
     algorithm: Annotated[Grpo | Sft | RewardModel, Field(discriminator="kind")]
-    engine: dict[str, int | float | str | bool] = {}
+    engine: dict[str, int | float | str | bool] = Field(default_factory=dict)
     """Memory and speed in the backend's own words, handed on verbatim; `threads` is given with every job."""
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)
+    deviations: tuple[str, ...] = ()
+    """What the backend does not do as the job says (`Support.deviations`)."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> "TrainJob":
@@ -181,14 +193,19 @@ class TrainJob(Part):
         return self
 
     @property
+    def num_updates(self) -> int:
+        """Optimiser steps of the whole training."""
+        return self.num_steps() * (self.algorithm.minibatches if isinstance(self.algorithm, Grpo) else 1)
+
+    @property
     def grpo(self) -> Grpo:
         """The algorithm of a job that is known to be GRPO's."""
         assert isinstance(self.algorithm, Grpo), "supports() refuses other algorithms"
         return self.algorithm
 
     def num_steps(self, num_examples: int = 0) -> int:
-        """Steps of the whole training; epochs are counted over so many examples."""
-        return self.steps or math.ceil((self.epochs or 0) * num_examples / self.batch_size)
+        """Steps of the whole training; epochs are counted over so many examples [default: data.num_examples]."""
+        return self.steps or math.ceil((self.epochs or 0) * (num_examples or self.data.num_examples) / self.batch_size)
 
 
 MOVED = {
@@ -214,25 +231,6 @@ def modern(values: dict[str, Any]) -> dict[str, Any]:
         if value is not None:
             (found[home] if home else found)[name] = value
     return found
-
-
-def first_reason(error: ValidationError) -> str:
-    """The first complaint of pydantic in one line, with the key it is about."""
-    detail = error.errors()[0]
-    key = ".".join(str(part) for part in detail["loc"] if part not in ("grpo", "sft", "reward_model"))
-    given = "" if detail["type"] in ("missing", "value_error") else f" (given: {quoted(detail['input'])})"
-    return f"{f'{key:.200}: ' if key else ''}{detail['msg']:.500}{given}"
-
-
-Settings = TypeVar("Settings", bound=Part)
-
-
-def checked(kind: type[Settings], values: dict[str, Any], what: str) -> Settings:
-    """The values as a record. Raises UsageError that names the first key that is wrong."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(f"{what}: {first_reason(error)}; correct the recipe or the --set option") from error
 
 
 def make_job(values: dict[str, Any]) -> TrainJob:

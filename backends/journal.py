@@ -5,37 +5,48 @@
         journal.step(1, {"reward": 0.5, "length": 31.0})
     figures, faults = read_steps(out)                       # the report reads
 
-events.jsonl has a line of figures per step, rollouts.jsonl every completion. Both may be growing, end in half a line, or hold anything
-at all: a reader leaves out what it cannot use. After a resume they are cut back to the checkpoint, so that each step stands there once.
+events.jsonl has a line of figures per step, rollouts.jsonl every completion, written as soon as it is rewarded and before it is learned
+from. Both may be growing, end in half a line, or hold anything at all: a reader leaves out what it cannot use. After a resume they are cut
+back to the checkpoint, so that each step stands there once; the completions that were cut off go on to superseded.jsonl.
 """
 
 import json
 import math
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, TypeGuard
 
 from r1bench.harness.errors import StorageError
 from r1bench.harness.store.disk import open_regular
 
-JOB, PROMPTS, EVENTS, ROLLOUTS = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl"
+JOB, PROMPTS, EVENTS, ROLLOUTS, SUPERSEDED = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl", "superseded.jsonl"
 CHECKPOINTS, FINAL = "checkpoints", "final"
 """Folders: the one for step-000020, ..., and the result."""
-START, STEP, END = "start", "step", "end"
-"""Kinds of event: a process began at `step`, a step with its figures (docs/backends.md names them), the end with its `checkpoint`."""
+START, STEP, FAULT, END = "start", "step", "fault", "end"
+"""Kinds of event: a process began at `step`, with the `gaps` of what it cannot say; a step with its figures (docs/backends.md names
+them); something that went wrong and was isolated, with `step` and `what`; the end with its `checkpoint`."""
 FIGURES = {
     "reward": "mean reward of the step's completions",
     "reward_std": "its standard deviation",
     "rewards/NAME": "mean of one reward, null where it applied to nothing",
-    "length": "mean tokens of a completion",
+    "length": "mean tokens of a completion, or of an example",
     "truncated": "share of completions that were cut at the limit",
     "zero_signal_groups": "share of groups whose advantages are all 0",
     "target_language_share": "share of the words that are of the problem's language",
     "loss": "mean over the step's minibatches",
-    "kl": "divergence from the reference, nats per token",
+    "kl/ESTIMATOR": "divergence from the reference by k1, k2 or k3, nats per token",
+    "entropy": "of the distribution over the next token, nats, mean over the completions' tokens",
     "clip_fraction": "share of tokens at which the ratio was clipped",
+    "mismatch/mean": "mean absolute difference of sampling and training log-probability per token, nats",
+    "mismatch/max": "the largest of them",
+    "mismatch/ess": "effective sample size of the weights training/sampling per token, as a share of the tokens: 1 where they agree",
+    "drawn_batches": "batches of prompts that were drawn to fill the step (dynamic sampling)",
+    "accuracy": "of trained tokens that were the most likely ones (fine-tuning), of pairs or labels on the right side (reward model)",
+    "margin": "mean of chosen minus rejected score",
+    "tokens": "that were trained",
     "grad_norm": "mean norm of the gradient before it is clipped",
     "learning_rate": "of the step's first minibatch",
     "rollout_seconds": "spent on drawing and rewarding",
@@ -43,9 +54,11 @@ FIGURES = {
     "tokens_per_second": "completion tokens over the seconds of the step",
 }
 """Figures of a step that have a meaning for every reader; a backend leaves out what it does not know, and may add its own."""
+RENAMED = {"kl": "kl/k3"}
+"""Figures of the first journals by their names of today."""
 
 LAST_STEP = 1_000_000_000
-LONGEST_LINE = 1_000_000
+LONGEST_LINE = 4_000_000
 MOST_BYTES = 200_000_000
 NUM_STRETCHES = 500
 
@@ -68,6 +81,15 @@ class RolloutRow(NamedTuple):
     outcome: str
     """The grade's."""
     advantage: float | None
+    sample: int | None = None
+    """Which of its group it is, from 0."""
+    prompt_ids: Sequence[int] | None = None
+    token_ids: Sequence[int] | None = None
+    """Of the completion, the token that ended it included."""
+    logprobs: Sequence[float] | None = None
+    """Of those tokens under the policy that drew them, in nats at the sampling temperature; None where a backend cannot tell."""
+    policy: int | None = None
+    """Optimiser steps that the weights had taken that drew it."""
 
     def known(self) -> Self:
         """With None for what is not a number."""
@@ -81,9 +103,18 @@ class Journal:
     Args:
         offsets: bytes of each file that belong to the checkpoint from which the training goes on at `step`.
         board: also gets the figures: TensorBoard's SummaryWriter, or what has its add_scalar and close.
+        gaps: what this backend cannot say of its rollouts, in words.
     """
 
-    def __init__(self, out: Path, num_steps: int, step: int = 0, offsets: Mapping[str, int] | None = None, board: Any = None) -> None:
+    def __init__(
+        self,
+        out: Path,
+        num_steps: int,
+        step: int = 0,
+        offsets: Mapping[str, int] | None = None,
+        board: Any = None,
+        gaps: Sequence[str] = (),
+    ) -> None:
         self.out, self.num_steps, self.board = out, num_steps, board
         self.files = {}
         for name in (EVENTS, ROLLOUTS):
@@ -91,9 +122,12 @@ class Journal:
             if path.is_symlink():
                 raise StorageError(f"{path} is a link, and a training writes files of its own; remove it, or choose another --out")
             path.touch()
-            os.truncate(path, min((offsets or {}).get(name, 0), path.stat().st_size))
+            length = min((offsets or {}).get(name, 0), path.stat().st_size)
+            if name == ROLLOUTS:
+                set_aside(path, length)
+            os.truncate(path, length)
             self.files[name] = path.open("a", encoding="utf-8", errors="surrogatepass")
-        self.event(START, step=step, pid=os.getpid())
+        self.event(START, step=step, pid=os.getpid(), **({"gaps": list(gaps)} if gaps else {}))
 
     def __enter__(self) -> Self:
         return self
@@ -132,6 +166,15 @@ class Journal:
         self.files[name].flush()
 
 
+def set_aside(path: Path, start: int) -> None:
+    """Append what stands in a file from a place on to superseded.jsonl beside it: the costliest product of a training is kept."""
+    aside = path.with_name(SUPERSEDED)
+    if path.stat().st_size > start and not aside.is_symlink():
+        with path.open("rb") as source, aside.open("ab") as file:
+            source.seek(start)
+            shutil.copyfileobj(source, file)
+
+
 def known(value: float | None) -> float | None:
     """The value, or None for what is not a number: JSON has no NaN."""
     return value if value is not None and math.isfinite(value) else None
@@ -141,7 +184,9 @@ def shown(figures: Mapping[str, float]) -> str:
     """The figures that stand in the line of progress: the reward, its parts, length, divergence, speed."""
     names = [name for name in figures if name.startswith("rewards/")]
     parts = [(name, "length reward" if name == "rewards/length" else name.removeprefix("rewards/"), ".2f") for name in names]
-    chosen = [("reward", "reward", ".2f"), *parts, ("length", "length", ".0f"), ("kl", "kl", ".4f"), ("tokens_per_second", "tok/s", ",.0f")]
+    divergences = [(name, name.replace("/", " "), ".4f") for name in figures if name.startswith("kl/")]
+    chosen = [("reward", "reward", ".2f"), *parts, *((("loss", "loss", ".4f"), ("accuracy", "accuracy", ".3f")) if not parts else ())]
+    chosen += [("length", "length", ".0f"), *divergences, ("tokens_per_second", "tok/s", ",.0f")]
     return "  ".join(f"{label} {figures[name]:{form}}" for name, label, form in chosen if name in figures)
 
 
@@ -174,9 +219,10 @@ def read_steps(folder: Path) -> Steps:
             if not is_step(step):
                 strange.append(repr(step)[:20])
             else:
-                steps[step] = {str(name)[:80]: value for name, value in event.items() if name != "step" and is_number(value)}
-    named = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
-    faults = [f"{len(strange)} line{'s' * (len(strange) > 1)} of {EVENTS} with a step that is none ({named})"] if strange else []
+                named = ((RENAMED.get(str(name), str(name)[:80]), value) for name, value in event.items() if name != "step")
+                steps[step] = {name: value for name, value in named if is_number(value)}
+    shown = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
+    faults = [f"{len(strange)} line{'s' * (len(strange) > 1)} of {EVENTS} with a step that is none ({shown})"] if strange else []
     return Steps(dict(sorted(steps.items())), faults)
 
 
@@ -235,6 +281,10 @@ def row_of(values: Mapping[str, Any]) -> RolloutRow | None:
     fields |= {name: None for name in ("tokens", "reward", "advantage") if not is_number(fields[name])}
     rewards = fields["rewards"] if isinstance(fields["rewards"], dict) else {}
     fields["rewards"] = {name: value for name, value in rewards.items() if is_number(value)}
+    for name, kind in (("prompt_ids", int), ("token_ids", int), ("logprobs", int | float)):
+        value = fields[name]
+        fields[name] = value if isinstance(value, list) and all(isinstance(each, kind) for each in value) else None
+    fields |= {name: None for name in ("sample", "policy") if not is_step(fields[name])}
     return RolloutRow(**fields | {"tokens": fields["tokens"] or 0})
 
 

@@ -8,7 +8,8 @@ keeps). Left out: several machines, which are OpenRLHF's and TRL's.
 from collections.abc import Sequence
 
 from r1bench.backends.contract import Backend
-from r1bench.backends.job import Grpo, Part, Positive, Support, TrainJob, engine_of
+from r1bench.backends.job import Grpo, Support, TrainJob, engine_of
+from r1bench.backends.settings import Part, Positive
 from r1bench.harness.records import Problem
 
 

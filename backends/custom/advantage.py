@@ -5,7 +5,7 @@ Source: DeepSeekMath, arXiv 2402.03300, 4.1.2; DeepSeek-R1, arXiv 2501.12948, Eq
 
 import torch
 
-from r1bench.backends.job import LossSpec
+from r1bench.backends.losses import LossSpec
 
 
 def group_advantages(rewards_B: torch.Tensor, group_size: int, spec: LossSpec) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from r1bench.backends.job import LossSpec
+from r1bench.backends.losses import LossSpec
 
 
 class LossParts(NamedTuple):

@@ -44,7 +44,7 @@ class Sums:
 
     def figures(self, num_minibatches: int) -> dict[str, float]:
         """Means by their names in the journal."""
-        per_token = {"kl": self.kl / self.tokens, "clip_fraction": self.clipped / self.tokens}
+        per_token = {"kl/k3": self.kl / self.tokens, "clip_fraction": self.clipped / self.tokens}
         return {"loss": self.loss / num_minibatches, "grad_norm": self.grad_norm / num_minibatches, **per_token}
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from r1bench.harness import __version__
 from r1bench.harness.canonical import canonical_json, digest_of
@@ -22,11 +22,30 @@ from r1bench.harness.training.stages import STAGES
 if TYPE_CHECKING:
     from r1bench.backends.job import TrainJob
 
-MAY_DIFFER = ("out", "engine", "versions", "device", "model")
+MAY_DIFFER = ("out", "engine", "versions", "device", "model", "deviations")
 """Of a job that is gone on with: a folder may be moved, a package updated. The checkpoint's digest still has to agree."""
 
 
-def prepare(
+class Prepared(NamedTuple):
+    """A job that is resolved and checked, and not written yet."""
+
+    job: "TrainJob"
+    judges: list[str]
+    """The tasks that judge the result."""
+    prompts: list[Any] | None
+    """The problems of a task with data, or None."""
+    base: Checkpoint
+
+
+def prepare(stage: str, backend: str, recipe: str, **options: Any) -> tuple["TrainJob", list[str]]:
+    """Resolve and write a job; returns it with the tasks that judge it. Options and errors: `resolve`, and StorageError."""
+    found = resolve(stage, backend, recipe, **options)
+    check_space(found.job, found.base, len(found.prompts or ()))
+    write_job(found.job, found.prompts, Path(found.job.out))
+    return found.job, found.judges
+
+
+def resolve(
     stage: str,
     backend: str,
     recipe: str,
@@ -39,10 +58,14 @@ def prepare(
     settings: tuple[str, ...] = (),
     device: str = "auto",
     threads: int | None = None,
-) -> tuple["TrainJob", list[str]]:
-    """Resolve and write a job; returns it with the tasks that judge it.
+    engine: dict[str, Any] | None = None,
+) -> Prepared:
+    """A job with everything decided and checked. Writes nothing.
 
-    Raises UnknownNameError, UsageError, CheckpointError, DataError, StorageError: before anything is trained.
+    Args:
+        engine: options of the command line that a backend gets among its engine's settings (`launcher`, `python`).
+
+    Raises UnknownNameError, UsageError, CheckpointError, DataError, BackendError: before anything is trained.
     """
     from r1bench.backends import check_support, get_backend
     from r1bench.backends.job import Grpo, make_job
@@ -64,20 +87,18 @@ def prepare(
     prompts = training_prompts(task, data, columns)
     extend(values, "data", prompts_digest=digest_of([problem.digest() for problem in prompts]) if prompts else "")
     extend(values, "algorithm", kind=STAGES[stage].algorithm)
-    extend(values, "engine", threads=threads or num_cores())
+    extend(values, "engine", **{"threads": threads or num_cores(), **(engine or {})})
     values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "out": str(place), "versions": versions()}
     values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest}
     job = make_job({**values, "device": check_device(device)})
-    check_support(job)
+    job = job.model_copy(update={"deviations": check_support(job).deviations})
     if job.data.template not in TEMPLATES:
         raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
     chosen = [get_task(judge) for judge in judges]
     if isinstance(job.algorithm, Grpo):
         job = resolve_rewards(job, task.grader)
         check_lengths(job, prompts, base)
-    check_space(job, base, len(prompts or ()))
-    write_job(job, prompts, place)
-    return job, [judge.name for judge in chosen]
+    return Prepared(job, [judge.name for judge in chosen], prompts, base)
 
 
 def extend(values: dict[str, Any], key: str, **more: Any) -> None:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     import yaml
 
 RECIPES = ("paper", "single-gpu", "tiny")
-FOLLOWS = ("name", "stage", "backend", "recipe", "model", "model_digest", "out", "device", "threads", "versions", "judged_by")
+FOLLOWS = ("name", "stage", "backend", "recipe", "model", "model_digest", "out", "device", "threads", "versions", "deviations", "judged_by")
 """Keys of a job that `--set` cannot change: options of their own, or what follows from them."""
+SHORT = ("loss", "rollout", "rewards")
+"""Groups of `algorithm` that `--set` knows without it: `loss.preset=dapo`."""
 LONGEST, MOST_VALUES, LARGEST = 200_000, 10_000, 2**63
 """Bytes of a recipe, values that it may stand for, and the size of a whole number in it."""
 
@@ -118,15 +120,20 @@ def read_recipe(name: str, stage: str, backend: str) -> dict[str, Any]:
 
 
 def apply_settings(values: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
-    """`optimizer.decay=linear` and the like, put into nested settings. Values are read as YAML."""
+    """`optimizer.decay=linear` and the like, put into nested settings. Values are read as YAML.
+
+    `loss.preset=NAME` puts that preset in the place of the recipe's loss; other settings of the loss change it, in whatever order.
+    """
     found = copy.deepcopy(values)
-    for setting in settings:
+    for setting in sorted(settings, key=lambda setting: not setting.partition("=")[0].endswith("loss.preset")):
         key, sign, text = setting.partition("=")
         if not sign or not key:
             raise UsageError(f"--set {quoted(setting)} is not KEY=VALUE; for example --set optimizer.learning_rate=1e-5")
         if key in (*FOLLOWS, "engine.threads", "algorithm.kind"):
             raise UsageError(f"--set {quoted(setting)}: {key} is an option of its own (r1bench train --help) or follows from others")
         *path, last = key.split(".")
+        if key.partition(".")[0] in SHORT:
+            path.insert(0, "algorithm")
         if len(path) > DEEPEST:
             raise UsageError(f"--set {quoted(setting)}: no setting is {len(path)} levels deep; see docs/training.md")
         place = found
@@ -134,6 +141,8 @@ def apply_settings(values: dict[str, Any], settings: tuple[str, ...]) -> dict[st
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
                 raise UsageError(f"--set {quoted(setting)}: {quoted(part)} is not a group of settings")
+        if path == ["algorithm", "loss"] and last == "preset":
+            place.clear()
         try:
             place[last] = read_yaml(text)
         except ValueError as error:

@@ -9,7 +9,8 @@ import torch
 from r1bench.backends.custom.advantage import group_advantages
 from r1bench.backends.custom.loss import k3, policy_loss, token_logprobs
 from r1bench.backends.custom.update import learning_rate
-from r1bench.backends.job import LossSpec, OptimizerSpec, read_job
+from r1bench.backends.job import OptimizerSpec, read_job
+from r1bench.backends.losses import LossSpec
 
 FLAT_JOB = Path(__file__).parents[1] / "cases" / "flat_job.json"
 LENGTHS = (6, 3, 2, 5, 4, 6, 1, 3)

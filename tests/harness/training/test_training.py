@@ -13,6 +13,7 @@ from processes import kill_once_there
 
 from r1bench.backends.contract import resume, run
 from r1bench.backends.job import make_job, read_job
+from r1bench.backends.losses import LossSpec
 from r1bench.harness.checkpoints import file_digest, find_checkpoint, is_sealed, read_seal
 from r1bench.harness.errors import R1benchError, UnknownNameError, UsageError
 from r1bench.harness.training.jobs import prepare
@@ -56,10 +57,11 @@ def test_a_training_leaves_a_sealed_checkpoint_with_its_lineage(whole: Path) -> 
 def test_every_step_stands_once_in_the_events_with_its_figures(whole: Path) -> None:
     steps = [event for event in events(whole) if event["event"] == "step"]
     assert [event["step"] for event in steps] == list(range(1, 7))
-    assert {"reward", "rewards/accuracy", "rewards/format", "length", "kl", "tokens_per_second"} <= set(steps[0])
+    assert {"reward", "rewards/accuracy", "rewards/format", "length", "kl/k3", "tokens_per_second"} <= set(steps[0])
     assert len((whole / "rollouts.jsonl").read_text().splitlines()) == 6 * 4 * 4
     named = re.findall(r"^\| `(\S+)` \|", DOCS.read_text(encoding="utf-8").partition("## The journal")[2], re.MULTILINE)
-    assert sorted({re.sub("rewards/.*", "rewards/NAME", name) for name in steps[0]} - {"event", "step"}) == sorted(named)
+    found = {re.sub("kl/.*", "kl/ESTIMATOR", re.sub("rewards/.*", "rewards/NAME", name)) for name in steps[0]} - {"event", "step"}
+    assert found <= set(named)
     assert list((whole / "tensorboard").iterdir())
 
 
@@ -114,7 +116,8 @@ def test_other_settings_in_the_same_folder_are_refused(whole: Path) -> None:
         (("batch.samples=4",), r"batch\.samples is called algorithm\.samples"),
         (("batch.prompts=4",), r"batch\.prompts is called batch_size"),
         (("batch.micro_tokens=4",), r"batch\.micro_tokens is called engine\.micro_tokens"),
-        (("rollout.max_tokens=4",), r"rollout\.max_tokens is called algorithm\.rollout\.max_tokens"),
+        (("loss.preset=dapoo",), r"preset must be one of grpo, dapo"),
+        (("loss.clip=4",), r"algorithm\.loss\.clip|loss\.clip"),
         (("engine.micro_token=4",), r"engine settings of custom: micro_token: "),
         (("algorithm.kind=sft",), "option of its own"),
         (("algorithm=4",), "algorithm: "),
@@ -207,3 +210,9 @@ def test_a_result_that_was_damaged_is_made_again(whole: Path, tmp_path: Path) ->
     train(out)
     assert file_digest(out / "final" / "model.safetensors") == file_digest(whole / "final" / "model.safetensors")
     assert is_sealed(out / "final")
+
+
+def test_a_preset_takes_the_place_of_the_recipes_loss_and_other_settings_change_it() -> None:
+    values = apply_settings(read_recipe("tiny", "zero", "custom"), ("loss.clip_high=0.3", "loss.preset=dapo"))
+    loss = LossSpec(**values["algorithm"]["loss"])
+    assert (loss.aggregation, loss.kl, loss.changes()) == ("token_mean", "none", {"clip_high": 0.3})

@@ -346,7 +346,7 @@ def test_training_of_a_checkpoint_is_found_and_drawn(tmp_path: Path, assets: Pat
     found = boot_of(tmp_path / "site")["trainings"][0]
     value = data_of(tmp_path / "site", f"training/{found['id']}")
     assert (found["name"], found["steps"], found["runs"]) == ("trained", 3, [run.name])
-    assert value["columns"] == {"step": [1, 2, 3], "reward": [0.333333, 0.666667, 1.0], "kl": [None, 0.1, 0.1]}
+    assert value["columns"] == {"step": [1, 2, 3], "reward": [0.333333, 0.666667, 1.0], "kl/k3": [None, 0.1, 0.1]}
     assert value["reflection"]["per_1000"] == [50.0, 50.0, 50.0]
 
 
