@@ -19,6 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, TypeGuard
 
+from pydantic import ValidationError
+
+from r1bench.backends.job import modern
+from r1bench.backends.losses import LossSpec
 from r1bench.harness.errors import StorageError
 from r1bench.harness.store.disk import open_regular
 
@@ -61,6 +65,8 @@ LAST_STEP = 1_000_000_000
 LONGEST_LINE = 4_000_000
 MOST_BYTES = 200_000_000
 NUM_STRETCHES = 500
+MOST_REMARKS, LONGEST_REMARK = 20, 300
+"""Of gaps, faults and deviations."""
 
 
 class RolloutRow(NamedTuple):
@@ -199,6 +205,26 @@ class Steps(NamedTuple):
     """Lines that were left out, in words."""
 
 
+class Fault(NamedTuple):
+    """Something that went wrong and was isolated."""
+
+    what: str
+    count: int
+    first: int | None
+    """The step of the first time."""
+    last: int | None
+
+
+class Troubles(NamedTuple):
+    """What a training could not say, and what went wrong in it."""
+
+    gaps: list[str]
+    faults: list[Fault]
+    """Each text once, in the order of the file."""
+    num_more: int
+    """Fault events whose text is none of these."""
+
+
 class Rollouts(NamedTuple):
     """Completions of a training, read as they are asked for."""
 
@@ -224,6 +250,32 @@ def read_steps(folder: Path) -> Steps:
     shown = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
     faults = [f"{len(strange)} line{'s' * (len(strange) > 1)} of {EVENTS} with a step that is none ({shown})"] if strange else []
     return Steps(dict(sorted(steps.items())), faults)
+
+
+def read_troubles(folder: Path) -> Troubles:
+    """The declared gaps and the faults of every process of a training."""
+    gaps: dict[str, None] = {}
+    faults: dict[str, Fault] = {}
+    num_more = 0
+    with open_regular(folder / EVENTS) as file:
+        for event in (parsed(line) for line in lines_of(file) if b'"start"' in line or b'"fault"' in line):
+            if event.get("event") == START:
+                gaps.update(dict.fromkeys(texts(event.get("gaps"))))
+            elif event.get("event") == FAULT:
+                what, step = str(event.get("what", ""))[:LONGEST_REMARK], event.get("step")
+                place = step if is_step(step) else None
+                if what in faults:
+                    faults[what] = faults[what]._replace(count=faults[what].count + 1, last=place)
+                elif len(faults) < MOST_REMARKS:
+                    faults[what] = Fault(what, 1, place, place)
+                else:
+                    num_more += 1
+    return Troubles(list(gaps)[:MOST_REMARKS], list(faults.values()), num_more)
+
+
+def texts(value: Any) -> list[str]:
+    """The texts of a list in a file, as many and as long as one can read; none where it is no list."""
+    return [str(each)[:LONGEST_REMARK] for each in value[:MOST_REMARKS]] if isinstance(value, list) else []
 
 
 def read_rollouts(folder: Path, most_bytes: int = MOST_BYTES) -> Rollouts | None:
@@ -298,13 +350,31 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
 
 
-def about(folder: Path) -> dict[str, str]:
-    """Name, stage and backend as the training's job says; '' where it does not."""
+def about(folder: Path) -> dict[str, Any]:
+    """Name, stage and backend, algorithm and loss, deviations, as the training's job says; '' and [] where it does not."""
     try:
-        job = parsed((folder / JOB).read_bytes())
-    except OSError:
+        job = modern(parsed((folder / JOB).read_bytes()))
+    except (OSError, TypeError, AttributeError):
         job = {}
-    return {key: str(job.get(key, ""))[:200] for key in ("name", "stage", "backend")}
+    algorithm = job.get("algorithm")
+    said = algorithm if isinstance(algorithm, dict) else {}
+    return {
+        **{key: str(job.get(key, ""))[:200] for key in ("name", "stage", "backend")},
+        "algorithm": str(said.get("kind", ""))[:200],
+        "loss": loss_of(said.get("loss")),
+        "deviations": texts(job.get("deviations")),
+    }
+
+
+def loss_of(value: Any) -> str:
+    """The loss of a job in words: 'dapo, clip_high 0.3', or 'pairwise'; '' for what is none."""
+    if isinstance(value, str):
+        return value[:200]
+    try:
+        loss = LossSpec.model_validate(value)
+    except ValidationError:
+        return ""
+    return ", ".join([loss.preset, *(f"{name} {changed}" for name, changed in loss.changes().items())])
 
 
 def home_of(checkpoint: Path) -> Path | None:

@@ -8,6 +8,7 @@ Left out: parsing the command line (r1bench.harness.cli.report), the look of the
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from r1bench.leaderboards.board.indexing import code_digest
 from r1bench.leaderboards.measures import MEASURES
 from r1bench.leaderboards.processes import in_processes
 from r1bench.leaderboards.report import output, page, pairs, payload, rollouts, sources, training
+from r1bench.leaderboards.report.drawn import Drawn
 from r1bench.leaderboards.report.pairs import Source
 from r1bench.leaderboards.report.payload import Limits
 from r1bench.leaderboards.report.sources import Choice
@@ -105,6 +107,7 @@ def build(runs: Path, out: Path, options: Options, *, assets: Path = page.ASSETS
             "imported": found.imported,
             "stages": stages,
             "trainings": trainings,
+            "figures": training.ordered({name: None for each in trainings for name in each["curves"]}),
             "comparisons": rows,
             "runs": [[source.entry.run, written.facts[source.entry.run]] for source in written.sources],
         }
@@ -209,13 +212,26 @@ def write_training(found: training.Found, out: Path, options: Options) -> dict[s
     if held is None:
         output.forget(out, name)
         curves = training.curves(*reader.read_steps(found.folder))
-        drawn = reader.read_rollouts(found.folder) if count else None
-        story = rollouts.tell(*drawn, count) if count and drawn else None
+        story, samples = watch(reader.read_rollouts(found.folder), count)
         value = {"columns": curves.columns, "rows_of": curves.rows_of, "reflection": story.rows if story else None}
-        size = output.write_data(out, name, value | {"notes": rollouts.notes(story)})
+        value |= {"notes": rollouts.notes(story), "head": training.head(reader, found.folder), "has_samples": samples is not None}
+        sizes = {name: output.write_data(out, name, value)}
+        if samples:
+            sizes[f"{name}/samples"] = output.write_data(out, f"{name}/samples", samples)
         held = training.describe(found, curves, reader.about(found.folder)) | {"faults": curves.faults}
-        output.remember(out, name, mark, held, {f"{output.DATA}/{name}.js": size})
+        output.remember(out, name, mark, held, {f"{output.DATA}/{key}.js": size for key, size in sizes.items()})
     return held | {"runs": list(found.runs)}
+
+
+def watch(read: tuple[Iterator[Any], float] | None, count: rollouts.Count | None) -> tuple[rollouts.Story | None, dict[str, Any] | None]:
+    """What the completions of a training say step by step, and those of them that are shown: in one pass over the file."""
+    if read is None:
+        return None, None
+    drawn = Drawn()
+    rows = drawn.passed(read[0])
+    story = rollouts.tell(rows, read[1], count) if count else None
+    deque(rows, maxlen=0)  # what is left of them: all where nothing is counted
+    return story, drawn.table()
 
 
 def clean(out: Path, directories: list[str], rows: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> int:

@@ -26,7 +26,7 @@ ENTRY = "entry.js"
 """Written by the one who knows the row of the board."""
 INDEX_SHARD, PROBLEM_SHARD = 20_000, 250
 SHARD_CHARACTERS, SMALLEST_SHARD, LARGEST_SHARD = 2_000_000, 10, 250
-LONGEST_TEXT, HEAD, TAIL = 100_000, 60_000, 40_000
+LONGEST_TEXT = 100_000
 LONGEST_DETAIL, LONGEST_LINE, LONGEST_ANSWER, MOST_GOLDS = 300, 2_000, 20_000, 50
 
 
@@ -245,18 +245,19 @@ def behaviour_of(sample: Sample) -> tuple[dict[str, float], list[str], dict[str,
     return counted, broken, styles
 
 
-def cut_text(text: str, places: list[Span | None], file: str) -> tuple[str, list[Span | None], dict[str, Any]]:
-    """A text over 100,000 characters without its middle, the places moved along, and a note of what was left out."""
-    if len(text) <= LONGEST_TEXT:
+def cut_text(text: str, places: list[Span | None], file: str, most: int = LONGEST_TEXT) -> tuple[str, list[Span | None], dict[str, Any]]:
+    """A text over so many characters without its middle, the places moved along, and a note of what was left out."""
+    if len(text) <= most:
         return text, places, {}
-    left_out = len(text) - HEAD - TAIL
+    head = most * 3 // 5
+    left_out = len(text) - most
 
     def moved(place: int) -> int:
-        return place if place <= HEAD else max(HEAD, place - left_out)
+        return place if place <= head else max(head, place - left_out)
 
     spots = [None if place is None else Span(moved(place.start), moved(place.end)) for place in places]
-    shown = text[:HEAD] + text[-TAIL:]
-    note = {"characters": left_out, "at": spans.num_units(text[:HEAD]), "file": file}
+    shown = text[:head] + text[head + left_out :]
+    note = {"characters": left_out, "at": spans.num_units(text[:head]), "file": file}
     return shown, [spot if spot is None or spot.end > spot.start else None for spot in spots], {"cut": note}
 
 

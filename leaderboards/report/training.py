@@ -19,7 +19,10 @@ from r1bench.leaderboards.report import escape
 
 MOST_STEPS = 2_000
 MOST_CURVES = 60
-FIRST = ("reward", "rewards/", "length", "truncated", "target_language_share", "kl", "loss", "grad_norm")
+FIRST = (
+    *("reward", "rewards/", "accuracy", "margin", "loss", "length", "truncated", "target_language_share", "zero_signal_groups"),
+    *("entropy", "kl/", "clip_fraction", "mismatch/", "reward_std", "drawn_batches", "grad_norm", "learning_rate"),
+)
 """The order in which curves are offered; others follow in the order of the file."""
 
 
@@ -35,8 +38,11 @@ class Reader(Protocol):
     def read_rollouts(self, folder: Path) -> tuple[Iterator[Any], float] | None:
         """Completions, and the share of them that is read."""
 
-    def about(self, folder: Path) -> dict[str, str]:
-        """Name, stage and backend."""
+    def read_troubles(self, folder: Path) -> tuple[list[str], list[Any], int]:
+        """Declared gaps, faults (what, count, first step, last step), and how many faults are not among them."""
+
+    def about(self, folder: Path) -> dict[str, Any]:
+        """Name, stage, backend, algorithm and loss in words, and a list of deviations."""
 
     def state(self, folder: Path) -> list[Any]:
         """What the files are known by without reading them."""
@@ -91,12 +97,21 @@ def describe(found: Found, curves: Curves, about: Mapping[str, str]) -> dict[str
     """The training's entry in the page's boot data."""
     return {
         "id": found.id,
-        **about,
         "name": about["name"] or found.folder.name,
+        "stage": about["stage"],
+        "backend": about["backend"],
         "steps": curves.rows_of,
         "curves": [name for name in curves.columns if name != "step"],
         "runs": list(found.runs),
     }
+
+
+def head(reader: Reader, folder: Path) -> dict[str, Any]:
+    """What the page says of a training above its curves."""
+    gaps, faults, num_more = reader.read_troubles(folder)
+    said = {name: value for name, value in reader.about(folder).items() if name in ("algorithm", "loss", "deviations")}
+    told = [{"what": what, "count": count, "first": first, "last": last} for what, count, first, last in faults]
+    return {**said, "gaps": gaps, "faults": told, "more_faults": num_more}
 
 
 def curves(steps: Mapping[int, Mapping[str, float]], faults: list[str]) -> Curves:

@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 
-from r1bench.backends.journal import EVENTS, FIGURES, ROLLOUTS, Journal, RolloutRow, about, home_of, read_rollouts, read_steps
+from r1bench.backends.journal import (
+    EVENTS,
+    FAULT,
+    FIGURES,
+    JOB,
+    ROLLOUTS,
+    Journal,
+    RolloutRow,
+    about,
+    home_of,
+    read_rollouts,
+    read_steps,
+    read_troubles,
+)
 
 DOCS = Path(__file__).parents[2] / "docs" / "backends.md"
 
@@ -110,7 +123,7 @@ def test_a_large_file_is_read_in_stretches_over_all_of_it(tmp_path: Path) -> Non
 def test_a_folder_without_files_says_nothing(tmp_path: Path) -> None:
     assert read_rollouts(tmp_path) is None
     assert home_of(tmp_path / "final") is None
-    assert about(tmp_path) == {"name": "", "stage": "", "backend": ""}
+    assert about(tmp_path) == {"name": "", "stage": "", "backend": "", "algorithm": "", "loss": "", "deviations": []}
 
 
 def test_the_page_names_every_figure_as_the_schema_does() -> None:
@@ -122,3 +135,42 @@ def test_a_huge_line_is_passed_over_whole_whatever_its_pieces_say(tmp_path: Path
     event = '{"event": "step", "step": 7, "reward": 9}'
     (tmp_path / EVENTS).write_text("x" * 1_000_000 + event + "\n" + event.replace("7", "8") + "\n")
     assert list(read_steps(tmp_path).figures) == [8]
+
+
+def test_gaps_and_faults_are_read_each_text_once_with_its_steps(tmp_path: Path) -> None:
+    with Journal(tmp_path, 9, gaps=["no log-probabilities"]) as journal:
+        for step in (2, 3, 7):
+            journal.event(FAULT, step=step, what="accuracy took longer than 10 s")
+        journal.event(FAULT, step=7, what="format raised")
+    gaps, faults, num_more = read_troubles(tmp_path)
+    assert (gaps, num_more) == (["no log-probabilities"], 0)
+    assert faults == [("accuracy took longer than 10 s", 3, 2, 7), ("format raised", 1, 7, 7)]
+
+
+def test_strange_gaps_and_faults_are_bounded(tmp_path: Path) -> None:
+    with Journal(tmp_path, 9) as journal:
+        journal.event("start", gaps={"a": 1})
+        journal.event("start", gaps=["g" * 5_000, 7, *map(str, range(100, 900))])
+        for number in range(900):
+            journal.event(FAULT, step=str(number), what={"number": number, "x": "x" * 5_000})
+    gaps, faults, num_more = read_troubles(tmp_path)
+    assert (len(gaps), len(faults), num_more) == (20, 20, 880)
+    assert max(len(text) for text in (*gaps, *(fault.what for fault in faults))) == 300
+    assert {(fault.first, fault.last) for fault in faults} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("job", "algorithm", "loss"),
+    [
+        ({"algorithm": {"kind": "grpo", "loss": {"preset": "dapo", "clip_high": 0.3}}}, "grpo", "dapo, clip_high 0.3"),
+        ({"algorithm": {"kind": "reward_model", "loss": "pairwise"}}, "reward_model", "pairwise"),
+        ({"batch": {"prompts": 2}, "loss": {"clip_low": 0.1}}, "grpo", "grpo, clip_low 0.1"),
+        ({"batch": 7}, "", ""),
+        ({"algorithm": {"kind": "grpo", "loss": {"preset": ["dapo"]}}, "deviations": 3}, "grpo", ""),
+        ({"algorithm": [1]}, "", ""),
+    ],
+)
+def test_a_job_says_its_algorithm_and_loss_whatever_its_layout(tmp_path: Path, job: dict[str, Any], algorithm: str, loss: str) -> None:
+    (tmp_path / JOB).write_text(json.dumps({"name": "n", **job}))
+    said = about(tmp_path)
+    assert (said["algorithm"], said["loss"], said["deviations"]) == (algorithm, loss, [])

@@ -131,7 +131,7 @@ def test_long_text_is_cut_in_its_middle_and_its_places_move() -> None:
     assert row["cut"]["characters"] == len(text) - payload.LONGEST_TEXT
     assert utf16(row["text"], row["marked"]) == "42"
     assert utf16(row["text"], row["reasoning"]).count("🙂") == payload.LONGEST_TEXT - len("<think></think>\\boxed{42}")
-    assert utf16(row["text"], [0, row["cut"]["at"]]) == text[: payload.HEAD]
+    assert utf16(row["text"], [0, row["cut"]["at"]]) == text[: payload.LONGEST_TEXT * 3 // 5]
 
 
 # ---- the data of a run

@@ -24,6 +24,7 @@
   // a scale whose ticks are written as the page writes numbers
   function ticksOf(values, count) {
     let [low, high] = d3.extent(values);
+    if (low === 0 && high === 0) high = 1;
     if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
     const domain = d3.nice(low, high, count);
     const ticks = d3.ticks(...domain, count);

@@ -234,4 +234,5 @@
   }
 
   r1bench.views.sample = { title: "Sample", render };
+  r1bench.withTags = withTags;
 })();
