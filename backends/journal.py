@@ -27,6 +27,8 @@ from r1bench.harness.errors import StorageError
 from r1bench.harness.store.disk import open_regular
 
 JOB, PROMPTS, EVENTS, ROLLOUTS, SUPERSEDED = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl", "superseded.jsonl"
+HELD_OUT = "held_out.json"
+"""What was measured of a supervised training on the examples that were kept aside."""
 CHECKPOINTS, FINAL = "checkpoints", "final"
 """Folders: the one for step-000020, ..., and the result."""
 START, STEP, FAULT, END = "start", "step", "fault", "end"
@@ -65,6 +67,7 @@ LAST_STEP = 1_000_000_000
 LONGEST_LINE = 4_000_000
 MOST_BYTES = 200_000_000
 NUM_STRETCHES = 500
+MEASURED = ("value", "low", "high", "base", "difference", "margin", "level")
 MOST_REMARKS, LONGEST_REMARK = 20, 300
 """Of gaps, faults and deviations."""
 
@@ -209,7 +212,7 @@ class Fault(NamedTuple):
     """Something that went wrong and was isolated."""
 
     what: str
-    count: int
+    times: int
     first: int | None
     """The step of the first time."""
     last: int | None
@@ -223,6 +226,8 @@ class Troubles(NamedTuple):
     """Each text once, in the order of the file."""
     num_more: int
     """Fault events whose text is none of these."""
+    resumptions: list[str]
+    """How a training that was gone on with compares with one that was never interrupted."""
 
 
 class Rollouts(NamedTuple):
@@ -255,22 +260,24 @@ def read_steps(folder: Path) -> Steps:
 def read_troubles(folder: Path) -> Troubles:
     """The declared gaps and the faults of every process of a training."""
     gaps: dict[str, None] = {}
+    resumptions: dict[str, None] = {}
     faults: dict[str, Fault] = {}
     num_more = 0
     with open_regular(folder / EVENTS) as file:
         for event in (parsed(line) for line in lines_of(file) if b'"start"' in line or b'"fault"' in line):
             if event.get("event") == START:
                 gaps.update(dict.fromkeys(texts(event.get("gaps"))))
+                resumptions.update(dict.fromkeys(texts([said] if (said := event.get("resumption")) else [])))
             elif event.get("event") == FAULT:
                 what, step = str(event.get("what", ""))[:LONGEST_REMARK], event.get("step")
                 place = step if is_step(step) else None
                 if what in faults:
-                    faults[what] = faults[what]._replace(count=faults[what].count + 1, last=place)
+                    faults[what] = faults[what]._replace(times=faults[what].times + 1, last=place)
                 elif len(faults) < MOST_REMARKS:
                     faults[what] = Fault(what, 1, place, place)
                 else:
                     num_more += 1
-    return Troubles(list(gaps)[:MOST_REMARKS], list(faults.values()), num_more)
+    return Troubles(list(gaps)[:MOST_REMARKS], list(faults.values()), num_more, list(resumptions)[:MOST_REMARKS])
 
 
 def texts(value: Any) -> list[str]:
@@ -333,9 +340,9 @@ def row_of(values: Mapping[str, Any]) -> RolloutRow | None:
     fields |= {name: None for name in ("tokens", "reward", "advantage") if not is_number(fields[name])}
     rewards = fields["rewards"] if isinstance(fields["rewards"], dict) else {}
     fields["rewards"] = {name: value for name, value in rewards.items() if is_number(value)}
-    for name, kind in (("prompt_ids", int), ("token_ids", int), ("logprobs", int | float)):
+    for name, kinds in (("prompt_ids", {int}), ("token_ids", {int}), ("logprobs", {int, float})):
         value = fields[name]
-        fields[name] = value if isinstance(value, list) and all(isinstance(each, kind) for each in value) else None
+        fields[name] = value if isinstance(value, list) and {*map(type, value)} <= kinds else None
     fields |= {name: None for name in ("sample", "policy") if not is_step(fields[name])}
     return RolloutRow(**fields | {"tokens": fields["tokens"] or 0})
 
@@ -366,6 +373,16 @@ def about(folder: Path) -> dict[str, Any]:
     }
 
 
+def read_held_out(folder: Path) -> dict[str, Any]:
+    """The measure, its n and numbers (value, low, high, base, difference, margin, level) as far as they are there; {} without any."""
+    try:
+        said = parsed((folder / HELD_OUT).read_bytes())
+    except OSError:
+        return {}
+    numbers = {name: said[name] for name in ("n", *MEASURED) if is_number(said.get(name))}
+    return {"measure": str(said.get("measure", ""))[:200], **numbers} if "value" in numbers else {}
+
+
 def loss_of(value: Any) -> str:
     """The loss of a job in words: 'dapo, clip_high 0.3', or 'pairwise'; '' for what is none."""
     if isinstance(value, str):
@@ -390,5 +407,5 @@ def home_of(checkpoint: Path) -> Path | None:
 
 def state(folder: Path) -> list[list[int] | None]:
     """What a training's files are known by without reading them."""
-    places = [folder / name for name in (EVENTS, ROLLOUTS, JOB)]
+    places = [folder / name for name in (EVENTS, ROLLOUTS, JOB, HELD_OUT)]
     return [[path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else None for path in places]

@@ -38,8 +38,11 @@ class Reader(Protocol):
     def read_rollouts(self, folder: Path) -> tuple[Iterator[Any], float] | None:
         """Completions, and the share of them that is read."""
 
-    def read_troubles(self, folder: Path) -> tuple[list[str], list[Any], int]:
-        """Declared gaps, faults (what, count, first step, last step), and how many faults are not among them."""
+    def read_troubles(self, folder: Path) -> tuple[list[str], list[Any], int, list[str]]:
+        """Declared gaps, faults (what, count, first step, last step), how many faults are not among them, and what resuming changed."""
+
+    def read_held_out(self, folder: Path) -> dict[str, Any]:
+        """What was measured on examples that were kept aside."""
 
     def about(self, folder: Path) -> dict[str, Any]:
         """Name, stage, backend, algorithm and loss in words, and a list of deviations."""
@@ -108,10 +111,11 @@ def describe(found: Found, curves: Curves, about: Mapping[str, str]) -> dict[str
 
 def head(reader: Reader, folder: Path) -> dict[str, Any]:
     """What the page says of a training above its curves."""
-    gaps, faults, num_more = reader.read_troubles(folder)
+    gaps, faults, num_more, resumptions = reader.read_troubles(folder)
     said = {name: value for name, value in reader.about(folder).items() if name in ("algorithm", "loss", "deviations")}
     told = [{"what": what, "count": count, "first": first, "last": last} for what, count, first, last in faults]
-    return {**said, "gaps": gaps, "faults": told, "more_faults": num_more}
+    held_out = escape.rounded(reader.read_held_out(folder))
+    return {**said, "gaps": gaps, "faults": told, "more_faults": num_more, "resumptions": resumptions, "held_out": held_out}
 
 
 def curves(steps: Mapping[int, Mapping[str, float]], faults: list[str]) -> Curves:

@@ -11,12 +11,14 @@ from r1bench.backends.journal import (
     EVENTS,
     FAULT,
     FIGURES,
+    HELD_OUT,
     JOB,
     ROLLOUTS,
     Journal,
     RolloutRow,
     about,
     home_of,
+    read_held_out,
     read_rollouts,
     read_steps,
     read_troubles,
@@ -142,7 +144,7 @@ def test_gaps_and_faults_are_read_each_text_once_with_its_steps(tmp_path: Path) 
         for step in (2, 3, 7):
             journal.event(FAULT, step=step, what="accuracy took longer than 10 s")
         journal.event(FAULT, step=7, what="format raised")
-    gaps, faults, num_more = read_troubles(tmp_path)
+    gaps, faults, num_more, _ = read_troubles(tmp_path)
     assert (gaps, num_more) == (["no log-probabilities"], 0)
     assert faults == [("accuracy took longer than 10 s", 3, 2, 7), ("format raised", 1, 7, 7)]
 
@@ -153,7 +155,7 @@ def test_strange_gaps_and_faults_are_bounded(tmp_path: Path) -> None:
         journal.event("start", gaps=["g" * 5_000, 7, *map(str, range(100, 900))])
         for number in range(900):
             journal.event(FAULT, step=str(number), what={"number": number, "x": "x" * 5_000})
-    gaps, faults, num_more = read_troubles(tmp_path)
+    gaps, faults, num_more, _ = read_troubles(tmp_path)
     assert (len(gaps), len(faults), num_more) == (20, 20, 880)
     assert max(len(text) for text in (*gaps, *(fault.what for fault in faults))) == 300
     assert {(fault.first, fault.last) for fault in faults} == {(None, None)}
@@ -174,3 +176,25 @@ def test_a_job_says_its_algorithm_and_loss_whatever_its_layout(tmp_path: Path, j
     (tmp_path / JOB).write_text(json.dumps({"name": "n", **job}))
     said = about(tmp_path)
     assert (said["algorithm"], said["loss"], said["deviations"]) == (algorithm, loss, [])
+
+
+def test_how_a_training_was_resumed_is_read_once(tmp_path: Path) -> None:
+    with Journal(tmp_path, 9) as journal:
+        for said in ("", "exact", "exact", 7):
+            journal.event("start", resumption=said)
+    assert read_troubles(tmp_path).resumptions == ["exact", "7"]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('{"measure": "nll", "n": 3, "value": 0.5, "low": null, "versions": {}}', {"measure": "nll", "n": 3, "value": 0.5}),
+        ('{"measure": "nll", "value": "0.5"}', {}),
+        ('{"measure": "nll", "value": NaN}', {}),
+        ('{"meas', {}),
+    ],
+)
+def test_what_was_held_out_is_read_as_far_as_it_is_there(tmp_path: Path, text: str, read: dict[str, Any]) -> None:
+    assert read_held_out(tmp_path) == {}
+    (tmp_path / HELD_OUT).write_text(text)
+    assert read_held_out(tmp_path) == read

@@ -11,7 +11,7 @@ from typing import Any
 
 from fakes_report import HOSTILE, boot_of, data_of, report, write_training
 
-from r1bench.backends.journal import JOB, ROLLOUTS, RolloutRow
+from r1bench.backends.journal import HELD_OUT, JOB, ROLLOUTS, RolloutRow
 from r1bench.leaderboards.report import drawn, training
 
 
@@ -147,15 +147,18 @@ def test_samples_that_are_gone_are_written_again_and_go_with_their_training(tmp_
     assert not path.parent.exists()
 
 
-def test_head_says_loss_deviations_gaps_and_faults(tmp_path: Path, assets: Path) -> None:
-    ending = '{"event": "start", "step": 2, "gaps": ["no log-probabilities"]}\n{"event": "fault", "step": 2, "what": "format raised"}\n'
+def test_head_says_loss_what_was_held_out_deviations_gaps_and_faults(tmp_path: Path, assets: Path) -> None:
+    ending = '{"event": "start", "step": 2, "gaps": ["no log-probabilities"], "resumption": "exact"}\n'
+    ending += '{"event": "fault", "step": 2, "what": "format raised"}\n'
     folder = write_training(tmp_path / "trained", 3, ending=ending)
     job = {"name": "zero", "algorithm": {"kind": "grpo", "loss": {"preset": "gspo"}}, "deviations": ["no top_p"]}
     (folder / JOB).write_text(json.dumps(job))
+    (folder / HELD_OUT).write_text('{"measure": "nll", "value": 0.5}')
     (tmp_path / "runs").mkdir()
     report(tmp_path / "runs", tmp_path / "site", assets, trainings=(folder,))
     head = data_of(tmp_path / "site", f"training/{training.name_of(folder)}")["head"]
     assert head == {
         **{"algorithm": "grpo", "loss": "gspo", "deviations": ["no top_p"], "gaps": ["no log-probabilities"], "more_faults": 0},
+        **{"resumptions": ["exact"], "held_out": {"measure": "nll", "value": 0.5}},
         "faults": [{"what": "format raised", "count": 1, "first": 2, "last": 2}],
     }

@@ -22,6 +22,8 @@ from r1bench.leaderboards.report import compose, training
 
 pytestmark = pytest.mark.browser
 NUM_STEPS, NUM_PROBLEMS = 40, 5
+LIKELIHOOD = {"measure": "nll", "n": 40, "value": 0.9, "low": -0.4, "high": -0.2, "base": 1.2, "difference": -0.3}
+PAIRS = {"measure": "pair_accuracy", "n": 1000, "value": 0.85, "low": 0.8, "high": 0.9, "margin": 1.5}
 FAULT = {"event": journal.FAULT, "what": f"reward accuracy raised {HOSTILE}"}
 
 
@@ -91,6 +93,21 @@ def test_head_says_what_was_set_what_is_missing_and_what_went_wrong(chromium: Br
         expect(head).to_contain_text(f"not as the job saystop_p {HOSTILE}")
         expect(head).to_contain_text("not recordedno log-probabilities")
         expect(head).to_contain_text(f"faultsreward accuracy raised {HOSTILE} (2 times, steps 3 to 9)")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (LIKELIHOOD, "1.200 → 0.900 nats per trained token, difference −0.300 [−0.400, −0.200], n 40"),
+        (PAIRS, "85.0 % of pairs [80.0, 90.0], n 1,000, mean margin 1.50"),
+        ({"measure": HOSTILE, "value": 2}, f"2.000 {HOSTILE.replace('/', ': ')}"),
+    ],
+)
+def test_head_says_what_examples_say_that_were_kept_aside(page: Visit, folder: Path, found: dict[str, Any], said: str) -> None:
+    name = training.name_of((folder / "a").resolve())
+    page.page.evaluate("([name, found]) => r1bench.kept(`training/${name}`).then(data => (data.head.held_out = found))", [name, found])
+    page.page.evaluate("location.hash += '?'")
+    expect(page.page.locator(".training-head")).to_contain_text(f"held out{said}")
 
 
 def test_first_and_last_step_stand_beside_others_with_best_median_and_worst(page: Visit) -> None:

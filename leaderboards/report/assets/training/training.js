@@ -50,8 +50,23 @@
     return `${facts.filter(Boolean).join(", ")}.${lines}`;
   }
 
-  // what was set, what the backend does otherwise, what it cannot say, and what went wrong
-  function head({ algorithm, loss, deviations = [], gaps = [], faults = [], more_faults: more = 0 }) {
+  // a measure on examples that were kept aside: the interval is that of the difference where there is one
+  function heldOut(found) {
+    if (!found || !known(found.value)) return "";
+    const isShare = found.measure.endsWith("accuracy");
+    const digits = isShare ? 1 : 3;
+    const number = (value) => words.number(isShare ? words.scaled("points", value) : value, digits);
+    const between = isShare ? words.pointsBetween(found.low, found.high) : words.between(found.low, found.high, digits);
+    const unit = { nll: "nats per trained token", pair_accuracy: "% of pairs", label_accuracy: "% of labels" }[found.measure];
+    const value = `${known(found.base) ? `${number(found.base)} → ` : ""}${number(found.value)}`;
+    const ends = known(found.difference) ? `, difference ${words.signed(found.difference, digits)} ${between}` : ` ${between}`;
+    const count = known(found.n) ? `, n ${words.count(found.n)}` : "";
+    const margin = known(found.margin) ? `, mean margin ${words.number(found.margin, 2)}` : "";
+    return `${value} ${unit || words.name(found.measure)}${ends}${count}${margin}`;
+  }
+
+  // what was set, what came of it, what the backend does otherwise, what it cannot say, and what went wrong
+  function head({ algorithm, loss, held_out: aside, deviations = [], gaps = [], faults = [], more_faults: more = 0, resumptions = [] }) {
     const steps = ({ first, last }) =>
       !known(first) ? "" : first === last || !known(last) ? `step ${words.count(first)}` : `steps ${words.count(first)} to ${words.count(last)}`;
     const times = (fault) => (fault.count > 1 ? words.plural(fault.count, "time") : "");
@@ -62,8 +77,10 @@
     const rows = [
       ["algorithm", words.name(algorithm || "")],
       ["loss", loss],
+      ["held out", heldOut(aside)],
       ["not as the job says", list(deviations)],
       ["not recorded", list(gaps)],
+      ["resumed", list(resumptions)],
       ["faults", list([...faults.map(fault), ...others])],
     ];
     const isThere = rows.some(([, value]) => value);
