@@ -40,13 +40,13 @@ class Fault(NamedTuple):
     """Of the first one, too."""
     sample: int
     """Which completion of that problem in the call, from 0."""
-    count: int
+    num_samples: int
 
     @property
     def what(self) -> str:
         """All of it as a line."""
         detail = f" ({self.detail})" if self.detail else ""
-        times = f", and {self.count - 1} more" if self.count > 1 else ""
+        times = f", and {self.num_samples - 1} more" if self.num_samples > 1 else ""
         return f"{self.source} {self.kind}{detail} for sample {self.sample} of problem {self.problem_id!r}{times}"
 
     def event(self) -> dict[str, Any]:
@@ -195,5 +195,5 @@ def counted(faults: Iterator[Fault]) -> list[Fault]:
         key = (fault.source, fault.kind)
         if key not in kinds and len(kinds) >= MOST_FAULTS:
             key, fault = ("", ""), fault._replace(source="rewards", kind="failed in other ways")
-        kinds[key] = kinds[key]._replace(count=kinds[key].count + 1) if key in kinds else fault
+        kinds[key] = kinds[key]._replace(num_samples=kinds[key].num_samples + 1) if key in kinds else fault
     return list(kinds.values())

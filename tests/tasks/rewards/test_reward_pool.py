@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from packages import install
+from processes import processes_of
 
 from r1bench.backends.job import RewardSpec
 from r1bench.harness.errors import GraderError, RewardError, UsageError
@@ -60,10 +61,16 @@ def hold():
 
 def leave_a_child():
     import subprocess
-    subprocess.Popen(["sleep", "12345.5"])
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", __file__])
     time.sleep(1000)
 
+def die_once():
+    if not os.path.exists(__file__ + ".once"):
+        open(__file__ + ".once", "w").close()
+        os._exit(3)
+
 WAYS = {
+    "once": do(die_once),
     "raises": do(raise_error), "exits": do(sys.exit), "hangs": do(lambda: time.sleep(1000)), "holds": do(hold), "nan": swap(float("nan")),
     "inf": swap(float("inf")), "text": swap("0.5"), "object": swap(object()), "short": lambda values: values[:-1],
     "long": lambda values: [*values, 1.0], "none": lambda values: None, "dies": do(lambda: os._exit(3)),
@@ -116,6 +123,7 @@ accuracy = lists
 """
 NAMES = ("raises", "exits", "hangs", "holds", "nan", "inf", "text", "object", "short", "long", "none", "dies", "crashes", "exhausts")
 NAMES += (
+    "once",
     "children",
     "closes",
     "prints",
@@ -210,27 +218,35 @@ def test_a_sample_of_which_one_reward_failed_has_no_total(of_all: Scores) -> Non
 
 
 @pytest.mark.parametrize("name", ["hangs", "holds", "children"])
-def test_what_hangs_is_ended_and_its_siblings_are_scored(name: str) -> None:
+def test_what_hangs_is_ended_and_its_siblings_are_scored(name: str, site: Path) -> None:
     begin = time.monotonic()
     found = scored(name, seconds=2)
     assert parts(found, name) == [1.0, "nan", 1.0, 1.0]
     assert [fault.kind for fault in found.faults] == ["hung for 2 s"]
     assert time.monotonic() - begin < 60
-    assert "12345.5" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert not processes_of(site)
 
 
 def test_a_reward_that_hangs_for_everything_takes_a_bounded_time() -> None:
     found = scored("hangs", "42", *["bad 42"] * 30, seconds=1)
     assert parts(found, "hangs") == [1.0] + ["nan"] * 30
-    assert [(fault.kind, fault.count) for fault in found.faults] == [("hung for 1 s", MOST_ENDED), ("was not computed", 30 - MOST_ENDED)]
+    assert [(fault.kind, fault.num_samples) for fault in found.faults] == [
+        ("hung for 1 s", MOST_ENDED),
+        ("was not computed", 30 - MOST_ENDED),
+    ]
 
 
 def test_closed_files_end_the_worker_and_cost_that_sample() -> None:
     assert parts(scored("closes"), "closes") == [1.0, "nan", 1.0, 1.0]
 
 
-def test_what_a_reward_prints_does_not_get_among_its_values() -> None:
+def test_a_process_that_ends_once_may_have_been_ended_from_outside() -> None:
+    assert scored("once").faults == []
+
+
+def test_what_a_reward_prints_goes_neither_among_its_values_nor_into_what_a_command_prints(capfd: pytest.CaptureFixture[str]) -> None:
     assert parts(scored("prints"), "prints") == [2.0] * 4
+    assert capfd.readouterr().out == ""
 
 
 def test_a_reward_that_changes_its_arguments_changes_a_copy() -> None:
@@ -283,7 +299,7 @@ def test_a_reward_that_applies_to_nothing_ends_the_training() -> None:
 
 def test_a_kind_of_fault_is_told_once_with_its_number() -> None:
     found = scored("raises", "42", "bad", "bad", "bad")
-    assert [fault.count for fault in found.faults] == [3]
+    assert [fault.num_samples for fault in found.faults] == [3]
     assert found.faults[0].event()["what"] == "reward 'raises' raised ValueError (no gold here) for sample 1 of problem 'p0', and 2 more"
     json.dumps(found.faults[0].event())
 
@@ -312,7 +328,7 @@ def test_a_gold_that_cannot_be_judged_by_costs_its_own_group() -> None:
     with RewardPool("integer", [spec("accuracy")]) as pool:
         found = pool.score(problems, completions)
     assert [each.grade.outcome for each in found.scores] == ["correct", "correct", "failed", "failed"]
-    assert [(fault.source, fault.count) for fault in found.faults] == [("grader 'integer'", 2)]
+    assert [(fault.source, fault.num_samples) for fault in found.faults] == [("grader 'integer'", 2)]
 
 
 # Threads and processes.
