@@ -136,9 +136,11 @@ class RewardPool:
         if not reward.in_trainer:
             found = self.worker.compute(reward.name, options, [[judged[place] for place in unit] for unit in units])
         else:
-            whole = computed(reward, judged, options)
-            found = [whole] if isinstance(whole, list) else [computed(reward, [each], options) for each in judged]
-            units = [range(len(judged))] if isinstance(whole, list) else units
+            found = [computed(reward, judged, options)]
+            if isinstance(found[0], list):
+                units = [range(len(judged))]
+            else:
+                found = [computed(reward, [judged[place] for place in unit], options) for unit in units]
         outcomes: dict[int, Outcome] = {}
         for unit, given in zip(units, found, strict=True):
             outcomes |= zip(unit, given if isinstance(given, list) else [given] * len(unit), strict=True)

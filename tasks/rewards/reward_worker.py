@@ -9,7 +9,6 @@ import json
 import os
 import pickle
 import resource
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +31,6 @@ def main() -> None:
     if os.getppid() != parent:
         return
     bound_memory()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.dup2(2, 1)
     with socket.socket(fileno=number) as line:
         line.sendall(b'"ready"\n')

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from packages import install
+from packages import code_of, install
 from processes import processes_of
 
-from r1bench.backends.job import RewardSpec
+from r1bench.backends.job import RewardSpec, read_job
 from r1bench.harness.errors import GraderError, RewardError, UsageError
 from r1bench.harness.records import Completion, Grade, Problem
 from r1bench.tasks.grading import GradingPool
-from r1bench.tasks.rewards import Judged, check_rewards, get_reward, score
+from r1bench.tasks.rewards import REWARDS, Judged, check_rewards, get_reward, score
+from r1bench.tasks.rewards.audit import audit
 from r1bench.tasks.rewards.pool import Fault, RewardPool, Scores
 from r1bench.tasks.rewards.workers import MOST_ENDED, RewardWorker
 
@@ -118,12 +119,14 @@ def positional(judged, factor):
 def strange(judged, *, shape: dict = None):
     return []
 
+formless = Reward("formless", lambda judged: raise_error() if judged else [], "", "", literal_of="format")
 number = 7
 accuracy = lists
 """
 NAMES = ("raises", "exits", "hangs", "holds", "nan", "inf", "text", "object", "short", "long", "none", "dies", "crashes", "exhausts")
 NAMES += (
     "once",
+    "formless",
     "children",
     "closes",
     "prints",
@@ -143,7 +146,8 @@ NAMES += (
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    entries = [f"{name} = bad_rewards:{name}" for name in NAMES] + ["lost = no_such_module:lost"]
+    entries = [f"{name} = bad_rewards:{name}" for name in NAMES] + ["lost = no_such_module:lost", "quits = quits_at_once:reward"]
+    (folder / "quits_at_once.py").write_text("raise SystemExit(3)")
     install(folder, "bad_rewards", BAD, "r1bench.rewards", "\n".join(entries))
     return folder
 
@@ -268,12 +272,17 @@ def test_a_reward_that_compares_a_batch_sees_all_of_it() -> None:
     assert parts(scored("batch", "1", "2", "42", "4"), "batch") == [4.0] * 4
 
 
-@pytest.mark.parametrize("name", ["length", "length_open_r1", "random", "format", "cosine", "repetition_penalty", "accuracy_open_r1"])
-def test_our_rewards_give_in_a_worker_what_they_give_here(name: str) -> None:
+def test_our_rewards_give_in_a_worker_what_they_give_here() -> None:
     problems, completions = batch("42", "it is 42", "it is it is it is 41", "42", "42", "<think>1</think><answer>42</answer>", each=3)
-    with GradingPool("integer") as grading, RewardPool("integer", [spec("accuracy"), spec(name)]) as pool:
-        there, here = pool.score(problems, completions), score(grading, problems, completions, pool.choices)
+    specs = [spec(name) for name, reward in REWARDS.items() if not reward.parameters.get("model") and not verified(name)]
+    with GradingPool("integer") as grading, RewardPool("integer", specs) as pool:
+        there, here = pool.score(problems, completions), score(grading, problems, completions, specs)
     assert [(each.total, each.parts) for each in there.scores] == [(each.total, each.parts) for each in here]
+
+
+def verified(name: str) -> bool:
+    """Whether Math-Verify is started for it, which takes long."""
+    return name.endswith(("accuracy_s001", "accuracy_open_r1", "cosine_s001", "cosine_open_r1"))
 
 
 # When to stop.
@@ -419,6 +428,7 @@ def test_another_packages_reward_is_checked_and_has_its_parameters_written_down(
         ("strange", "parameter 'shape' must be annotated as int, float"),
         ("number", "reward 'number' of bad_rewards 1.0 is 7 and neither a function nor a Reward"),
         ("lost", "reward 'lost' of bad_rewards 1.0 cannot be loaded .*no_such_module"),
+        ("quits", "reward 'quits' of bad_rewards 1.0 cannot be loaded .SystemExit: 3"),
         ("raisess", "unknown reward 'raisess'; did you mean 'raises'"),
     ],
 )
@@ -445,3 +455,24 @@ def test_a_reward_that_returns_too_few_values_is_named_where_it_is_called_by_han
     completion = Judged(Problem("p", "", ("42",)), Completion("bad", "stop", 1), Grade("correct", 1.0, None, "", "integer", "1"))
     with pytest.raises(UsageError, match="reward 'short' owes one value for each completion: 1, and gave 0"):
         get_reward("short")([completion])
+
+
+def test_another_packages_reward_that_raises_is_named_by_the_audit() -> None:
+    assert audit(["raises"]).rewards[0].trials == ()
+    with pytest.raises(UsageError, match=r"reward 'formless' fails for the corpus \(ValueError: no gold here\)"):
+        audit(["formless"])
+
+
+@pytest.mark.slow
+def test_the_rewards_of_the_documentation_train(tmp_path: Path) -> None:
+    entries = "brevity = wordy_rewards:brevity\ndifferent = wordy_rewards:different"
+    environment = install(tmp_path / "site", "wordy_rewards", code_of("rewards.md", '"""Rewards for'), "r1bench.rewards", entries)
+    rewards = "algorithm.rewards=[{name: accuracy}, {name: brevity, weight: 0.2, parameters: {words: 50}}, {name: different}]"
+    small = ("steps=1", "batch_size=1", "algorithm.samples=2", "algorithm.minibatches=1", "algorithm.rollout.max_tokens=4", rewards)
+    options = [word for setting in small for word in ("--set", setting)] + ["--out", str(tmp_path / "out"), "--no-eval", "--device", "cpu"]
+    command = [sys.executable, "-m", "r1bench.harness.cli", "train", "--threads", "1", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    row = json.loads((tmp_path / "out" / "rollouts.jsonl").read_text().splitlines()[0])
+    assert set(row["rewards"]) == {"accuracy", "brevity", "different"}
+    assert read_job(tmp_path / "out" / "job.json").grpo.rewards[1].parameters == {"words": 50}
