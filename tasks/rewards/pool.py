@@ -32,7 +32,7 @@ class Fault(NamedTuple):
 
     source: str
     """"reward 'format'" or "grader 'math'"."""
-    kind: str
+    how: str
     """'raised ValueError', 'hung for 30 s', ..."""
     detail: str
     """More of the first one: what an exception says."""
@@ -47,7 +47,7 @@ class Fault(NamedTuple):
         """All of it as a line."""
         detail = f" ({self.detail})" if self.detail else ""
         times = f", and {self.num_samples - 1} more" if self.num_samples > 1 else ""
-        return f"{self.source} {self.kind}{detail} for sample {self.sample} of problem {self.problem_id!r}{times}"
+        return f"{self.source} {self.how}{detail} for sample {self.sample} of problem {self.problem_id!r}{times}"
 
     def event(self) -> dict[str, Any]:
         """The fields of a journal's event."""
@@ -194,8 +194,8 @@ def counted(faults: Iterator[Fault]) -> list[Fault]:
     """Each kind of each source once, as the first of it, with their number; what is beyond MOST_FAULTS kinds as one."""
     kinds: dict[tuple[str, str], Fault] = {}
     for fault in faults:
-        key = (fault.source, fault.kind)
+        key = (fault.source, fault.how)
         if key not in kinds and len(kinds) >= MOST_FAULTS:
-            key, fault = ("", ""), fault._replace(source="rewards", kind="failed in other ways")
+            key, fault = ("", ""), fault._replace(source="rewards", how="failed in other ways")
         kinds[key] = kinds[key]._replace(num_samples=kinds[key].num_samples + 1) if key in kinds else fault
     return list(kinds.values())

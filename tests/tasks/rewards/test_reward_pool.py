@@ -17,6 +17,7 @@ from packages import code_of, install
 from processes import processes_of
 
 from r1bench.backends.job import RewardSpec, read_job
+from r1bench.backends.journal import FAULT, Journal
 from r1bench.harness.errors import GraderError, RewardError, UsageError
 from r1bench.harness.records import Completion, Grade, Problem
 from r1bench.tasks.grading import GradingPool
@@ -226,7 +227,7 @@ def test_what_hangs_is_ended_and_its_siblings_are_scored(name: str, site: Path) 
     begin = time.monotonic()
     found = scored(name, seconds=2)
     assert parts(found, name) == [1.0, "nan", 1.0, 1.0]
-    assert [fault.kind for fault in found.faults] == ["hung for 2 s"]
+    assert [fault.how for fault in found.faults] == ["hung for 2 s"]
     assert time.monotonic() - begin < 60
     assert not processes_of(site)
 
@@ -234,7 +235,7 @@ def test_what_hangs_is_ended_and_its_siblings_are_scored(name: str, site: Path) 
 def test_a_reward_that_hangs_for_everything_takes_a_bounded_time() -> None:
     found = scored("hangs", "42", *["bad 42"] * 30, seconds=1)
     assert parts(found, "hangs") == [1.0] + ["nan"] * 30
-    assert [(fault.kind, fault.num_samples) for fault in found.faults] == [
+    assert [(fault.how, fault.num_samples) for fault in found.faults] == [
         ("hung for 1 s", MOST_ENDED),
         ("was not computed", 30 - MOST_ENDED),
     ]
@@ -306,11 +307,14 @@ def test_a_reward_that_applies_to_nothing_ends_the_training() -> None:
         pool.score(*batch("42"))
 
 
-def test_a_kind_of_fault_is_told_once_with_its_number() -> None:
+def test_a_kind_of_fault_is_told_once_with_its_number_in_the_journal(tmp_path: Path) -> None:
     found = scored("raises", "42", "bad", "bad", "bad")
     assert [fault.num_samples for fault in found.faults] == [3]
-    assert found.faults[0].event()["what"] == "reward 'raises' raised ValueError (no gold here) for sample 1 of problem 'p0', and 2 more"
-    json.dumps(found.faults[0].event())
+    with Journal(tmp_path, 1) as journal:
+        journal.event(FAULT, step=1, **found.faults[0].event())
+    event = json.loads((tmp_path / "events.jsonl").read_text().splitlines()[-1])
+    assert event["what"] == "reward 'raises' raised ValueError (no gold here) for sample 1 of problem 'p0', and 2 more"
+    assert (event["step"], event["num_samples"]) == (1, 3)
 
 
 # Graders.
