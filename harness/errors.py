@@ -9,6 +9,7 @@ R1benchError              exit code 2 at the command line, one line, no tracebac
 ├── StorageError          a folder that cannot be written, a full disk, a run folder of another shape
 ├── ProtocolError         two runs that must not be compared
 ├── GraderError           our own grader failed: never a score of 0
+├── RewardError           rewards that give a training nothing to learn from
 ├── SandboxError          no isolation can be had, or the sandbox itself failed: never a verdict
 └── BackendError          a training process that failed or refused
 """
@@ -110,6 +111,10 @@ class NoEvidenceError(ProtocolError):
 
 class GraderError(R1benchError):
     """A fault in a grader itself; it stops the work instead of becoming a score."""
+
+
+class RewardError(R1benchError):
+    """No completion of a step has a reward: the training stops before hours are spent."""
 
 
 class SandboxError(R1benchError):

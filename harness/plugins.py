@@ -47,7 +47,7 @@ def load(kind: str, name: str, ours: Mapping[str, str], see: str) -> Any:
         raise UnknownNameError(kind, name, names(kind, ours), see)
     try:
         return others[name].load()
-    except Exception as error:  # a stranger's code may fail in any way
+    except (Exception, SystemExit) as error:  # a stranger's code may fail in any way
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(
             f"{kind} {quoted(name)} of {whose(others[name])} cannot be loaded ({reason}); mend or update that package"

@@ -212,13 +212,12 @@ def _with_good_golds(pool: "GradingPool", rows: Sequence[GoodRow], found: Graded
 
 def _grade(pool: "GradingPool", rows: Sequence[GoodRow], found: GradedRows) -> list[Grade | None]:
     """A grade for each row; None, and an error, for one that a fault of the grader came with."""
-    try:
-        return list(pool.grade([row.request for row in rows]))
-    except GraderError as error:
-        if len(rows) == 1:
-            found.errors.append(BadRow(rows[0].line, rows[0].where, f"{error}; please report this"))
-            return [None]
-    return [grade for row in rows for grade in _grade(pool, [row], found)]
+    grades: list[Grade | None] = []
+    for row, grade in zip(rows, pool.grade_each([row.request for row in rows]), strict=True):
+        if isinstance(grade, GraderError):
+            found.errors.append(BadRow(row.line, row.where, f"{grade}; please report this"))
+        grades.append(None if isinstance(grade, GraderError) else grade)
+    return grades
 
 
 def _graded(row: GoodRow, grade: Grade) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal
 
-from r1bench.harness.errors import GraderError, UnknownNameError
+from r1bench.harness.errors import GraderError, R1benchError, UnknownNameError
 from r1bench.harness.records import UNKNOWN_MARKING, Grade
 from r1bench.harness.thinking import unknown_marking
 from r1bench.tasks.grading.request import GradeRequest, Judgement, request_of
@@ -87,15 +87,20 @@ class Engine:
 class OneByOne(Engine):
     """The engine of a grader that is a pure function of one request."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self.module = module
+    def __init__(self, name: str, module: ModuleType) -> None:
+        self.name, self.module = name, module
 
     def grade(self, requests: Sequence[GradeRequest]) -> list[Judgement]:
         return [self._timed(request) for request in requests]
 
     def _timed(self, request: GradeRequest) -> Judgement:
         begin = time.perf_counter_ns()
-        found = self.module.judge(request)
+        try:
+            found = self.module.judge(request)
+        except R1benchError:
+            raise
+        except Exception as error:
+            raise GraderError(f"grader {self.name!r} broke on text {request.text[:80]!r}: {error!r:.200}") from error
         return replace(found, microseconds=(time.perf_counter_ns() - begin) // 1000)
 
     def check_golds(self, golds: Sequence[str]) -> list[str | None]:
@@ -139,7 +144,7 @@ class GradingPool:
         self.grader = get_grader(grader)
         module = self.grader.load()
         has_processes = hasattr(module, "open_engine")
-        self.engine: Engine = module.open_engine(grader, num_workers, cpu_seconds, sandbox) if has_processes else OneByOne(module)
+        self.engine: Engine = module.open_engine(grader, num_workers, cpu_seconds, sandbox) if has_processes else OneByOne(grader, module)
 
     def grade(self, requests: Sequence[GradeRequest]) -> list[Grade]:
         """One grade per request, in their order.
@@ -151,6 +156,19 @@ class GradingPool:
         judgements = [flagged(*each) for each in zip(requests, self.engine.grade(requests), strict=True)]
         shared = (time.perf_counter_ns() - begin) // 1000 // max(len(requests), 1)
         return [self._named(judgement, shared) for judgement in judgements]
+
+    def grade_each(self, requests: Sequence[GradeRequest]) -> list[Grade | GraderError]:
+        """As `grade`, but what the grader cannot judge costs its own request only: there stands the error, which is no score.
+
+        Raises SandboxError where `grade` does.
+        """
+        try:
+            return list(self.grade(requests))
+        except (GraderError, ValueError) as error:
+            if len(requests) == 1:
+                return [error if isinstance(error, GraderError) else GraderError(str(error))]
+        half = len(requests) // 2
+        return self.grade_each(requests[:half]) + self.grade_each(requests[half:])
 
     def prepare(self) -> "GradingPool":
         """Start now what could be refused (the sandbox), rather than with the first completion.

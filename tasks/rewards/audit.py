@@ -12,11 +12,12 @@ from functools import cache
 from textwrap import fill
 from typing import Any, Literal
 
-from r1bench.harness.errors import SandboxError, UsageError, printable
+from r1bench.harness.errors import R1benchError, SandboxError, UsageError, printable, quoted
 from r1bench.harness.records import Completion, Grade, Problem
 from r1bench.tasks.data.tables import read_table
 from r1bench.tasks.grading import GradingPool, request_of
 from r1bench.tasks.rewards import REWARDS, Judged, Reward, get_reward
+from r1bench.tasks.rewards.reward import said
 from r1bench.tasks.rewards.wording import pieces_of
 
 WIDTH = 80
@@ -124,7 +125,7 @@ def audit(names: Sequence[str] = (), parameters: Mapping[str, Mapping[str, Any]]
         sandbox: where programs run, as for GradingPool; hacks of code are skipped where there is none.
 
     Raises:
-        UnknownNameError, UsageError: a name or a parameter that cannot be.
+        UnknownNameError, UsageError: a name or a parameter that cannot be, or another package's reward that fails.
     """
     rewards = [get_reward(name) for name in dict.fromkeys(names)] or list(REWARDS.values())
     options = parameters or {}
@@ -168,7 +169,13 @@ def audit_one(
     for hack in aimed:
         if not isinstance(grades := graded[hack.name], str):
             judged += [Judged(hack.problem, done, grade) for done, grade in zip((hack.hacked, hack.honest), grades, strict=True)]
-    values = iter(reward(judged, **options))
+    try:
+        values = iter(reward(judged, **options))
+    except R1benchError:
+        raise
+    except Exception as error:  # another package's may fail in any way
+        what = f"{type(error).__name__}: {said(error)}"
+        raise UsageError(f"reward {quoted(reward.name)} fails for the corpus ({what}); mend or update its package") from error
     trials = []
     for hack in aimed:
         if isinstance(grades := graded[hack.name], str):
