@@ -155,7 +155,7 @@ class Journal:
 
     def step(self, step: int, figures: Mapping[str, float]) -> None:
         """Record a step's figures everywhere and show them."""
-        self.event(STEP, step=step, **{name: known(round(value, 6)) for name, value in figures.items()})
+        self.event(STEP, step=step, **{name: known(rounded(value)) for name, value in figures.items()})
         for name, value in figures.items() if self.board is not None else ():
             if math.isfinite(value):
                 self.board.add_scalar(name, value, step)
@@ -178,6 +178,11 @@ def set_aside(path: Path, start: int) -> None:
 def known(value: float | None) -> float | None:
     """The value, or None for what is not a number: JSON has no NaN."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def rounded(value: float) -> float:
+    """To six significant digits: a rate or a divergence may be small. A count stays whole."""
+    return value if isinstance(value, int) else float(f"{value:.6g}")
 
 
 def shown(figures: Mapping[str, float]) -> str:

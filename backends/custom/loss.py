@@ -59,10 +59,10 @@ def kl_estimate(logprobs_BT: torch.Tensor, reference_BT: torch.Tensor, estimator
     Source: Schulman, "Approximating KL divergence", 2020. k1 and k3 are unbiased; k2 and k3 are never negative. As a loss k1 teaches
     nothing on average: its gradient has mean 0.
     """
-    difference = logprobs_BT - reference_BT
+    difference_BT = reference_BT - logprobs_BT
     if estimator == "k1":
-        return difference
-    return difference.square() / 2 if estimator == "k2" else (-difference).exp() - 1 + difference
+        return -difference_BT
+    return difference_BT.square() / 2 if estimator == "k2" else difference_BT.exp() - difference_BT - 1
 
 
 def log_ratios(logprobs_BT: torch.Tensor, old_BT: torch.Tensor, mask_BT: torch.Tensor, spec: LossSpec) -> torch.Tensor:

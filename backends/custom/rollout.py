@@ -89,16 +89,12 @@ def draw_rollouts(sampler: Sampler, problems: Sequence[Problem], job: TrainJob, 
     for start in range(0, len(rows), sampler.at_once):
         part = slice(start, start + sampler.at_once)
         asked = [place for place, _ in rows[part]]
-        for drawn in decode(
-            sampler.model, prompts, asked, draws[part], sampling, end_tokens=sampler.end_tokens, with_logprobs=True
-        ):
+        for drawn in decode(sampler.model, prompts, asked, draws[part], sampling, end_tokens=sampler.end_tokens, with_logprobs=True):
             place, sample = rows[start + drawn.row]
             prefill = prefill_of(read[place].text, ending)
             completion = completion_of(tokenizer, prefill, len(prompts[place]), drawn, sampler.end_tokens)
             assert drawn.logprobs is not None
-            rollouts[start + drawn.row] = Rollout(
-                problems[place], sample, prompts[place], drawn.tokens, drawn.logprobs, completion
-            )
+            rollouts[start + drawn.row] = Rollout(problems[place], sample, prompts[place], drawn.tokens, drawn.logprobs, completion)
     return [rollouts[row] for row in range(len(rows))]
 
 
