@@ -81,6 +81,7 @@ class RolloutRow(NamedTuple):
     outcome: str
     """The grade's."""
     advantage: float | None
+    """0 in a group without a signal; None where the group was beyond those that the step needed (dynamic sampling)."""
     sample: int | None = None
     """Which of its group it is, from 0."""
     prompt_ids: Sequence[int] | None = None

@@ -163,6 +163,7 @@ def policy_loss(
         if spec.kl_place == "loss":
             weight_BT = log_ratio_BT.exp() if spec.kl_weighted else 1.0
             losses_BT = losses_BT + spec.kl_coefficient * weight_BT * kl_BT
-    is_token_BT = ~is_padding_BT
-    reported = [each[is_token_BT].detach() if each is not None else None for each in (kl_BT, is_clipped_BT.float(), difference_BT)]
-    return LossParts(aggregate(losses_BT, mask_BT, spec, sizes), *reported)
+    parts = (kl_BT, is_clipped_BT.float(), difference_BT)
+    kl, is_clipped, mismatch = (each[~is_padding_BT].detach() if each is not None else None for each in parts)
+    assert is_clipped is not None
+    return LossParts(aggregate(losses_BT, mask_BT, spec, sizes), kl, is_clipped, mismatch)

@@ -154,7 +154,7 @@ class Measures:
         known = {"kl": parts.kl, "is_clipped": parts.is_clipped, "mismatch": parts.mismatch, "entropy": entropies}
         for name, values in known.items():
             if values is not None:
-                self.tokens[name].append(values.double().cpu())
+                self.tokens[name].append(values.cpu().double())
 
     def figures(self, kl: str) -> dict[str, float]:
         """Means by their names in the journal; nothing where nothing was learned."""

@@ -14,6 +14,7 @@ from r1bench.backends.job import TrainJob
 from r1bench.backends.journal import FAULT, FIGURES, read_rollouts, read_steps
 from r1bench.backends.losses import PRESETS, LossSpec
 from r1bench.harness.checkpoints import file_digest, find_checkpoint
+from r1bench.harness.errors import BackendError
 from r1bench.harness.training.jobs import prepare
 
 TINY = ("steps=2", "batch_size=2", "algorithm.samples=4", "algorithm.minibatches=2", "algorithm.rollout.max_tokens=24")
@@ -64,6 +65,22 @@ def test_rollouts_stand_in_the_journal_with_their_tokens_and_the_policy_that_dre
         assert row.logprobs is not None
         assert len(row.token_ids) == len(row.logprobs) == row.tokens
         assert all(logprob <= 0 for logprob in row.logprobs)
+
+
+def test_rollouts_are_written_down_before_they_are_learned_from(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="gradient is not finite"):
+        train(tmp_path / "out", "optimizer.learning_rate=1e30")
+    assert not read_steps(tmp_path / "out").figures
+    assert len(rows_of(tmp_path / "out")) == 8
+
+
+@pytest.mark.parametrize(("setting", "least"), [("dtype=bfloat16", 1e-3), ("lora={rank: 4}", 0), ("engine.gradient_checkpointing=true", 0)])
+def test_how_weights_are_kept_is_no_matter_of_the_loop_and_their_precision_shows_as_mismatch(
+    tmp_path: Path, setting: str, least: float
+) -> None:
+    figures = read_steps(train(tmp_path / "out", setting)).figures
+    assert all(figures[step]["grad_norm"] > 0 for step in (1, 2))
+    assert least < figures[1]["mismatch/max"] < 1e-4 + 100 * least
 
 
 def test_a_step_without_a_signal_is_drawn_to_the_end_and_takes_no_optimiser_step(tmp_path: Path) -> None:
