@@ -151,7 +151,8 @@ def gradient(sampler: Sampler, drawn: Drawn, job: TrainJob, micro_tokens: int = 
         rollout._replace(logprobs=(torch.tensor(rollout.logprobs) + noise * torch.randn(len(rollout.tokens), generator=source)).tolist())
         for rollout in drawn.rollouts
     ]
-    before = logprobs_before(sampler.model, None, rollouts, job, micro_tokens)
+    reference = sampler.model if job.grpo.loss.has_reference else None
+    before = logprobs_before(sampler.model, reference, rollouts, job, micro_tokens)
     examples = to_examples(rollouts, advantages_of(drawn.rewards(), rollouts, before, job), before, job)
     sampler.model.zero_grad()
     compute_gradient(sampler.model, split_into_minibatches(examples, job, 0)[0], job, micro_tokens, measures)
@@ -169,10 +170,18 @@ def test_how_a_minibatch_is_cut_changes_no_gradient_of_a_model(sampler: Sampler,
 
 
 def test_on_policy_the_ratio_is_exactly_one(sampler: Sampler, pool: GradingPool) -> None:
-    job = job_with(LossSpec(clip_low=0.0, clip_high=0.0, kl="none"))  # then any other ratio is clipped
+    job = job_with(LossSpec(clip_low=0.0, clip_high=0.0, kl="k1", kl_place="reward"), batch_size=4)  # then any other ratio is clipped
     drawn = draw_step(sampler, job, 0, None, pool)
     _, measures = gradient(sampler, drawn, job, 150)
-    assert measures.figures("none")["clip_fraction"] == 0
+    assert float(advantages_of(drawn.rewards(), drawn.rollouts, Before(None, None), job).abs().max()) > 0
+    assert measures.figures("k1")["clip_fraction"] == 0
+
+
+@pytest.mark.parametrize("minibatches", [1, 2])
+def test_ratios_are_against_the_policy_that_drew_and_with_one_minibatch_that_is_the_one_trained(minibatches: int) -> None:
+    drawn, before = drawn_with([0.0, 1.0, 1.0, 1.0]), Before([torch.tensor([-1.0])] * 4, None)
+    examples = to_examples(drawn.rollouts, torch.zeros(4), before, job_with(minibatches=minibatches))
+    assert [example.old is None for example in examples] == [minibatches == 1] * 4
 
 
 def test_the_mismatch_of_sampler_and_training_is_measured(sampler: Sampler, pool: GradingPool) -> None:
