@@ -90,6 +90,7 @@ class RolloutRow(NamedTuple):
     outcome: str
     """The grade's."""
     advantage: float | None
+    """0 in a group without a signal; None where the group was beyond those that the step needed (dynamic sampling)."""
     sample: int | None = None
     """Which of its group it is, from 0."""
     prompt_ids: Sequence[int] | None = None
@@ -164,7 +165,7 @@ class Journal:
 
     def step(self, step: int, figures: Mapping[str, float]) -> None:
         """Record a step's figures everywhere and show them."""
-        self.event(STEP, step=step, **{name: known(round(value, 6)) for name, value in figures.items()})
+        self.event(STEP, step=step, **{name: known(rounded(value)) for name, value in figures.items()})
         for name, value in figures.items() if self.board is not None else ():
             if math.isfinite(value):
                 self.board.add_scalar(name, value, step)
@@ -187,6 +188,11 @@ def set_aside(path: Path, start: int) -> None:
 def known(value: float | None) -> float | None:
     """The value, or None for what is not a number: JSON has no NaN."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def rounded(value: float) -> float:
+    """To six significant digits: a rate or a divergence may be small. A count stays whole."""
+    return value if isinstance(value, int) else float(f"{value:.6g}")
 
 
 def shown(figures: Mapping[str, float]) -> str:

@@ -57,7 +57,8 @@ class LossSpec(Part):
     kl_weighted: bool = False
     """Whether the estimate in the loss is multiplied by the ratio, which makes its gradient unbiased (DeepSeek-V3.2)."""
     truncated: Literal["keep", "mask"] = "keep"
-    """Whether completions that were cut at the limit are learned from; masked ones count in no mean either."""
+    """Whether completions that were cut at the limit are learned from; masked ones count in no mean of the loss either. Their rewards stay
+    in the baseline of their group."""
     mismatch: Literal["off", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"] = "off"
     """What is done about sampling and training log-probabilities that differ: nothing, or a weight training/sampling per token or
     sequence (product), cut at mismatch_max, or 0 beyond it."""

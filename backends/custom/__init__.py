@@ -5,10 +5,12 @@ siblings), update (from rollouts to a gradient) and in it loss (the formula), fi
 keeps). Left out: several machines, which are OpenRLHF's and TRL's.
 """
 
+import sys
 from collections.abc import Sequence
 
-from r1bench.backends.contract import Backend
-from r1bench.backends.job import Grpo, Support, TrainJob, engine_of
+from r1bench.backends.adapters import missing_for_adapters
+from r1bench.backends.contract import Backend, versions_in
+from r1bench.backends.job import Grpo, RewardModel, Sft, Support, TrainJob, engine_of
 from r1bench.backends.settings import Part, Positive
 from r1bench.harness.records import Problem
 
@@ -21,22 +23,48 @@ class Engine(Part):
     """Padded tokens per forward pass."""
     decode_at_once: Positive = 512
     """Completions drawn side by side."""
+    gradient_checkpointing: bool = False
+    """Whether activations are computed again in the backward pass instead of kept: less memory, a third more time."""
+    python: str = ""
+    """`--python`; the contract starts it."""
+    launcher: str = "local"
+    """`--launcher`; one process is all it has."""
 
 
 class Custom(Backend):
     """The backend of this folder. Loads PyTorch only to train."""
 
+    def probe(self, python: str = sys.executable) -> str:
+        """What that Python lacks of r1bench itself, which brings PyTorch and transformers."""
+        if python == sys.executable:
+            return ""
+        missing = [name for name, version in versions_in(python, ("r1bench", "torch", "transformers")).items() if not version]
+        return f"{python} has no {', '.join(missing)}; install r1bench there (pip install r1bench)" if missing else ""
+
+    def versions(self, python: str = sys.executable) -> dict[str, str]:
+        """Of what trains, and of what adapters need."""
+        return versions_in(python, ("torch", "transformers", "peft"))
+
     def supports(self, job: TrainJob) -> Support:
-        """GRPO exactly as the job says, but for ratios under a top-p cut."""
-        if not isinstance(job.algorithm, Grpo):
-            return Support(kind="refused", reason=f"the algorithm {job.algorithm.kind!r} is not built into it; it trains 'grpo'")
-        engine_of(job, Engine)
-        if job.algorithm.rollout.top_p < 1:
+        """Exactly as the job says, all three algorithms, but for ratios under a top-p cut."""
+        engine = engine_of(job, Engine)
+        if engine.launcher != "local":
+            return Support(kind="refused", reason="it trains in one process; use --launcher local, or --backend trl")
+        if missing := missing_for_adapters(job):
+            return Support(kind="refused", reason=missing)
+        if isinstance(job.algorithm, Grpo) and job.algorithm.rollout.top_p < 1:
             return Support(kind="approximate", deviations=("ratios use the probabilities before the top-p cut",))
         return Support(kind="exact")
 
     def train(self, job: TrainJob, problems: Sequence[Problem] | None) -> None:
         """Train a job to its end, going on from its newest whole checkpoint."""
-        from r1bench.backends.custom.grpo import train
+        from r1bench.backends.custom import grpo, reward_model, sft
 
-        train(job, problems, engine_of(job, Engine))
+        engine = engine_of(job, Engine)
+        match job.algorithm:
+            case Grpo():
+                grpo.train(job, problems, engine)
+            case Sft():
+                sft.train(job, engine)
+            case RewardModel():
+                reward_model.train(job, engine)

@@ -1,94 +1,82 @@
-"""The loop: draw rollouts, reward them, compare each with its siblings, take optimiser steps, keep checkpoints. Read it top to bottom.
+"""The loop of GRPO: draw rollouts, reward them, compare each with its siblings, write them down, learn from them. Read it top to bottom."""
 
-On one CPU with the same threads, a training that was killed and started again ends in the very same weights.
-"""
-
-import copy
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
-from r1bench.backends import contract
-from r1bench.backends.custom import Engine, state
-from r1bench.backends.custom.advantage import group_advantages
+from r1bench.backends.custom import Engine
+from r1bench.backends.custom.advantage import has_signal
 from r1bench.backends.custom.figures import figures_of, rows_of
-from r1bench.backends.custom.rollout import draw_rollouts, reward_rollouts, total_rewards
-from r1bench.backends.custom.update import Sums, compute_gradient, learning_rate, split_into_minibatches, to_examples
+from r1bench.backends.custom.optimizer import learning_rate
+from r1bench.backends.custom.rollout import Drawn, Rollout, Sampler, draw_step, places_used
+from r1bench.backends.custom.training import Training, begin
+from r1bench.backends.custom.update import Measures, advantages_of, compute_gradient, logprobs_before, split_into_minibatches, to_examples
 from r1bench.backends.job import TrainJob
-from r1bench.backends.journal import Journal
-from r1bench.backends.prompts import draw_problems
-from r1bench.harness.checkpoints import find_checkpoint
-from r1bench.harness.models.saving import read_base, write_model
-from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.backends.journal import FAULT
 from r1bench.harness.models.turns import end_tokens_of, endless
-from r1bench.harness.models.weights import load_model
 from r1bench.harness.progress import note
-from r1bench.harness.records import Checkpoint, Problem
+from r1bench.harness.records import Problem
 from r1bench.tasks import get_task
 from r1bench.tasks.grading import GradingPool
 
 
-def load_reference(base: Checkpoint, job: TrainJob) -> Any:
-    """The model that the policy shall not leave too far behind, frozen; None where the loss has no such term."""
-    if job.grpo.loss.kl == "none" or job.grpo.loss.kl_coefficient == 0:
-        return None
-    return load_model(base, job.device, "float32").requires_grad_(False)
-
-
-def make_optimizer(model: Any, job: TrainJob) -> torch.optim.Optimizer:
-    """AdamW over all weights."""
-    spec = job.optimizer
-    return torch.optim.AdamW(model.parameters(), lr=spec.learning_rate, betas=spec.betas, weight_decay=spec.weight_decay)
-
-
 def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> Path:
     """Train a job to its end, going on from its newest whole checkpoint, and return the sealed result."""
-    torch.set_num_threads(engine.threads)
-    torch.use_deterministic_algorithms(True, warn_only=job.device != "cpu")
-    spec, num_steps, out, start = job.grpo, job.num_steps(), Path(job.out), contract.resume(job)
-    base = find_checkpoint(job.model)
-    tokenizer, kept = load_tokenizer(base), read_base(base)
-    model = load_model(find_checkpoint(str(start.checkpoint)) if start.checkpoint else base, job.device, "float32")
-    reference, optimizer = load_reference(base, job), make_optimizer(model, job)
-    end_tokens = end_tokens_of(model, tokenizer)
-    if not end_tokens:
-        note(endless(base.path))
-    if start.checkpoint:
-        state.restore(start.checkpoint, optimizer, reference)
-    contract.rehearse(job, lambda folder: write_model(folder, model, kept, is_rehearsal=True))
-    board = SummaryWriter(log_dir=str(out / "tensorboard"), purge_step=start.step + 1)
-    with Journal(out, num_steps, start.step, start.offsets, board) as journal, GradingPool(get_task(job.data.task).grader) as pool:
-        for step in range(start.step, num_steps):
+    spec, grader = job.grpo, get_task(job.data.task).grader
+    with begin(job, engine, has_reference=spec.loss.has_reference) as training, GradingPool(grader) as pool:
+        end_tokens = end_tokens_of(training.model, training.tokenizer)
+        if not end_tokens:
+            note(endless(job.model))
+        sampler = Sampler(training.model, training.tokenizer, end_tokens, engine.decode_at_once)
+        for step in training.steps():
             started = time.perf_counter()
-            asked = draw_problems(job, step, problems)
-            rollouts = draw_rollouts(model, tokenizer, asked, job, step, end_tokens=end_tokens, at_once=engine.decode_at_once)
-            scores = reward_rollouts(rollouts, pool, spec.rewards)
-            drawn = time.perf_counter()
+            drawn = draw_step(sampler, job, step, problems, pool)
+            rewarded = time.perf_counter()
 
-            advantages_B = group_advantages(total_rewards(scores), spec.samples, spec.loss).to(job.device)
-            examples = to_examples(model, reference, rollouts, advantages_B, job, engine.micro_tokens)
-            sums = Sums()
-            for number, minibatch in enumerate(split_into_minibatches(examples, job, step)):
-                optimizer.param_groups[0]["lr"] = learning_rate(job, step * spec.minibatches + number)
-                optimizer.zero_grad(set_to_none=True)
-                sums += compute_gradient(model, minibatch, job, engine.micro_tokens)
-                optimizer.step()
-            if reference is not None and spec.reference_every and (step + 1) % spec.reference_every == 0:
-                reference = copy.deepcopy(model).requires_grad_(False)
+            used = places_used(drawn, job)
+            rollouts = [drawn.rollouts[place] for place in used]
+            before = logprobs_before(training.model, training.reference, rollouts, job, engine.micro_tokens)
+            advantages_B = advantages_of(drawn.rewards()[used], rollouts, before, job)
+            shown_B = of_all(drawn, used, advantages_B, job)
+            training.journal.rollouts(rows_of(step + 1, drawn, shown_B, updates_taken(training)))
+
+            measures, first_update = Measures(), step * spec.minibatches
+            minibatches = split_into_minibatches(to_examples(rollouts, advantages_B, before, job), job, step)
+            if not minibatches:
+                training.journal.event(FAULT, step=step + 1, what=nothing_learned(drawn, rollouts))
+            for update, minibatch in enumerate(minibatches, first_update):
+                training.learn(update)
+                compute_gradient(training.model, minibatch, job, engine.micro_tokens, measures)
+                measures.norms.append(training.take_step(update))
+            if training.reference is not None and spec.reference_every and (step + 1) % spec.reference_every == 0:
+                training.move_reference()
             finished = time.perf_counter()
 
-            journal.rollouts(rows_of(step + 1, rollouts, scores, advantages_B))
-            figures = figures_of(rollouts, scores, advantages_B, job) | sums.figures(spec.minibatches)
-            figures |= {"learning_rate": learning_rate(job, step * spec.minibatches)}
-            figures |= {"rollout_seconds": drawn - started, "update_seconds": finished - drawn}
-            figures["tokens_per_second"] = sum(len(rollout.tokens) for rollout in rollouts) / (finished - started)
-            journal.step(step + 1, figures)
-            if (step + 1) % job.save_every == 0 and step + 1 < num_steps:
-                has_moved = spec.reference_every and step + 1 >= spec.reference_every
-                write = state.writer(model, kept, optimizer, reference if has_moved else None)
-                contract.save(job, step + 1, write, journal)
-        return contract.finish(job, lambda folder: write_model(folder, model, kept), journal)
+            figures = figures_of(drawn, shown_B, job) | measures.figures(spec.loss.kl)
+            figures |= {"learning_rate": learning_rate(job, first_update)}
+            figures |= {"rollout_seconds": rewarded - started, "update_seconds": finished - rewarded}
+            figures["tokens_per_second"] = sum(len(rollout.tokens) for rollout in drawn.rollouts) / (finished - started)
+            training.record(step, figures)
+        return training.finish()
+
+
+def of_all(drawn: Drawn, used: Sequence[int], advantages_B: torch.Tensor, job: TrainJob) -> torch.Tensor:
+    """Advantages of all that was drawn: 0 for groups that were left out without a signal, NaN for those beyond what the step needed."""
+    shown_B = torch.full((len(drawn.rollouts),), torch.nan)
+    shown_B[~has_signal(drawn.rewards(), job.grpo.samples).repeat_interleave(job.grpo.samples)] = 0.0
+    shown_B[list(used)] = advantages_B
+    return shown_B
+
+
+def updates_taken(training: Training) -> int:
+    """Optimiser steps that the weights have taken, those before a resume included."""
+    return next((int(state["step"]) for state in training.optimizer.adamw.state.values()), 0)
+
+
+def nothing_learned(drawn: Drawn, rollouts: Sequence[Rollout]) -> str:
+    """Why a step takes no optimiser step, in words."""
+    if rollouts:
+        return "every completion was cut at the limit, and those are masked; no optimiser step"
+    return f"no group of the {drawn.num_batches} batches drawn has rewards that differ; no optimiser step"

@@ -6,14 +6,20 @@ A checkpoint is an ordinary Hugging Face folder with a `trainer/` folder inside.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from r1bench.harness.models.saving import write_model
 
+if TYPE_CHECKING:
+    from r1bench.backends.custom.optimizer import Optimizer
+
 TRAINER = "trainer"
+OPTIMIZER, TRAINED, REFERENCE = "optimizer.safetensors", "trained.safetensors", "reference.safetensors"
+"""Files in it: AdamW's moments; the float32 tensors that it steps, where the model's folder does not have them (adapters, copies of
+bfloat16 weights); the reference, where it is not the base."""
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -29,6 +35,31 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
         number, _, key = name.partition(".")
         state.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def keep(folder: Path, optimizer: "Optimizer", reference: Any, *, has_adapters: bool) -> None:
+    """Write what goes on from a checkpoint into its folder; `reference` is None where it still is the base."""
+    (folder / TRAINER).mkdir()
+    save_file(optimizer_tensors(optimizer.adamw), folder / TRAINER / OPTIMIZER)
+    if has_adapters or any(weight is not optimizer.weights[name] for name, weight in optimizer.stepped.items()):
+        save_file({name: weight.detach().contiguous() for name, weight in optimizer.stepped.items()}, folder / TRAINER / TRAINED)
+    if reference is not None:
+        save_file({name: value.contiguous() for name, value in unshared(reference).items()}, folder / TRAINER / REFERENCE)
+
+
+@torch.no_grad()
+def restore_all(folder: Path, optimizer: "Optimizer", reference: Any) -> bool:
+    """Put back what `keep` wrote, beside the weights that are loaded already; returns whether the reference is another than the base."""
+    restore_optimizer(optimizer.adamw, load_file(folder / TRAINER / OPTIMIZER))
+    if (folder / TRAINER / TRAINED).is_file():
+        tensors = load_file(folder / TRAINER / TRAINED)
+        for name, weight in optimizer.stepped.items():
+            weight.copy_(tensors[name])
+        optimizer.round_off()
+    has_moved = reference is not None and (folder / TRAINER / REFERENCE).is_file()
+    if has_moved:
+        reference.load_state_dict(load_file(folder / TRAINER / REFERENCE), strict=False)
+    return has_moved
 
 
 def writer(model: Any, kept: Mapping[str, bytes], optimizer: torch.optim.Optimizer, reference: Any) -> Callable[[Path], None]:

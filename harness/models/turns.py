@@ -39,6 +39,8 @@ class Drawn(NamedTuple):
     """What was generated, the token that ended it included."""
     is_stopped: bool
     """True: it ended by itself; False: its budget ended."""
+    logprobs: list[float] | None = None
+    """Of its tokens, where they were asked for."""
 
 
 def end_tokens_of(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -111,6 +111,12 @@ def draw_tokens(logits_BV: torch.Tensor, uniforms_B: torch.Tensor, sampling: Sam
     return (places if order is None else order.gather(1, places)).squeeze(1)
 
 
+def logprobs_under(logits_BV: torch.Tensor, tokens_B: torch.Tensor, sampling: Sampling) -> list[float]:
+    """Log-probability of each row's token in nats at the temperature (1 for greedy drawing), before top-k and top-p."""
+    scaled = logits_BV.float() / (sampling.temperature or 1.0)
+    return (-torch.nn.functional.cross_entropy(scaled, tokens_B, reduction="none")).tolist()
+
+
 class Alive(NamedTuple):
     """The sequences that are still being drawn, row by row the same in every part."""
 
@@ -182,6 +188,7 @@ def decode(
     *,
     end_tokens: frozenset[int],
     is_stop: Any = None,
+    with_logprobs: bool = False,
 ) -> Iterator[Drawn]:
     """Draw one sequence for each entry of `rows`, which names the prompt it continues.
 
@@ -191,6 +198,7 @@ def decode(
         uniforms: for each sequence its draws, at least `sampling.max_tokens` of them.
         end_tokens: tokens that end a sequence.
         is_stop: a function of the tokens so far that says whether to end early (texts to stop at).
+        with_logprobs: also tell under which log-probability each token was drawn (`logprobs_under`).
 
     Yields:
         each sequence as it finishes, at most `sampling.max_tokens` tokens long.
@@ -199,7 +207,7 @@ def decode(
         CheckpointError: the model's own code fails, or gives logits that are not numbers.
     """
     try:
-        yield from _decode(model, prompts, rows, uniforms, sampling, end_tokens, is_stop)
+        yield from _decode(model, prompts, rows, uniforms, sampling, end_tokens, is_stop, with_logprobs)
     except (*UNREADABLE, ArithmeticError, RuntimeError, AssertionError) as error:
         if not is_of_model(error):
             raise
@@ -225,6 +233,7 @@ def _decode(
     sampling: Sampling,
     end_tokens: frozenset[int],
     is_stop: Any,
+    with_logprobs: bool,
 ) -> Iterator[Drawn]:
     """By the path that the model takes."""
     draws_BT = torch.stack([row[: sampling.max_tokens] for row in uniforms]).to(next(model.parameters()).device)
@@ -233,26 +242,36 @@ def _decode(
         return tokens[-1] in end_tokens or (is_stop is not None and is_stop(tokens))
 
     if can_share_prompts(model):
-        yield from draw_together(model, prompts, rows, draws_BT, sampling, has_ended)
+        yield from draw_together(model, prompts, rows, draws_BT, sampling, has_ended, with_logprobs)
         return
     at_once = 1 if model.config.model_type in MIXED_ROWS else len(rows)
     for number in dict.fromkeys(rows):
         places = [place for place, row in enumerate(rows) if row == number]
         for start in range(0, len(places), at_once):
             part = places[start : start + at_once]
-            for drawn in draw_after(model, prompts[number], draws_BT[part], sampling, has_ended):
+            for drawn in draw_after(model, prompts[number], draws_BT[part], sampling, has_ended, with_logprobs):
                 yield drawn._replace(row=part[drawn.row])
 
 
 def draw_together(
-    model: Any, prompts: Sequence[Sequence[int]], rows: Sequence[int], draws_BT: torch.Tensor, sampling: Sampling, has_ended: HasEnded
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    rows: Sequence[int],
+    draws_BT: torch.Tensor,
+    sampling: Sampling,
+    has_ended: HasEnded,
+    with_logprobs: bool = False,
 ) -> Iterator[Drawn]:
     """All rows in one batch."""
     alive = read_prompts(model, prompts, rows, draws_BT)
     tokens: list[list[int]] = [[] for _ in rows]
+    logprobs: list[list[float]] | None = [[] for _ in rows] if with_logprobs else None
     is_done = [False] * len(rows)
     for step in range(sampling.max_tokens):
         drawn_B = draw_tokens(alive.logits_BV, alive.draws_BT[:, step], sampling)
+        if logprobs is not None:
+            for row, logprob in zip(alive.rows, logprobs_under(alive.logits_BV, drawn_B, sampling), strict=True):
+                logprobs[row].append(logprob)
         for row, token in zip(alive.rows, drawn_B.tolist(), strict=True):
             if is_done[row]:
                 continue
@@ -260,7 +279,7 @@ def draw_together(
             is_stopped = has_ended(tokens[row])
             if is_stopped or step + 1 == sampling.max_tokens:
                 is_done[row] = True
-                yield Drawn(row, tokens[row], is_stopped)
+                yield Drawn(row, tokens[row], is_stopped, logprobs[row][: step + 1] if logprobs is not None else None)
         remaining = [place for place, row in enumerate(alive.rows) if not is_done[row]]
         if not remaining:
             return
@@ -269,14 +288,19 @@ def draw_together(
         alive = alive.step(model, drawn_B)
 
 
-def draw_after(model: Any, prompt: Sequence[int], draws_BT: torch.Tensor, sampling: Sampling, has_ended: HasEnded) -> list[Drawn]:
+def draw_after(
+    model: Any, prompt: Sequence[int], draws_BT: torch.Tensor, sampling: Sampling, has_ended: HasEnded, with_logprobs: bool = False
+) -> list[Drawn]:
     """The plain path: all sequences of one prompt by the model's own `generate()`, which is left one token to choose at each step."""
     ids_BT = torch.tensor([list(prompt)] * len(draws_BT), device=draws_BT.device)
     tokens: list[list[int]] = [[] for _ in draws_BT]
+    logprobs: list[list[float]] = [[] for _ in draws_BT]
     is_stopped = torch.zeros(len(draws_BT), dtype=torch.bool, device=draws_BT.device)
 
     def choose(ids_BT: torch.Tensor, logits_BV: torch.Tensor) -> torch.Tensor:
         drawn_B = draw_tokens(logits_BV, draws_BT[:, ids_BT.shape[1] - len(prompt)], sampling)
+        for row, logprob in enumerate(logprobs_under(logits_BV, drawn_B, sampling) if with_logprobs else ()):
+            logprobs[row].append(logprob)
         return torch.full_like(logits_BV, -torch.inf).scatter(1, drawn_B[:, None], 0.0)
 
     def note(ids_BT: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
@@ -297,4 +321,7 @@ def draw_after(model: Any, prompt: Sequence[int], draws_BT: torch.Tensor, sampli
         )
     finally:
         model.generation_config = theirs
-    return [Drawn(row, *each) for row, each in enumerate(zip(tokens, is_stopped.tolist(), strict=True))]
+    return [
+        Drawn(row, said, stopped, logprobs[row][: len(said)] if with_logprobs else None)
+        for row, (said, stopped) in enumerate(zip(tokens, is_stopped.tolist(), strict=True))
+    ]

@@ -128,6 +128,12 @@ def test_a_folder_without_files_says_nothing(tmp_path: Path) -> None:
     assert about(tmp_path) == {"name": "", "stage": "", "backend": "", "algorithm": "", "loss": "", "deviations": []}
 
 
+def test_a_small_figure_keeps_its_digits_and_a_count_stays_whole(tmp_path: Path) -> None:
+    with Journal(tmp_path, 1) as journal:
+        journal.step(1, {"learning_rate": 1.25e-6, "mismatch/mean": 3.21283123e-7, "tokens": 12_345_678})
+    assert read_steps(tmp_path).figures[1] == {"learning_rate": 1.25e-6, "mismatch/mean": 3.21283e-7, "tokens": 12_345_678}
+
+
 def test_the_page_names_every_figure_as_the_schema_does() -> None:
     table = [line.strip("| ").split(" | ") for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert FIGURES.items() <= {name.strip("`"): meaning for name, meaning in table}.items()

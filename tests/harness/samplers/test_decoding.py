@@ -9,8 +9,9 @@ import torch
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.errors import CheckpointError
 from r1bench.harness.models.tokenizer import text_of
+from r1bench.harness.models.turns import Drawn
 from r1bench.harness.records import Completion, Sampling
-from r1bench.harness.samplers import Request, Requests
+from r1bench.harness.samplers import Request, Requests, decoding
 from r1bench.harness.samplers.decoding import decode, draw_tokens, new_cache, uniforms_for
 from r1bench.harness.samplers.hf import TransformersOptions, TransformersSampler, plan_batches
 from r1bench.tasks.arithmetic import problems
@@ -159,3 +160,33 @@ def test_logits_that_are_no_numbers_are_an_error_and_not_a_token() -> None:
     logits = torch.tensor([[0.0, float("nan"), 1.0]])
     with pytest.raises(CheckpointError, match="not finite"):
         draw_tokens(logits, torch.tensor([0.5], dtype=torch.float64), Sampling())
+
+
+def said(sampler: TransformersSampler, sampling: Sampling, **options: Any) -> list[Drawn]:
+    """Four sequences each after two prompts of different lengths."""
+    prompts, rows = [[270, 27, 222], [270, 27, 222, 19, 496, 342, 497]], [0, 0, 0, 0, 1, 1, 1, 1]
+    draws = [uniforms_for(0, f"p{row}", place, sampling.max_tokens) for place, row in enumerate(rows)]
+    found = decode(sampler.model, prompts, rows, draws, sampling, end_tokens=frozenset([2]), **options)
+    return sorted(found, key=lambda drawn: drawn.row)
+
+
+@pytest.mark.parametrize("is_plain", [False, True])
+def test_every_token_comes_with_the_log_probability_it_was_drawn_under(
+    sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch, is_plain: bool
+) -> None:
+    if is_plain:
+        monkeypatch.setattr(decoding, "can_share_prompts", lambda model: False)
+    sampling = Sampling(n=4, temperature=0.7, top_p=0.9, max_tokens=20)
+    prompts = [[270, 27, 222]] * 4 + [[270, 27, 222, 19, 496, 342, 497]] * 4
+    for prompt, drawn in zip(prompts, said(sampler, sampling, with_logprobs=True), strict=True):
+        with torch.no_grad():
+            logits = sampler.model(input_ids=torch.tensor([prompt + drawn.tokens])).logits[0, len(prompt) - 1 : -1]
+        expected = torch.log_softmax(logits / 0.7, dim=-1).gather(1, torch.tensor(drawn.tokens)[:, None]).squeeze(1)
+        assert drawn.logprobs == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_asking_for_log_probabilities_changes_no_token(sampler: TransformersSampler) -> None:
+    sampling = Sampling(n=4, max_tokens=20)
+    without, told = said(sampler, sampling), said(sampler, sampling, with_logprobs=True)
+    assert [drawn.tokens for drawn in without] == [drawn.tokens for drawn in told]
+    assert all(drawn.logprobs is None for drawn in without)
