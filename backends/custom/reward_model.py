@@ -15,6 +15,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from r1bench.backends.custom import Engine
+from r1bench.backends.custom.micro_batches import micro_batches
 from r1bench.backends.custom.optimizer import learning_rate
 from r1bench.backends.custom.training import begin
 from r1bench.backends.examples import EXAMPLES, Example, places_of, read_examples
@@ -58,7 +59,7 @@ def train(job: TrainJob, engine: Engine) -> Path:
 def compute_gradient(model: Any, examples: Sequence[Example], spec: RewardModel, micro_tokens: int) -> Sums:
     """Add up the gradient of the mean over a step's examples, micro-batch by micro-batch."""
     sums = Sums()
-    for group in micro_batches(examples, micro_tokens):
+    for group in micro_batches(examples, padded_length, micro_tokens):
         scores_B = scores_of(model, [text for example in group for text in texts_of(example)])
         if spec.loss == "pairwise":
             losses, part = pairwise(scores_B[::2], scores_B[1::2], spec.centring)
@@ -100,20 +101,10 @@ def texts_of(example: Example) -> list[list[int]]:
     return [example.tokens, example.rejected] if example.rejected else [example.tokens]
 
 
-def micro_batches(examples: Sequence[Example], budget: int) -> list[list[Example]]:
-    """Examples of similar length together, pairs whole, within a budget of padded tokens (one example at least in each)."""
-    groups: list[list[Example]] = []
-    for example in sorted(examples, key=longest):  # the longest of a group is its last
-        if groups and (len(groups[-1]) + 1) * len(texts_of(example)) * longest(example) <= budget:
-            groups[-1].append(example)
-        else:
-            groups.append([example])
-    return groups
-
-
-def longest(example: Example) -> int:
-    """Tokens of the longer text of a pair."""
-    return max(map(len, texts_of(example)))
+def padded_length(example: Example) -> int:
+    """Tokens of its texts, each as long as the longest."""
+    texts = texts_of(example)
+    return len(texts) * max(map(len, texts))
 
 
 def padding_of(tokenizer: Any, config: Any, examples: Iterable[Example]) -> int:

@@ -83,11 +83,12 @@ def test_packing_keeps_examples_whole_and_fills_rows() -> None:
 
 
 def test_a_model_that_keeps_examples_apart_may_be_packed() -> None:
-    check_packing(model_of(GPT2Config(vocab_size=512, n_embd=32, n_layer=2, n_head=4)))
+    check_packing(model_of(GPT2Config(vocab_size=512, n_embd=32, n_layer=2, n_head=4)), 64)
+    check_packing(model_of(MistralConfig(**SIZES, sliding_window=64)), 64)
 
 
 @pytest.mark.parametrize(
-    ("kind", "reason"), [("mistral", "ends after 16 tokens"), ("bloom", "not kept apart"), ("mamba", "not kept apart")]
+    ("kind", "reason"), [("mistral", "s attention ends after 16 tokens"), ("bloom", "does not keep"), ("mamba", "does not keep")]
 )
 def test_a_model_that_cannot_be_packed_is_refused_by_name(kind: str, reason: str) -> None:
     from transformers import BloomConfig, MambaConfig
@@ -97,8 +98,8 @@ def test_a_model_that_cannot_be_packed_is_refused_by_name(kind: str, reason: str
         "bloom": lambda: BloomConfig(vocab_size=512, hidden_size=32, n_layer=2, n_head=4),
         "mamba": lambda: MambaConfig(vocab_size=512, hidden_size=32, num_hidden_layers=2, state_size=4),
     }
-    with pytest.raises(BackendError, match=f"{kind}.*cannot be packed.*{reason}.*packing=false".replace(kind, "(?i)" + kind, 1)):
-        check_packing(model_of(configs[kind]()))
+    with pytest.raises(BackendError, match=f"{kind}.*cannot be packed: it.*{reason}.*packing=false".replace(kind, "(?i)" + kind, 1)):
+        check_packing(model_of(configs[kind]()), 64)
 
 
 def test_epochs_end_with_what_is_left(tmp_path: Path) -> None:
