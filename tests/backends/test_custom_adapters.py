@@ -18,6 +18,7 @@ from r1bench.backends.custom.training import begin
 from r1bench.backends.job import Lora
 from r1bench.harness.checkpoints import find_checkpoint, is_sealed
 from r1bench.harness.errors import BackendError, CheckpointError
+from r1bench.harness.training.jobs import prepare
 
 LORA = {"rank": 4, "alpha": 16}
 REWARD_MODEL: dict[str, Any] = {"kind": "reward_model"}
@@ -104,6 +105,12 @@ def test_the_reference_beside_adapters_is_the_base_until_it_moves(tmp_path: Path
 def test_targets_that_cannot_be_adapted_are_named(targets: tuple[str, ...], reason: str) -> None:
     with pytest.raises(BackendError, match=reason):
         check_lora(find_checkpoint("tiny-base"), Lora(targets=targets))
+
+
+def test_a_target_that_is_not_there_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="no linear layer 'q_prj'"):
+        prepare("zero", "custom", "tiny", out=tmp_path / "out", settings=("lora.targets=[q_prj]",), device="cpu")
+    assert not (tmp_path / "out").exists()
 
 
 def test_targets_that_are_there_pass() -> None:
