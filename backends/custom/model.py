@@ -56,7 +56,7 @@ def key_of(text: str) -> int:
 def add_adapters(model: Any, lora: Lora, job: TrainJob) -> Any:
     """Put adapters into a model, which are then all that is trained of it, and the new layer of a reward model; returns PEFT's model.
 
-    They are in float32 beside weights of any precision.
+    They are in float32 beside weights of any precision. Raises BackendError: PEFT cannot adapt this model so.
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
@@ -70,7 +70,10 @@ def add_adapters(model: Any, lora: Lora, job: TrainJob) -> Any:
         task_type=TaskType.SEQ_CLS if is_classifier else TaskType.CAUSAL_LM,
         base_model_name_or_path=job.model,
     )
-    return get_peft_model(model, config).eval()
+    try:
+        return get_peft_model(model, config).eval()
+    except ValueError as error:
+        raise BackendError(f"{type(model).__name__} cannot be given these adapters: {one_line(error)}; name other lora.targets") from error
 
 
 def merged(adapted: Any) -> Any:
