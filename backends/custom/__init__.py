@@ -1,8 +1,10 @@
-"""Our own training loop: GRPO in PyTorch for one machine, made to be read.
+"""Our own training in PyTorch, for one machine and in one process, made to be read.
 
-Read grpo first, which is the loop, then what it calls in that order: rollout (draw completions), advantage (compare each with its
-siblings), update (from rollouts to a gradient) and in it loss (the formula), figures (what a step was like), state (what a checkpoint
-keeps). Left out: several machines, which are OpenRLHF's and TRL's.
+Read a loop first, from top to bottom: sft (the shortest), reward_model, grpo. Then what all share: training (how one begins, takes a
+step, keeps a checkpoint and ends), and under it model (what is trained: whole or by adapters, a language model or one with a value on top),
+optimizer (float32 copies, rate, clip), state (what a checkpoint keeps), micro_batches. What is GRPO's alone, in the order in which its loop
+calls it: rollout (draw completions), advantage (compare each with its siblings), update (from rollouts to a gradient) and in it loss (the
+formula), figures (what a step was like). Left out: several devices, which are TRL's and OpenRLHF's.
 """
 
 import sys

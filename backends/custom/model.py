@@ -19,14 +19,15 @@ from r1bench.harness.records import Checkpoint
 
 def load(checkpoint: Checkpoint, job: TrainJob) -> Any:
     """The model of a job with the weights of a folder. Raises CheckpointError: it cannot be loaded."""
-    kind = load_classifier if isinstance(job.algorithm, RewardModel) else load_model
-    return kind(checkpoint, job.device, job.dtype)
+    if isinstance(job.algorithm, RewardModel):
+        return load_classifier(checkpoint, job.device, job.dtype, job.seed)
+    return load_model(checkpoint, job.device, job.dtype)
 
 
-def load_classifier(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
-    """A model that gives a text one value; on top of a language model the layer for it is lacking, and left for `new_head`.
+def load_classifier(checkpoint: Checkpoint, device: str, dtype: str, seed: int) -> Any:
+    """A model that gives a text one value. On top of a language model the layer for it is new, with weights that follow from the seed.
 
-    Raises CheckpointError: transformers has no such model of this type, or weights are lacking.
+    Raises CheckpointError: transformers has no such model of this type, or other weights are lacking.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -38,20 +39,13 @@ def load_classifier(checkpoint: Checkpoint, device: str, dtype: str) -> Any:
     except (*UNREADABLE, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {checkpoint.path} cannot become a reward model: {one_line(error)}") from error
     inner = f"{model.base_model_prefix}."
-    model.new_weights = sorted(name for name in report["missing_keys"] if not name.startswith(inner))
-    lacking = {name for name in report["missing_keys"] if name.startswith(inner)}
-    output = {name for name in report["unexpected_keys"] if name.startswith("lm_head.")}
-    check_report(checkpoint, {**report, "missing_keys": lacking, "unexpected_keys": set(report["unexpected_keys"]) - output})
-    return model.to(device).eval()
-
-
-def new_head(model: Any, seed: int) -> None:
-    """Give the value's layer, where it was not in the folder, the weights that follow from a seed: normal, as wide as the model's own."""
+    parts = ("missing_keys", "unexpected_keys")  # outside the inner model: the new layer, and that of the language model
+    check_report(checkpoint, {**report, **{part: [name for name in report[part] if name.startswith(inner)] for part in parts}})
     source = torch.Generator().manual_seed(key_of(f"head:{seed}"))
     width = getattr(model.config.get_text_config(), "initializer_range", 0.02)
-    for name in model.new_weights:
-        weight = model.get_parameter(name)
-        weight.data.copy_(torch.randn(weight.shape, generator=source) * width if weight.dim() > 1 else torch.zeros(weight.shape))
+    for name in sorted(name for name in report["missing_keys"] if not name.startswith(inner)):
+        model.get_parameter(name).data.normal_(std=width, generator=source)
+    return model.to(device).eval()
 
 
 def key_of(text: str) -> int:
@@ -62,7 +56,7 @@ def key_of(text: str) -> int:
 def add_adapters(model: Any, lora: Lora, job: TrainJob) -> Any:
     """Put adapters into a model, which are then all that is trained of it, and the new layer of a reward model; returns PEFT's model.
 
-    They are in float32 beside weights of any precision.
+    They are in float32 beside weights of any precision. Raises BackendError: PEFT cannot adapt this model so.
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
@@ -76,7 +70,10 @@ def add_adapters(model: Any, lora: Lora, job: TrainJob) -> Any:
         task_type=TaskType.SEQ_CLS if is_classifier else TaskType.CAUSAL_LM,
         base_model_name_or_path=job.model,
     )
-    return get_peft_model(model, config).eval()
+    try:
+        return get_peft_model(model, config).eval()
+    except ValueError as error:
+        raise BackendError(f"{type(model).__name__} cannot be given these adapters: {one_line(error)}; name other lora.targets") from error
 
 
 def merged(adapted: Any) -> Any:

@@ -23,9 +23,9 @@ from torch.utils.tensorboard import SummaryWriter
 from r1bench.backends import contract
 from r1bench.backends.adapters import check_lora
 from r1bench.backends.custom import Engine, state
-from r1bench.backends.custom.model import add_adapters, enable_checkpointing, learning, load, merged, new_head, write_adapter
+from r1bench.backends.custom.model import add_adapters, enable_checkpointing, learning, load, merged, write_adapter
 from r1bench.backends.custom.optimizer import Optimizer
-from r1bench.backends.job import RewardModel, TrainJob
+from r1bench.backends.job import TrainJob
 from r1bench.backends.journal import Journal
 from r1bench.harness.checkpoints import find_checkpoint, seal
 from r1bench.harness.models.saving import read_base, write_model
@@ -133,8 +133,6 @@ def begin(job: TrainJob, engine: Engine, *, has_reference: bool = False, gaps: S
     is_whole = start.checkpoint is not None and job.lora is None  # adapters go on from the base and what trainer/ has of them
     model = load(find_checkpoint(str(start.checkpoint)) if is_whole else base, job)
     tokenizer = load_tokenizer(base)
-    if isinstance(job.algorithm, RewardModel):
-        new_head(model, job.seed)
     if engine.gradient_checkpointing:
         enable_checkpointing(model)
     adapted = add_adapters(model, job.lora, job) if job.lora else None

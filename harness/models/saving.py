@@ -47,8 +47,9 @@ def write_model(folder: Path, model: Any, kept: Mapping[str, bytes], *, is_rehea
         kept: what `read_base` read.
         is_rehearsal: the first number of each weight only. What cannot be saved comes out in no time and next to no space.
     """
-    generation = model.generation_config
-    model.generation_config = type(generation)()  # transformers refuses to save values that it takes; the base's file is kept
+    generation = getattr(model, "generation_config", None)  # a reward model has none
+    if generation is not None:
+        model.generation_config = type(generation)()  # transformers refuses to save values that it takes; the base's file is kept
     try:
         if is_rehearsal:
             first = {name: value.flatten()[:1] for name, value in model.state_dict().items()}
@@ -56,7 +57,8 @@ def write_model(folder: Path, model: Any, kept: Mapping[str, bytes], *, is_rehea
         else:
             model.save_pretrained(folder)
     finally:
-        model.generation_config = generation
+        if generation is not None:
+            model.generation_config = generation
     (folder / "generation_config.json").unlink(missing_ok=True)
     for name, content in kept.items():
         path = folder / name
@@ -70,12 +72,16 @@ def write_model(folder: Path, model: Any, kept: Mapping[str, bytes], *, is_rehea
 def config_of(model: Any, content: bytes) -> bytes | None:
     """The base's config.json with the precision and the class of the saved weights; None where it describes another model than this.
 
+    A reward model's also says that it has one value, and what its texts are filled up with.
+
     The names are the base's: `torch_dtype`, which transformers 4 reads, `dtype`, both, or neither.
     """
     base = json.loads(content)
     if base.get("model_type") != model.config.model_type:  # the text model inside one of several kinds
         return None
     told = with_dtype(base, str(model.dtype).removeprefix("torch.")) | {"architectures": [type(model).__name__]}
+    if told["architectures"][0].endswith("ForSequenceClassification"):
+        told |= {name: getattr(model.config, name) for name in ("id2label", "label2id", "pad_token_id")}
     return content if told == base else (json.dumps(told, indent=2) + "\n").encode()
 
 

@@ -68,6 +68,7 @@ def resolve(
     Raises UnknownNameError, UsageError, CheckpointError, DataError, BackendError: before anything is trained.
     """
     from r1bench.backends import check_support, get_backend
+    from r1bench.backends.adapters import check_lora
     from r1bench.backends.job import Grpo, make_job
     from r1bench.tasks import get_task
     from r1bench.tasks.templates import TEMPLATES
@@ -92,6 +93,7 @@ def resolve(
     values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest}
     job = make_job({**values, "device": check_device(device)})
     job = job.model_copy(update={"deviations": check_support(job).deviations})
+    check_lora(base, job.lora)
     if job.data.template not in TEMPLATES:
         raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
     chosen = [get_task(judge) for judge in judges]
