@@ -266,7 +266,9 @@ def conversation(row: Row, name: str, value: Any, speaker: str = "") -> list[Mes
         value = [{"role": speaker, "content": value}]
     if isinstance(value, dict):
         value = [value]
-    if not isinstance(value, list) or not value:
+    if value == []:
+        raise DataError(row.where, f"{name} holds no message", "fill it in or remove the row")
+    if not isinstance(value, list):
         raise DataError(row.where, f"{name} is {kind_of(value)} and not a list of messages", "write [{role, content}, ...]")
     return [message_of(row, f"{name}[{number}]", each) for number, each in enumerate(value)]
 
@@ -278,14 +280,14 @@ def message_of(row: Row, name: str, value: Any) -> Message:
     role = value.get("role") if value.get("role") is not None else value.get("from")
     if not isinstance(role, str) or role.lower() not in SPEAKERS:
         raise DataError(row.where, f"{name} has the role {quoted(role)}", f"use one of {', '.join(SPEAKERS)}")
+    if value.get("tool_calls"):
+        raise DataError(row.where, f"{name} calls tools, and there are none", "write what is said as content, or remove the row")
     said = value.get("content") if "content" in value else value.get("value")
     if isinstance(said, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in said):
         said = "".join(part["text"] for part in said)
     reasoning, content = value.get("reasoning_content"), text(row, name, said, may_be_empty=True)
     if isinstance(reasoning, str) and reasoning.strip():
         content = thought(text(row, name, reasoning), content)
-    if value.get("tool_calls"):
-        raise DataError(row.where, f"{name} calls tools, and there are none", "write what is said as content, or remove the row")
     return {"role": SPEAKERS[role.lower()], "content": content}
 
 
