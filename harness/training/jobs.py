@@ -132,7 +132,9 @@ def resolve(
 def read_chat_template(values: dict[str, Any]) -> None:
     """Put the text of a file in the place of its name in `chat.template`; a template itself stays. Raises UsageError: no such file."""
     chat = values.get("chat")
-    named = chat.get("template") if isinstance(chat, dict) else None
+    if not isinstance(chat, dict):
+        return
+    named = chat.get("template")
     if not isinstance(named, str) or not named or "{%" in named or "{{" in named:
         return
     try:
@@ -370,8 +372,8 @@ def write_job(job: "TrainJob", problems: list[Any] | None, out: Path, encoded: E
     is_held = check_folder(job, out)
     with refusals(out):
         out.mkdir(parents=True, exist_ok=True)
-        for name in (EXAMPLES, HELD_OUT) if encoded else ():
-            if not (is_held and (out / name).is_file()):
+        for name in (EXAMPLES, HELD_OUT):
+            if encoded and not (is_held and (out / name).is_file()):
                 with replacing(out / name) as temporary:
                     shutil.copyfile(encoded.folder / name, temporary)
         for name, text in texts_of(job, None if is_held else problems).items():
