@@ -25,6 +25,7 @@ from r1bench.backends.journal import CHECKPOINTS, END, FINAL, JOB, PROMPTS, Jour
 from r1bench.harness.canonical import parse_json
 from r1bench.harness.checkpoints import is_sealed, seal
 from r1bench.harness.errors import BackendError, CheckpointError, R1benchError, error_line, printable, quoted
+from r1bench.harness.models.tokenizer import TEMPLATE
 from r1bench.harness.models.weights import UNREADABLE, one_line
 from r1bench.harness.records import Problem
 from r1bench.harness.store.disk import only_writer, open_regular, read_json, write_whole
@@ -163,7 +164,7 @@ def save(job: TrainJob, step: int, write: Callable[[Path], None], journal: Journ
     """
 
     def write_all(folder: Path) -> None:
-        write(folder)
+        write_with_template(job, write, folder)
         (folder / STATE).parent.mkdir(exist_ok=True)
         (folder / STATE).write_text(json.dumps({"step": step, "offsets": journal.offsets()}) + "\n", encoding="utf-8")
 
@@ -175,9 +176,16 @@ def save(job: TrainJob, step: int, write: Callable[[Path], None], journal: Journ
 
 def finish(job: TrainJob, write: Callable[[Path], None], journal: Journal) -> Path:
     """Seal the result."""
-    final = seal(Path(job.out) / FINAL, write, lineage(job, journal.num_steps))
+    final = seal(Path(job.out) / FINAL, lambda folder: write_with_template(job, write, folder), lineage(job, journal.num_steps))
     journal.event(END, step=journal.num_steps, checkpoint=final.name)
     return final
+
+
+def write_with_template(job: TrainJob, write: Callable[[Path], None], folder: Path) -> None:
+    """Fill a folder, and give it the chat template that the job trains with, so that the result is asked as it was taught."""
+    write(folder)
+    if job.chat.template:
+        (folder / TEMPLATE).write_text(job.chat.template, encoding="utf-8")
 
 
 def lineage(job: TrainJob, step: int) -> dict[str, Any]:

@@ -44,6 +44,7 @@ ALLOWED = {
     "harness/models": (*GROUND, *(f"r1bench.harness.{name}" for name in ("checkpoints", "models"))),
     "harness/checkpoints.py": (*GROUND, "r1bench.harness.store"),
     "harness": GROUND,
+    "tasks/rewards/reward_model.py": (*GROUND, "r1bench.harness.models", "r1bench.tasks"),
     "tasks": (*GROUND, "r1bench.harness.plugins", "r1bench.harness.sandbox", "r1bench.tasks"),
     "backends": (*HARNESS, "r1bench.tasks", "r1bench.backends"),
     "leaderboards/gate": (*HARNESS, "r1bench.harness.evaluation", "r1bench.leaderboards"),

@@ -83,8 +83,11 @@ def show(as_json: bool, value: Any, text: str) -> None:
     click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))  # half a character is no text, and stays an escape
 
 
-ROLES = ("problem", "gold", "id", "year", "problem_id", "response", "finish_reason")
-"""What --map may give a column for; the last three are of responses."""
+ROLES = (
+    *("problem", "gold", "id", "year", "problem_id", "response", "finish_reason"),
+    *("messages", "prompt", "completion", "reasoning", "chosen", "rejected", "label"),
+)
+"""What --map may give a column for: of problems, of responses, and of examples to train on."""
 
 
 def parse_map(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,12 @@ def place_of(tokenizer: Any) -> str:
     return str(getattr(tokenizer, "name_or_path", "") or "the checkpoint")
 
 
-def unusable(place: str, why: str, problem_id: str | None = None) -> CheckpointError:
+ASK_WITHOUT = "mend that template, or ask without it: --template plain (in training --set data.template=plain)"
+
+
+def unusable(place: str, why: str, problem_id: str | None = None, cure: str = ASK_WITHOUT) -> CheckpointError:
     """One line: the checkpoint, what is wrong with its chat template, and what to do."""
     about = "" if problem_id is None else f" for problem {problem_id!r}"
-    cure = "mend that template, or ask without it: --template plain (in training --set data.template=plain)"
     return CheckpointError(f"the chat template of {place} cannot be used{about}: {why.rstrip('.')}; {cure}")
 
 
@@ -87,6 +89,52 @@ def render_conversations(tokenizer: Any, conversations: Sequence[Sequence[dict[s
     return [None] * len(conversations) if fault else list(texts)
 
 
+def render_turns(
+    tokenizer: Any, conversations: Sequence[Sequence[Mapping[str, str]]], names: Sequence[str], *, is_asked: bool
+) -> list[str]:
+    """Conversations of messages (`role`, `content`) as the chat template writes them.
+
+    Args:
+        names: what a message calls each of them.
+        is_asked: up to where the assistant's next answer begins; otherwise they end as the last message does.
+
+    Raises CheckpointError: there is no chat template, or it is broken, refuses one of them, or leaves out what a user or a system says.
+    """
+    if not (template := template_of(tokenizer)):
+        raise no_template(place_of(tokenizer))
+    found: list[str] = []
+    for part in portions(conversations):
+        asked = json.dumps({"turns": part, "is_asked": is_asked})
+        texts, fault, number = _render(template, variables_of(tokenizer), asked)
+        if fault:
+            name = names[len(found) + number] if number >= 0 else None
+            raise unusable(place_of(tokenizer), fault, name, "mend that template, or give another: --set chat.template=FILE.jinja")
+        found += texts
+    return found
+
+
+def portions(conversations: Sequence[Sequence[Mapping[str, str]]]) -> Iterator[list[Sequence[Mapping[str, str]]]]:
+    """Conversations in portions that one process renders: few, or short ones."""
+    part: list[Sequence[Mapping[str, str]]] = []
+    length = 0
+    for messages in conversations:
+        size = sum(len(message["content"]) for message in messages)
+        if part and (len(part) >= AT_ONCE or length + size > 4 * LARGEST):
+            yield part
+            part, length = [], 0
+        part.append(messages)
+        length += size
+    if part:
+        yield part
+
+
+def no_template(place: str) -> CheckpointError:
+    """Messages and no chat template."""
+    return CheckpointError(
+        f"checkpoint {place} has no chat template, and without one messages are no text; give one with --set chat.template=FILE.jinja"
+    )
+
+
 def variables_of(tokenizer: Any) -> str:
     """The special tokens that a template may write, as JSON."""
     return json.dumps(tokenizer.special_tokens_map, sort_keys=True, default=str)
@@ -94,7 +142,12 @@ def variables_of(tokenizer: Any) -> str:
 
 @lru_cache(maxsize=16)
 def _rendered(template: str, variables: str, asked: str) -> tuple[tuple[Any, ...], str, int]:
-    """(texts, '', -1), or the fault and the question that it came up with. Kept, since a run asks several times for its prompts."""
+    """As `_render`, and kept, since a run asks several times for its prompts."""
+    return _render(template, variables, asked)
+
+
+def _render(template: str, variables: str, asked: str) -> tuple[tuple[Any, ...], str, int]:
+    """(texts, '', -1), or the fault and the question that it came up with."""
     request = {
         **{"template": template, "variables": json.loads(variables), "date": DATE, **json.loads(asked)},
         **{"cpu_seconds": CPU_SECONDS, "memory": MEMORY, "longest": LARGEST, "largest": ADDED},

@@ -3,8 +3,9 @@
     python -P chat_process.py < request.json      # template, variables, questions, date, cpu_seconds, memory, longest, largest
 
 Answers {"texts": [...]}, or {"fault": "why", "number": of the question, -1 where it is no question's}. Conversations instead of questions
-are rendered as they are, and what fails of them is null. The environment is that of
-transformers' `apply_chat_template`, except that `strftime_now` has a fixed date and what Jinja draws at random is drawn alike each time.
+are rendered as they are, and what fails of them is null; of `turns`, conversations of a user's, the first that fails is named. The
+environment is that of transformers' `apply_chat_template`, except that `strftime_now` has a fixed date and what Jinja draws at random is
+drawn alike each time.
 Limit: a template that reaches a bound ends this process without an answer, and its exit status is all there is.
 """
 
@@ -140,9 +141,28 @@ def converse(request: dict[str, Any]) -> list[str | None]:
     return texts
 
 
+def speak(request: dict[str, Any]) -> list[str]:
+    """The texts of a user's conversations, up to where the next answer begins where `is_asked`. Raises Refused: one is refused, or not
+    every word of a user or a system stands in its text."""
+    chat = Chat(request)
+    is_parts = chat.takes_parts()
+    texts = []
+    for number, messages in enumerate(request["turns"]):
+        longest = request["longest"] + sum(len(message["content"]) for message in messages)
+        written = [{**each, "content": [{"type": "text", "text": each["content"]}]} if is_parts else each for each in messages]
+        text = chat.render_messages(written, number, longest, add_generation_prompt=request["is_asked"])
+        for message in messages:
+            if message["role"] != "assistant" and message["content"].strip() not in text:
+                raise Refused(f"it does not put what the {message['role']} says into the text as it stands", number)
+        texts.append(text)
+    return texts
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The texts of all questions, or the first fault."""
     try:
+        if "turns" in request:
+            return {"texts": speak(request)}
         if "conversations" in request:
             return {"texts": converse(request)}
         chat = Chat(request)

@@ -68,6 +68,9 @@ def check_kind(config: Any, place: str) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     named = next(iter(config.architectures or []), "no architecture stated")
+    if re.fullmatch(r"\w*(RewardModel|ForSequenceClassification)", named) and len(getattr(config, "id2label", None) or ()) == 1:
+        cure = "give a causal language model, and this one as a reward (docs/rewards.md)"
+        raise CheckpointError(f"checkpoint {place} is a reward model ({named}), which values answers and writes none; {cure}")
     if config.is_encoder_decoder or OTHER_HEAD.fullmatch(named):
         kind = "an encoder and a decoder" if config.is_encoder_decoder else f"another head than a language model's ({named})"
         raise CheckpointError(f"checkpoint {place} is a {config.model_type} model with {kind}; give a causal language model")

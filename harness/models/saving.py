@@ -21,7 +21,7 @@ from r1bench.harness.records import Checkpoint
 
 CONFIG = "config.json"
 KEPT = tuple(pattern for pattern in DIGESTED if pattern not in ("*.safetensors", "*.bin"))
-BYTES_OF_FLOAT32 = 4
+BYTES_OF_FLOAT32, BYTES_OF_BFLOAT16 = 4, 2
 
 
 def read_base(base: Checkpoint) -> dict[str, bytes]:

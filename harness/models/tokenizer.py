@@ -38,8 +38,11 @@ PROBE = (
 """Texts on which tokenizers differ: spaces, line breaks, runs of digits, scripts, emoji, marks, and letters that stand for bytes."""
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> Any:
+def load_tokenizer(checkpoint: Checkpoint, chat_template: str = "") -> Any:
     """A transformers tokenizer that reads and writes as the checkpoint's tokenizer.json does.
+
+    Args:
+        chat_template: Jinja text in the place of the checkpoint's own chat template (`TrainJob.chat.template`); '' keeps that.
 
     Raises CheckpointError: there is no tokenizer, it cannot be loaded, its files contradict one another, or it loses plain text.
     """
@@ -47,9 +50,10 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     quiet_transformers()
     check_files(folder)
     try:
-        if (folder / FILE).is_file():
-            return load_file(folder)
-        return convert(folder)
+        tokenizer = load_file(folder) if (folder / FILE).is_file() else convert(folder)
+        if chat_template:
+            tokenizer.chat_template = chat_template
+        return tokenizer
     except BaseException as error:  # `tokenizers` raises Exception, and where it panics what is not even that
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise

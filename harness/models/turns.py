@@ -70,11 +70,23 @@ def unused_stops(place: str) -> str:
 
 def turn_ends(tokenizer: Any) -> set[int]:
     """The tokens that end a turn by a tokenizer's chat template, and those that hand it to a tool."""
-    controls, texts = control_tokens(tokenizer), conversations(tokenizer)
+    controls = control_tokens(tokenizer)
+    return {controls[text] for text in (*template_ends(tokenizer, controls), *TO_A_TOOL) if text in controls}
+
+
+def template_ends(tokenizer: Any, controls: Mapping[str, int]) -> list[str]:
+    """The control tokens that a chat template writes behind an answer: the one behind the last answer of a conversation first."""
+    texts = conversations(tokenizer)
     behind = [text.rpartition(ANSWER)[2].partition(REPLY)[0] for text in texts]
     has_several = any(mark in text for text in texts for mark in SEVERAL_MESSAGES)
-    ends = {*(first_of(controls, text) for text in behind), *TO_A_TOOL} - ({BETWEEN_MESSAGES} if has_several else set())
-    return {controls[text] for text in ends if text in controls}
+    ends = [first_of(controls, text) for text in behind]
+    return [text for text in ends if text and not (has_several and text == BETWEEN_MESSAGES)]
+
+
+def answer_end(tokenizer: Any) -> str:
+    """The token that a model should end an answer with, as text: the chat template's, otherwise `eos`; '' where there is neither."""
+    ends = template_ends(tokenizer, control_tokens(tokenizer))
+    return ends[0] if ends else tokenizer.eos_token or ""
 
 
 def control_tokens(tokenizer: Any) -> dict[str, int]:

@@ -9,18 +9,25 @@ from r1bench.harness import __version__
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.checkpoints import find_checkpoint, safe_name
 from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError, quoted
+from r1bench.harness.evaluation.shown_prompt import end_tokens
+from r1bench.harness.models.chat import LARGEST
 from r1bench.harness.models.config import context_length_of
+from r1bench.harness.models.headers import tensors_of
 from r1bench.harness.models.prompts import make_prompts
-from r1bench.harness.models.saving import BYTES_OF_FLOAT32, num_weights
+from r1bench.harness.models.saving import BYTES_OF_BFLOAT16, BYTES_OF_FLOAT32, num_weights
 from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.harness.models.turns import endless
 from r1bench.harness.models.weights import check_device, check_weights, load_config
+from r1bench.harness.progress import note
 from r1bench.harness.records import Checkpoint
-from r1bench.harness.store.disk import LOCK, refusals, write_whole
+from r1bench.harness.store.disk import LOCK, open_regular, refusals, replacing, write_whole
+from r1bench.harness.training.encoding import Encoded, encode_examples, end_of
+from r1bench.harness.training.lint import Remark, lint
 from r1bench.harness.training.recipes import apply_settings, read_recipe
 from r1bench.harness.training.stages import STAGES
 
 if TYPE_CHECKING:
-    from r1bench.backends.job import TrainJob
+    from r1bench.backends.job import Lora, TrainJob
 
 MAY_DIFFER = ("out", "engine", "versions", "device", "model", "deviations")
 """Of a job that is gone on with: a folder may be moved, a package updated. The checkpoint's digest still has to agree."""
@@ -35,14 +42,25 @@ class Prepared(NamedTuple):
     prompts: list[Any] | None
     """The problems of a task with data, or None."""
     base: Checkpoint
+    warnings: tuple[Remark, ...] = ()
+    """What is odd about its texts, and stops nothing."""
+    encoded: Encoded | None = None
+    """The examples of supervised training, as token numbers."""
 
 
 def prepare(stage: str, backend: str, recipe: str, **options: Any) -> tuple["TrainJob", list[str]]:
     """Resolve and write a job; returns it with the tasks that judge it. Options and errors: `resolve`, and StorageError."""
     found = resolve(stage, backend, recipe, **options)
-    check_space(found.job, found.base, len(found.prompts or ()))
-    write_job(found.job, found.prompts, Path(found.job.out))
+    for warning in found.warnings:
+        note(str(warning))
+    write(found)
     return found.job, found.judges
+
+
+def write(found: Prepared) -> None:
+    """Write a resolved job. Raises UsageError, StorageError: its folder holds something else, or the disk has no room."""
+    check_space(found.job, found.base, len(found.prompts or ()))
+    write_job(found.job, found.prompts, Path(found.job.out), found.encoded)
 
 
 def resolve(
@@ -84,23 +102,87 @@ def resolve(
     check_weights(base)
     title = name or f"{base.name}-{stage}"
     source, place = values.get("data"), (out or Path("checkpoints") / safe_name(title)).absolute()
-    task = get_task(source.get("task", "") if isinstance(source, dict) else "")
-    prompts = training_prompts(task, data, columns)
+    extend(values, "algorithm", kind=(kind := STAGES[stage].algorithm))
+    task = get_task(source.get("task", "") if isinstance(source, dict) else "") if kind == "grpo" else None
+    prompts = training_prompts(task, data, columns) if task else None
     extend(values, "data", prompts_digest=digest_of([problem.digest() for problem in prompts]) if prompts else "")
-    extend(values, "algorithm", kind=STAGES[stage].algorithm)
     extend(values, "engine", **{"threads": threads or num_cores(), **(engine or {})})
     values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "out": str(place), "versions": versions()}
-    values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest}
-    job = make_job({**values, "device": check_device(device)})
-    job = job.model_copy(update={"deviations": check_support(job).deviations})
+    values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest, "device": check_device(device)}
+    values.setdefault("dtype", "bfloat16" if values["device"].startswith("cuda") else "float32")
+    read_chat_template(values)
+    job = make_job(values)
     check_lora(base, job.lora)
     if job.data.template not in TEMPLATES:
         raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
+    if job.data.task and not task:
+        raise UsageError(
+            f"data.task={quoted(job.data.task)}: stage {stage} learns from the examples of --data, and has no task; leave it out"
+        )
     chosen = [get_task(judge) for judge in judges]
-    if isinstance(job.algorithm, Grpo):
+    if task is None:
+        held_out = source.get("held_out") if isinstance(source, dict) else None
+        job, encoded = with_examples(job, base, data, columns, held_out)
+    else:
+        encoded = None
         job = resolve_rewards(job, task.grader)
-        check_lengths(job, prompts, base)
-    return Prepared(job, [judge.name for judge in chosen], prompts, base)
+    job = job.model_copy(update={"deviations": check_support(job).deviations})
+    warnings = check_grpo(job, prompts, base) if isinstance(job.algorithm, Grpo) else lint_examples(job, base, encoded)
+    return Prepared(job, [judge.name for judge in chosen], prompts, base, tuple(warnings), encoded)
+
+
+def read_chat_template(values: dict[str, Any]) -> None:
+    """Put the text of a file in the place of its name in `chat.template`; a template itself stays. Raises UsageError: no such file."""
+    chat = values.get("chat")
+    if not isinstance(chat, dict):
+        return
+    named = chat.get("template")
+    if not isinstance(named, str) or not named or "{%" in named or "{{" in named:
+        return
+    try:
+        with open_regular(Path(named)) as file:
+            text = file.read(LARGEST + 1).decode("utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise UsageError(
+            f"chat.template={quoted(named)} cannot be read ({error!s:.200}); give a file with a chat template in Jinja"
+        ) from error
+    if not 0 < len(text) <= LARGEST:
+        raise UsageError(f"chat.template={quoted(named)} is empty or has more than {LARGEST:,} characters; give a chat template in Jinja")
+    values["chat"] = {**chat, "template": text}
+
+
+def with_examples(
+    job: "TrainJob", base: Checkpoint, data: Path | None, columns: dict[str, str] | None, held_out: int | None
+) -> tuple["TrainJob", Encoded]:
+    """The job of supervised training with its examples counted and digested, and these. Errors as `encode_examples` and `end_of`."""
+    from r1bench.backends import check_support
+    from r1bench.backends.job import Sft
+
+    if data is None:
+        what = "examples (messages, or prompt and completion)" if isinstance(job.algorithm, Sft) else "pairs (prompt, chosen, rejected)"
+        raise UsageError(f"stage {job.stage} learns from {what}; give them with --data FILE")
+    check_support(job)  # what a backend refuses is said before a large file is read
+    tokenizer, context = load_tokenizer(base, job.chat.template), context_length_of(load_config(base))
+    if isinstance(job.algorithm, Sft):
+        end = end_of(tokenizer, job.chat.end, end_tokens(base, tokenizer), base.path)
+        job = job.model_copy(update={"chat": job.chat.model_copy(update={"end": end})})
+    elif job.chat.end:
+        raise UsageError(f"chat.end={quoted(job.chat.end)}: a reward model reads what its chat template writes, and nothing behind it")
+    longest = min(job.algorithm.max_length, context)  # type: ignore[union-attr]
+    job = job.model_copy(update={"algorithm": job.algorithm.model_copy(update={"max_length": longest})})
+    encoded = encode_examples(job, tokenizer, data, columns, held_out)
+    if job.batch_size > encoded.num_examples:
+        count = f"the {encoded.num_examples} examples to train on ({encoded.num_held_out} are held out, {encoded.num_left_out} too long)"
+        raise UsageError(f"batch_size={job.batch_size} is more than {count}; use --set batch_size={encoded.num_examples} or less")
+    counts = {"prompts_digest": encoded.digest, "num_examples": encoded.num_examples, "held_out": encoded.num_held_out}
+    return job.model_copy(update={"data": job.data.model_copy(update=counts)}), encoded
+
+
+def lint_examples(job: "TrainJob", base: Checkpoint, encoded: Encoded | None) -> list[Remark]:
+    """What is odd about the examples."""
+    from r1bench.tasks.templates import TEMPLATES
+
+    return lint(job, load_tokenizer(base, job.chat.template), TEMPLATES[job.data.template], encoded)
 
 
 def extend(values: dict[str, Any], key: str, **more: Any) -> None:
@@ -118,17 +200,36 @@ def resolve_rewards(job: "TrainJob", grader: str) -> "TrainJob":
     return job.model_copy(update={"algorithm": job.grpo.model_copy(update={"rewards": tuple(rewards)})})
 
 
-def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> None:
+def check_budget(job: "TrainJob") -> None:
+    """Refuse a punishment of long completions that none can ever earn. Raises UsageError."""
+    budget = job.grpo.rollout.max_tokens
+    for reward in job.grpo.rewards:
+        if reward.name == "soft_overlong":
+            longest, cache = (int(reward.parameters[key]) for key in ("max_completion_len", "soft_punish_cache"))
+            if budget <= longest - cache:
+                raise UsageError(
+                    f"reward 'soft_overlong' begins beyond {longest - cache} tokens, and algorithm.rollout.max_tokens={budget} lets no "
+                    f"completion get there; set its max_completion_len to {budget} and soft_punish_cache below that"
+                )
+
+
+def check_grpo(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> list[Remark]:
     """Refuse, before anything is trained, prompts that cannot be put to the model, or do not fit its context with their completions.
+
+    Returns what is odd about them.
 
     Raises:
         CheckpointError, DataError: the chat template cannot be used, naming the problem where it is about one.
         ContextError: naming the longest prompt and the budget that fits.
+        UsageError: a setting that says nothing there.
     """
     from r1bench.backends.prompts import draw_problems
     from r1bench.tasks.templates import TEMPLATES
 
-    tokenizer, template = load_tokenizer(base), TEMPLATES[job.data.template]
+    check_budget(job)
+    if job.chat.end:
+        raise UsageError(f"chat.end={quoted(job.chat.end)} is of fine-tuning; a completion ends with the tokens of the checkpoint's own")
+    tokenizer, template = load_tokenizer(base, job.chat.template), TEMPLATES[job.data.template]
     asked = [(problem.id, problem.prompt) for problem in (prompts or draw_problems(job, 0, None))]
     read = make_prompts(tokenizer, template, asked)
     context = context_length_of(load_config(base))
@@ -140,31 +241,63 @@ def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) 
             f"prompt {longest!r} has {lengths[longest]} tokens; with {key}={budget} that exceeds the model's context of {context}; "
             f"use --set {key}={max(context - lengths[longest], 1)} or less"
         )
+    endless_too = [] if end_tokens(base, tokenizer) else [Remark("end", endless(base.path))]
+    return [*lint(job, tokenizer, template), *endless_too]
 
 
-def check_space(job: "TrainJob", base: Checkpoint, num_prompts: int) -> None:
-    """Refuse, before anything is trained, checkpoints that the disk has no room for.
+class Room(NamedTuple):
+    """What the checkpoints of a training need, in bytes."""
 
-    Raises StorageError: naming what they need and what is free.
-    """
+    each: int
+    """A checkpoint from which it can go on."""
+    needed: int
+    """By all that stand at once, beyond those that are there."""
+    free: int
+    """On the disk of the training's folder."""
+
+
+def room_of(job: "TrainJob", base: Checkpoint, num_prompts: int) -> Room:
+    """Arithmetic, and a look at the disk: AdamW's two moments beside the weights, and a reference that has moved."""
     from r1bench.backends.job import Grpo
     from r1bench.backends.journal import CHECKPOINTS
 
-    out = Path(job.out)
+    out, num = Path(job.out), num_weights(base)
     has_reference = isinstance(job.algorithm, Grpo) and job.algorithm.reference_every > 0
-    weights = num_weights(base) * BYTES_OF_FLOAT32
-    each = weights * (4 if has_reference else 3)  # AdamW's two moments, and a reference that has moved
+    width = BYTES_OF_FLOAT32 if job.dtype == "float32" else BYTES_OF_BFLOAT16
+    learned = num_adapted(job.lora, base) if job.lora else num
+    copies = 0 if width == BYTES_OF_FLOAT32 and not job.lora else learned * BYTES_OF_FLOAT32
+    weights = num * width
+    moved = (learned * BYTES_OF_FLOAT32 if job.lora else weights) if has_reference else 0
+    each = weights + copies + 2 * learned * BYTES_OF_FLOAT32 + moved  # the result, what is learned in float32, AdamW's two moments
     num_saves = max(job.num_steps(num_prompts) - 1, 0) // job.save_every
     needed = max(
         min(num_saves, job.keep + 1) * each, min(num_saves, job.keep) * each + weights
     )  # the new one stands before the oldest goes
     needed -= sum(path.stat().st_size for path in (out / CHECKPOINTS).rglob("*") if path.is_file())
     free = shutil.disk_usage(next(folder for folder in (out, *out.parents) if folder.is_dir())).free
-    if needed > free:
+    return Room(each, max(needed, 0), free)
+
+
+def check_space(job: "TrainJob", base: Checkpoint, num_prompts: int) -> Room:
+    """Refuse, before anything is trained, checkpoints that the disk has no room for.
+
+    Raises StorageError: naming what they need and what is free.
+    """
+    room = room_of(job, base, num_prompts)
+    if room.needed > room.free:
         raise StorageError(
-            f"{out} has {free / 1e6:,.0f} MB free, and the checkpoints of this training need {needed / 1e6:,.0f} MB more, each of them "
-            f"{each / 1e6:,.0f} MB; free space, choose another --out, or keep fewer than --set keep={job.keep}"
+            f"{job.out} has {room.free / 1e6:,.0f} MB free, and the checkpoints of this training need {room.needed / 1e6:,.0f} MB more, "
+            f"each of them {room.each / 1e6:,.0f} MB; free space, choose another --out, or keep fewer than --set keep={job.keep}"
         )
+    return room
+
+
+def num_adapted(lora: "Lora", base: Checkpoint) -> int:
+    """Numbers of the adapters, by the shapes of the base's weights; those of embeddings are not adapted."""
+    shapes = {name: each.shape for name, each in tensors_of(Path(base.path)).items() if len(each.shape) == 2 and "embed" not in name}
+    is_all = "all-linear" in lora.targets
+    adapted = [shape for name, shape in shapes.items() if is_all or name.removesuffix(".weight").endswith(lora.targets)]
+    return sum(lora.rank * sum(shape) for shape in adapted)
 
 
 def num_cores() -> int:
@@ -204,22 +337,46 @@ def first_difference(stored: "TrainJob", job: "TrainJob") -> str:
     return f"{differing[0]} was {quoted(old.get(differing[0]))} and is now {quoted(new.get(differing[0]))}" if differing else ""
 
 
-def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
-    """Write job.json, unless the folder already holds this very job.
+def check_folder(job: "TrainJob", out: Path) -> bool:
+    """Whether a folder holds this very job already. Writes nothing.
 
-    Raises UsageError: the folder holds another job; naming what differs.
+    Raises UsageError, StorageError: it holds another job, naming what differs, or something that is no training.
     """
+    from r1bench.backends.examples import EXAMPLES, HELD_OUT
     from r1bench.backends.job import read_job
     from r1bench.backends.journal import JOB, PROMPTS
 
-    path = out / JOB
-    if is_held := path.is_file():
-        if difference := first_difference(read_job(path), job):
+    if (out / JOB).is_file():
+        if difference := first_difference(read_job(out / JOB), job):
             raise UsageError(f"{out} holds another training ({difference}); choose another --out, or the same settings to go on")
-    elif out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
+        return True
+    before_a_job = (LOCK, PROMPTS, EXAMPLES, HELD_OUT)
+    if out.exists() and (not out.is_dir() or any(entry.name not in before_a_job for entry in out.iterdir())):
         raise StorageError(f"{out} exists and is not a training folder; choose another --out")
+    return False
+
+
+def texts_of(job: "TrainJob", problems: list[Any] | None) -> dict[str, str]:
+    """What a job is written as, by the names of its files."""
+    from r1bench.backends.journal import JOB, PROMPTS
+
+    prompts = {} if problems is None else {PROMPTS: "".join(canonical_json(problem.to_json()) + "\n" for problem in problems)}
+    return {**prompts, JOB: job.model_dump_json(indent=1) + "\n"}
+
+
+def write_job(job: "TrainJob", problems: list[Any] | None, out: Path, encoded: Encoded | None = None) -> None:
+    """Write job.json after prompts or examples, unless the folder holds this very job; then only job.json, whose engine may differ.
+
+    Raises UsageError, StorageError: as `check_folder`.
+    """
+    from r1bench.backends.examples import EXAMPLES, HELD_OUT
+
+    is_held = check_folder(job, out)
     with refusals(out):
         out.mkdir(parents=True, exist_ok=True)
-        if problems is not None and not is_held:
-            write_whole(out / PROMPTS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
-        write_whole(path, job.model_dump_json(indent=1) + "\n")
+        for name in (EXAMPLES, HELD_OUT):
+            if encoded and not (is_held and (out / name).is_file()):
+                with replacing(out / name) as temporary:
+                    shutil.copyfile(encoded.folder / name, temporary)
+        for name, text in texts_of(job, None if is_held else problems).items():
+            write_whole(out / name, text)

@@ -1,5 +1,6 @@
 """The reward that is a trained model, on a tiny one with random weights that is made on the spot."""
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,3 +94,34 @@ def test_a_base_model_and_pickles_are_refused_unread(reward_model: Path, tmp_pat
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"no \*\.safetensors"):
         check_rewards([spec(tmp_path)])
+
+
+def test_a_reward_model_scores_the_very_tokens_that_it_is_trained_on(
+    reward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from r1bench.backends import BACKENDS
+    from r1bench.backends.examples import EXAMPLES, read_examples
+    from r1bench.harness.models.values import load_reward_model, values_of
+    from r1bench.harness.training.jobs import prepare
+
+    monkeypatch.setitem(BACKENDS, "listener", "fakes_backend:Listener")
+    good, bad = "<think>3+4</think><answer>7</answer>", "<think>3+4</think>It is 8."
+    rows = [{"prompt": "3+4?", "chosen": good, "rejected": bad}, {"prompt": "2+5?", "chosen": good, "rejected": bad}]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = ("batch_size=2", "algorithm.reads=answer")
+    prepare("reward-model", "listener", "tiny", data=tmp_path / "pairs.jsonl", settings=settings, out=tmp_path / "out", device="cpu")
+    trained = read_examples(tmp_path / "out" / EXAMPLES)[0]
+    model = load_reward_model(str(reward_model), "cpu")
+    asked = [judged(text)._replace(problem=Problem("p", "3+4?", ("7",))) for text in (good, bad)]
+    scored = REWARDS["reward_model"](asked, model=str(reward_model), device="cpu", batch_size=1)
+    assert [values_of(model, [tokens], 1)[0] for tokens in (trained.tokens, trained.rejected)] == scored
+
+
+def test_a_reward_model_is_refused_as_a_model_that_speaks_by_name(reward_model: Path) -> None:
+    from r1bench.harness.checkpoints import find_checkpoint
+    from r1bench.harness.models.weights import check_weights
+
+    with pytest.raises(
+        CheckpointError, match=r"is a reward model \(LlamaForSequenceClassification\), which values answers and writes none"
+    ):
+        check_weights(find_checkpoint(str(reward_model)))
