@@ -40,9 +40,14 @@ class Prepared(NamedTuple):
 def prepare(stage: str, backend: str, recipe: str, **options: Any) -> tuple["TrainJob", list[str]]:
     """Resolve and write a job; returns it with the tasks that judge it. Options and errors: `resolve`, and StorageError."""
     found = resolve(stage, backend, recipe, **options)
+    write(found)
+    return found.job, found.judges
+
+
+def write(found: Prepared) -> None:
+    """Write a resolved job. Raises UsageError, StorageError: its folder holds something else, or the disk has no room."""
     check_space(found.job, found.base, len(found.prompts or ()))
     write_job(found.job, found.prompts, Path(found.job.out))
-    return found.job, found.judges
 
 
 def resolve(
@@ -140,29 +145,47 @@ def check_lengths(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) 
         )
 
 
-def check_space(job: "TrainJob", base: Checkpoint, num_prompts: int) -> None:
-    """Refuse, before anything is trained, checkpoints that the disk has no room for.
+class Room(NamedTuple):
+    """What the checkpoints of a training need, in bytes."""
 
-    Raises StorageError: naming what they need and what is free.
-    """
+    each: int
+    """A checkpoint from which it can go on."""
+    needed: int
+    """By all that stand at once, beyond those that are there."""
+    free: int
+    """On the disk of the training's folder."""
+
+
+def room_of(job: "TrainJob", base: Checkpoint, num_prompts: int) -> Room:
+    """Arithmetic, and a look at the disk: AdamW's two moments beside the weights, and a reference that has moved."""
     from r1bench.backends.job import Grpo
     from r1bench.backends.journal import CHECKPOINTS
 
     out = Path(job.out)
     has_reference = isinstance(job.algorithm, Grpo) and job.algorithm.reference_every > 0
     weights = num_weights(base) * BYTES_OF_FLOAT32
-    each = weights * (4 if has_reference else 3)  # AdamW's two moments, and a reference that has moved
+    each = weights * (4 if has_reference else 3)
     num_saves = max(job.num_steps(num_prompts) - 1, 0) // job.save_every
     needed = max(
         min(num_saves, job.keep + 1) * each, min(num_saves, job.keep) * each + weights
     )  # the new one stands before the oldest goes
     needed -= sum(path.stat().st_size for path in (out / CHECKPOINTS).rglob("*") if path.is_file())
     free = shutil.disk_usage(next(folder for folder in (out, *out.parents) if folder.is_dir())).free
-    if needed > free:
+    return Room(each, max(needed, 0), free)
+
+
+def check_space(job: "TrainJob", base: Checkpoint, num_prompts: int) -> Room:
+    """Refuse, before anything is trained, checkpoints that the disk has no room for.
+
+    Raises StorageError: naming what they need and what is free.
+    """
+    room = room_of(job, base, num_prompts)
+    if room.needed > room.free:
         raise StorageError(
-            f"{out} has {free / 1e6:,.0f} MB free, and the checkpoints of this training need {needed / 1e6:,.0f} MB more, each of them "
-            f"{each / 1e6:,.0f} MB; free space, choose another --out, or keep fewer than --set keep={job.keep}"
+            f"{job.out} has {room.free / 1e6:,.0f} MB free, and the checkpoints of this training need {room.needed / 1e6:,.0f} MB more, "
+            f"each of them {room.each / 1e6:,.0f} MB; free space, choose another --out, or keep fewer than --set keep={job.keep}"
         )
+    return room
 
 
 def num_cores() -> int:
@@ -202,22 +225,38 @@ def first_difference(stored: "TrainJob", job: "TrainJob") -> str:
     return f"{differing[0]} was {quoted(old.get(differing[0]))} and is now {quoted(new.get(differing[0]))}" if differing else ""
 
 
-def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
-    """Write job.json, unless the folder already holds this very job.
+def check_folder(job: "TrainJob", out: Path) -> bool:
+    """Whether a folder holds this very job already. Writes nothing.
 
-    Raises UsageError: the folder holds another job; naming what differs.
+    Raises UsageError, StorageError: it holds another job, naming what differs, or something that is no training.
     """
     from r1bench.backends.job import read_job
     from r1bench.backends.journal import JOB, PROMPTS
 
-    path = out / JOB
-    if is_held := path.is_file():
-        if difference := first_difference(read_job(path), job):
+    if (out / JOB).is_file():
+        if difference := first_difference(read_job(out / JOB), job):
             raise UsageError(f"{out} holds another training ({difference}); choose another --out, or the same settings to go on")
-    elif out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
+        return True
+    if out.exists() and (not out.is_dir() or any(entry.name not in (LOCK, PROMPTS) for entry in out.iterdir())):
         raise StorageError(f"{out} exists and is not a training folder; choose another --out")
+    return False
+
+
+def texts_of(job: "TrainJob", problems: list[Any] | None) -> dict[str, str]:
+    """What a job is written as, by the names of its files."""
+    from r1bench.backends.journal import JOB, PROMPTS
+
+    prompts = {} if problems is None else {PROMPTS: "".join(canonical_json(problem.to_json()) + "\n" for problem in problems)}
+    return {**prompts, JOB: job.model_dump_json(indent=1) + "\n"}
+
+
+def write_job(job: "TrainJob", problems: list[Any] | None, out: Path) -> None:
+    """Write job.json and the prompts, unless the folder already holds this very job; then only job.json, whose engine may differ.
+
+    Raises UsageError, StorageError: as `check_folder`.
+    """
+    is_held = check_folder(job, out)
     with refusals(out):
         out.mkdir(parents=True, exist_ok=True)
-        if problems is not None and not is_held:
-            write_whole(out / PROMPTS, "".join(canonical_json(problem.to_json()) + "\n" for problem in problems))
-        write_whole(path, job.model_dump_json(indent=1) + "\n")
+        for name, text in texts_of(job, None if is_held else problems).items():
+            write_whole(out / name, text)
