@@ -87,12 +87,15 @@ def missing(backend: str, python: str = sys.executable) -> str:
 
 def ready(backend: str, python: str = sys.executable) -> Ready:
     """What trains, in which version, and what is missing. Never raises for a fault of a backend."""
+    stranger = plugins.strangers("backend").get(backend) if backend not in BACKENDS else None
+    whose = plugins.whose(stranger) if stranger else ""
     try:
         versions = {str(name): str(version) for name, version in get_backend(backend).versions(python).items()}
-    except Exception:
-        versions = {}
-    stranger = plugins.strangers("backend").get(backend) if backend not in BACKENDS else None
-    return Ready(missing(backend, python), versions, plugins.whose(stranger) if stranger else "")
+    except R1benchError as error:
+        return Ready(str(error), {}, whose)
+    except Exception as error:  # a stranger's code may fail in any way
+        return Ready(fault("versions", error), {}, whose)
+    return Ready(missing(backend, python), versions, whose)
 
 
 def abilities(backend: str) -> list[Ability]:

@@ -13,9 +13,9 @@ layer they stand beside), V words, H hidden and F inner width, K the width of th
                 and one layer whole                                                                      (while weights are updated)
 
 The peak is what stays (the first four) and the larger of drawing and updating. `tokens` are those of one forward pass:
-`engine.micro_tokens` [8192, as of the custom backend], and no more than an optimiser step has. Left out: the libraries themselves (0.3 to 0.7 GB in a process with
-PyTorch), fragmentation, attention scores where a kernel stores them, experts, several devices (this is one that holds everything).
-docs/training.md has what was measured beside it.
+`engine.micro_batch` sequences or `engine.micro_tokens` [the larger of 8 sequences and 8192], and no more than an optimiser step has. Left
+out: the libraries themselves (0.3 to 0.7 GB in a process with PyTorch), fragmentation, attention scores where a kernel stores them,
+experts, several devices (this is one that holds everything). docs/training.md has what was measured beside it.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ from r1bench.harness.records import Checkpoint
 
 BYTES = {"float32": 4, "bfloat16": 2}
 FLOAT32 = 4
-MICRO_TOKENS, AT_ONCE = 8192, 512
-"""Tokens of a forward pass and completions drawn side by side where the engine's settings do not say."""
+MICRO_TOKENS, MICRO_BATCH, AT_ONCE = 8192, 8, 512
+"""Tokens or sequences of a forward pass, and completions drawn side by side, where the engine's settings do not say."""
 LOGITS_COPIES = 4
 STAYS = ("weights", "gradients", "optimiser", "reference")
 DRAWS = ("cache",)
@@ -159,14 +159,19 @@ def reference(job: TrainJob, sizes: Sizes, trained: int) -> int:
 
 def tokens_at_once(job: TrainJob, prompt_tokens: int) -> int:
     """Tokens of a forward pass: what the engine allows, at least one sequence, at most all of an optimiser step."""
-    if isinstance(job.algorithm, Grpo):
-        longest, count = (
-            prompt_tokens + job.algorithm.rollout.max_tokens,
-            job.batch_size * job.algorithm.samples // job.algorithm.minibatches,
-        )
+    spec = job.algorithm
+    if isinstance(spec, Grpo):
+        longest, count = prompt_tokens + spec.rollout.max_tokens, job.batch_size * spec.samples // spec.minibatches
     else:
-        longest, count = job.algorithm.max_length, job.batch_size * (1 if job.algorithm.kind == "sft" else 2)
-    return min(max(int(job.engine.get("micro_tokens") or MICRO_TOKENS), longest), longest * count)
+        longest, count = spec.max_length, job.batch_size * texts_per_example(job)
+    sequences, tokens = (int(job.engine.get(key) or 0) for key in ("micro_batch", "micro_tokens"))
+    at_once = sequences * longest or tokens or max(MICRO_TOKENS, MICRO_BATCH * longest)
+    return min(max(at_once, longest), longest * count)
+
+
+def texts_per_example(job: TrainJob) -> int:
+    """Two of a pair, otherwise one."""
+    return 2 if job.algorithm.kind == "reward_model" and job.algorithm.loss == "pairwise" else 1
 
 
 def completion_tokens(job: TrainJob, tokens: int, prompt_tokens: int) -> int:

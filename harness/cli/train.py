@@ -8,7 +8,7 @@ import click
 
 from r1bench.backends.job import Grpo
 from r1bench.harness import tables
-from r1bench.harness.cli.options import DATA, DEVICE, JSON, MAP, PATH, PYTHON, RUNS, example, show
+from r1bench.harness.cli.options import DEVICE, JSON, MAP, PATH, PYTHON, RUNS, example, show
 from r1bench.harness.training.stages import STAGES
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from r1bench.harness.training.plan import TrainingPlan
 
 LAUNCHERS = ("local", "accelerate", "torchrun")
+DATA_HELP = "File or folder (JSONL, JSON, Parquet, CSV): problems (zero), traces (cold-start), pairs or labels (reward-model)."
 STAGE_HELP = f"Stage of the R1 recipe: {', '.join(f'{name} ({stage.algorithm})' for name, stage in STAGES.items())}."
 
 
@@ -38,7 +39,7 @@ STAGE_HELP = f"Stage of the R1 recipe: {', '.join(f'{name} ({stage.algorithm})' 
 @click.option("--set", "settings", multiple=True, help="Change one setting: KEY=VALUE, for example optimizer.learning_rate=1e-5.")
 @click.option("--out", type=PATH, help="Folder of the training [default: checkpoints/NAME].")
 @click.option("--name", help="What tables will call the result [default: MODEL-STAGE].")
-@DATA
+@click.option("--data", type=PATH, help=DATA_HELP)
 @MAP
 @DEVICE
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads [default: all cores].")

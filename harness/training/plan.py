@@ -15,7 +15,7 @@ from r1bench.backends import get_backend
 from r1bench.backends.contract import Plan, resume
 from r1bench.backends.job import Grpo, TrainJob
 from r1bench.backends.journal import FINAL, JOB
-from r1bench.backends.memory import Estimate, estimate, sizes_of
+from r1bench.backends.memory import Estimate, estimate, sizes_of, texts_per_example
 from r1bench.harness.checkpoints import is_sealed
 from r1bench.harness.models.prompts import make_prompts
 from r1bench.harness.models.tokenizer import load_tokenizer
@@ -107,8 +107,7 @@ def tokens_per_step(job: TrainJob) -> int:
     """At most: of the completions of a rollout, or of the examples or pairs of an optimiser step."""
     if isinstance(job.algorithm, Grpo):
         return job.batch_size * job.algorithm.samples * job.algorithm.rollout.max_tokens * max(job.algorithm.dynamic_sampling, 1)
-    is_pairs = job.algorithm.kind == "reward_model" and job.algorithm.loss == "pairwise"
-    return job.batch_size * job.algorithm.max_length * (2 if is_pairs else 1)
+    return job.batch_size * job.algorithm.max_length * texts_per_example(job)
 
 
 def start_of(job: TrainJob) -> str:
