@@ -1,23 +1,24 @@
 """The command that lists who trains, and what each of them can."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from r1bench.backends.abilities import VARIANTS, Ability, Ready, abilities, differing, names, ready
-from r1bench.backends.contract import versions_in
-from r1bench.backends.job import Support
 from r1bench.harness import tables
 from r1bench.harness.cli.options import JSON, PYTHON, example, show
 from r1bench.harness.errors import UnknownNameError
 from r1bench.harness.training.stages import STAGES
 
+if TYPE_CHECKING:
+    from r1bench.backends.abilities import Ability, Ready
+    from r1bench.backends.job import Support
+
 WORDS = {"exact": "exact", "approximate": "approx.", "refused": "no"}
 LEGEND = "exact: as the job says; approx.: but for what is named; no: refused. In full: --explain"
 
 
-def state(name: str, found: Ready) -> str:
+def state(name: str, found: "Ready") -> str:
     """'custom: ready, torch 2.9.1', or what is missing."""
     versions = ", ".join(f"{package} {version or 'missing'}" for package, version in found.versions.items())
     parts = [f"not ready: {found.missing}" if found.missing else "ready", versions, f"of {found.whose}" if found.whose else ""]
@@ -29,13 +30,15 @@ def stages_of(algorithm: str) -> str:
     return ", ".join(stage for stage, each in STAGES.items() if each.algorithm == algorithm)
 
 
-def texts_of(support: Support) -> tuple[str, ...]:
+def texts_of(support: "Support") -> tuple[str, ...]:
     """What is to be said of an answer."""
     return support.deviations if support.kind == "approximate" else (support.reason,) if support.kind == "refused" else ()
 
 
-def table(found: dict[str, list[Ability]], *, is_whole: bool) -> str:
+def table(found: dict[str, list["Ability"]], *, is_whole: bool) -> str:
     """A row per variant, a column per backend; deviations and reasons are numbered, and listed below."""
+    from r1bench.backends.abilities import VARIANTS, differing
+
     numbers: dict[tuple[str, str], int] = {}
     rows: list[tuple[str, ...]] = []
     stage = ""
@@ -55,7 +58,7 @@ def table(found: dict[str, list[Ability]], *, is_whole: bool) -> str:
     return "\n".join([*lines, *(tables.columns(row, widths) for row in rows), *([""] if below else []), *below])
 
 
-def to_json(name: str, found: Ready, answers: list[Ability]) -> dict[str, Any]:
+def to_json(name: str, found: "Ready", answers: list["Ability"]) -> dict[str, Any]:
     """A backend with all its answers."""
     stated = [
         {
@@ -83,6 +86,9 @@ def backends(only: str | None, python: str | None, explain: bool, as_json: bool)
 
     The answers are the backends' own, to jobs like those of recipe tiny; --dry-run of r1bench train asks about your job.
     """
+    from r1bench.backends.abilities import abilities, names, ready
+    from r1bench.backends.contract import versions_in
+
     if only is not None and only not in names():
         raise UnknownNameError("backend", only, names(), "r1bench backends")
     if python:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from r1bench.backends.job import Grpo
 from r1bench.harness import tables
 from r1bench.harness.cli.options import DEVICE, JSON, MAP, PATH, PYTHON, RUNS, example, show
 from r1bench.harness.training.stages import STAGES
@@ -86,7 +85,7 @@ def results(trained: "Trained", stage: str) -> tuple[str, dict[str, Any]]:
     text = "\n".join(answer) + (f"\n\n{board.render(entries)}" if entries else "")
     values = {"checkpoint": str(trained.checkpoint), "verdicts": verdicts, "deviations": list(trained.deviations)}
     if trained.held_out is not None:
-        values["held_out"] = held_out
+        values["held_out"] = trained.held_out.to_json()
     return text, {**values, "entries": board.to_json(entries)}
 
 
@@ -123,9 +122,10 @@ def size_text(count: int) -> str:
 def plan_text(plan: "TrainingPlan") -> str:
     """The plan on one screen."""
     job = plan.job
-    loss = f", loss {job.algorithm.loss.preset}" if isinstance(job.algorithm, Grpo) else ""
+    is_drawing = job.algorithm.kind == "grpo"
+    loss = f", loss {job.grpo.loss.preset}" if is_drawing else ""
     steps = job.num_steps(len(plan.found.prompts or ()))
-    kind = "completions" if isinstance(job.algorithm, Grpo) else "examples"
+    kind = "completions" if is_drawing else "examples"
     with_lora = f", adapters of rank {job.lora.rank}" if job.lora else ""
     peak = ", ".join(f"{name} {size_text(size)}" for name, size in plan.memory.parts.items() if size)
     deviations = list(job.deviations) or ["none: the backend trains exactly what the job says"]
@@ -136,10 +136,7 @@ def plan_text(plan: "TrainingPlan") -> str:
         ("", f"{plan.num_weights:,} weights, {job.dtype} on {job.device}{with_lora}"),
         ("into", f"{job.out}"),
         ("starts", plan.start),
-        *(
-            ("writes" if place == 0 else "", f"{name}: {size_text(len(text.encode('utf-8', 'surrogatepass')))}")
-            for place, (name, text) in enumerate(plan.files.items())
-        ),
+        *(("writes" if place == 0 else "", f"{name}: {size_text(size)}") for place, (name, size) in enumerate(plan.sizes.items())),
         ("memory", f"about {size_text(plan.memory.peak)} at its peak, by arithmetic: {peak}"),
         (
             "disk",
@@ -172,6 +169,7 @@ def plan_json(plan: "TrainingPlan") -> dict[str, Any]:
         "command": plan.plan.command,
         "environment": plan.plan.environment,
         "files": plan.files,
+        "sizes": plan.sizes,
         "memory": {**plan.memory.parts, "peak": plan.memory.peak},
         "disk": plan.room._asdict(),
         "deviations": list(plan.job.deviations),

@@ -1,5 +1,7 @@
 """A stage trained, and its base and its result measured: on the tasks that judge it, or on the examples that were kept aside."""
 
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,5 +71,6 @@ def check_exact(job: "TrainJob") -> None:
 
 
 def measured(job: "TrainJob") -> Any:
-    """The held-out measure of a supervised training; None where nothing was kept aside."""
-    return None
+    """The held-out measure of a supervised training (`held_out.measure`); None where nothing was kept aside."""
+    name = "r1bench.harness.training.held_out"
+    return import_module(name).measure(job) if find_spec(name) else None

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from r1bench.backends import get_backend
 from r1bench.backends.contract import Plan, resume
+from r1bench.backends.examples import EXAMPLES, HELD_OUT
 from r1bench.backends.job import Grpo, TrainJob
 from r1bench.backends.journal import FINAL, JOB
 from r1bench.backends.memory import Estimate, estimate, sizes_of, texts_per_example
@@ -50,6 +51,16 @@ class TrainingPlan(NamedTuple):
         """For a shell, with the variables that are set for it."""
         words = [*(f"{name}={shlex.quote(value)}" for name, value in self.plan.environment.items())]
         return " ".join([*words, *(word if word == "$$" else shlex.quote(word) for word in self.plan.command)])
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every file that a start would write, examples included, which are no text."""
+        encoded = getattr(self.found, "encoded", None)
+        examples = [encoded.folder / name for name in (EXAMPLES, HELD_OUT)] if encoded else []
+        return {
+            **{path.name: path.stat().st_size for path in examples},
+            **{name: len(text.encode("utf-8", "surrogatepass")) for name, text in self.files.items()},
+        }
 
     @property
     def notes(self) -> list[str]:
@@ -99,8 +110,10 @@ def longest_prompt(found: Prepared) -> int:
 
     if not isinstance(found.job.algorithm, Grpo):
         return 0
+    tokenizer = load_tokenizer(found.base)
+    tokenizer.chat_template = found.job.chat.template or tokenizer.chat_template
     asked = [(problem.id, problem.prompt) for problem in found.prompts or draw_problems(found.job, 0, None)]
-    return max(len(each.tokens) for each in make_prompts(load_tokenizer(found.base), TEMPLATES[found.job.data.template], asked))
+    return max(len(each.tokens) for each in make_prompts(tokenizer, TEMPLATES[found.job.data.template], asked))
 
 
 def tokens_per_step(job: TrainJob) -> int:
