@@ -35,15 +35,16 @@ BASICS: dict[str, dict[str, Any]] = {
     "reward_model": {"max_length": 512},
 }
 """The least that each algorithm must be given; the rest are the defaults of the job, which are the papers'."""
-ONCE = {"algorithm.minibatches": 1}
-"""Of a loss without a clip, whose paper takes one optimiser step per rollout."""
+
+
+def of_loss(preset: str) -> Variant:
+    """A published loss; one without ratios as its paper has it, with one optimiser step per rollout."""
+    once = {"algorithm.minibatches": 1} if PRESETS[preset].fields.get("surrogate") == "reinforce" else {}
+    return Variant("grpo", f"loss {preset}", {"algorithm.loss": {"preset": preset}, **once})
+
+
 PLAIN = (
-    *(
-        Variant(
-            "grpo", f"loss {name}", {"algorithm.loss": {"preset": name}, **(ONCE if preset.fields.get("surrogate") == "reinforce" else {})}
-        )
-        for name, preset in PRESETS.items()
-    ),
+    *map(of_loss, PRESETS),
     Variant("grpo", "loss dapo, dynamic sampling", {"algorithm.loss": {"preset": "dapo"}, "algorithm.dynamic_sampling": 10}),
     Variant("grpo", "top-p 0.95", {"algorithm.rollout": {"max_tokens": 128, "top_p": 0.95}}),
     Variant("sft", "fine-tuning", {}),

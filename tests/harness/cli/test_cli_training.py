@@ -12,6 +12,8 @@ from packages import install
 
 from r1bench.backends.losses import PRESETS
 from r1bench.harness.cli import main
+from r1bench.harness.cli.train import results
+from r1bench.harness.training.judged import Trained
 from r1bench.harness.training.stages import STAGES
 
 SMALL = ("steps=2", "batch_size=2", "algorithm.samples=2", "algorithm.minibatches=1", "algorithm.rollout.max_tokens=16")
@@ -111,6 +113,22 @@ def test_a_wrong_name_of_a_backend_or_a_python_is_one_line(words: tuple[str, ...
     done = call("backends", *words)
     assert (done.exit_code, len(done.output.splitlines())) == (2, 1)
     assert named in done.output
+
+
+class HeldOutFake:
+    """A measure on examples that were kept aside."""
+
+    def lines(self) -> list[str]:
+        return ["held out (n=20): better"]
+
+    def to_json(self) -> dict[str, int]:
+        return {"n": 20}
+
+
+def test_what_was_kept_aside_answers_where_no_task_judges(tmp_path: Path) -> None:
+    text, values = results(Trained(tmp_path / "final", ("rounded",), [], HeldOutFake()), "cold-start")
+    assert text == f"held out (n=20): better\napproximate: rounded\ncheckpoint: {tmp_path / 'final'}"
+    assert (values["held_out"], values["deviations"], values["entries"]) == ({"n": 20}, ["rounded"], [])
 
 
 def row(step: int, **more: Any) -> str:
