@@ -20,7 +20,7 @@ def get_backend(name: str) -> "Backend":
     """The backend of that name. Raises UnknownNameError, UsageError: no such backend, or another package's that cannot be used."""
     from r1bench.backends.contract import Backend
 
-    kind = plugins.load("backend", name, BACKENDS, "r1bench doctor")
+    kind = plugins.load("backend", name, BACKENDS, "r1bench backends")
     if not (isinstance(kind, type) and issubclass(kind, Backend)):
         raise UsageError(
             f"backend {name!r} is {kind!r} and not a subclass of r1bench.backends.contract.Backend; mend or update its package"

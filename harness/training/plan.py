@@ -1,0 +1,131 @@
+"""What a training would do, before it does anything (`r1bench train --dry-run`): checked as a real start is, and nothing is written.
+
+    plan = plan_training(stage="zero", backend="custom", recipe="tiny", out=Path("out"))
+    print(plan.memory.peak, plan.command)
+
+Limit: memory is arithmetic (`r1bench.backends.memory`), and what a backend's process meets when it starts is not known before.
+"""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from r1bench.backends import get_backend
+from r1bench.backends.contract import Plan, resume
+from r1bench.backends.examples import EXAMPLES, HELD_OUT
+from r1bench.backends.job import Grpo, TrainJob
+from r1bench.backends.journal import FINAL, JOB
+from r1bench.backends.memory import Estimate, estimate, sizes_of, texts_per_example
+from r1bench.harness.checkpoints import is_sealed
+from r1bench.harness.models.prompts import make_prompts
+from r1bench.harness.models.tokenizer import load_tokenizer
+from r1bench.harness.store.disk import check_writable
+from r1bench.harness.training.jobs import Prepared, Room, check_folder, check_space, resolve, texts_of
+from r1bench.tasks.templates import TEMPLATES
+
+
+class TrainingPlan(NamedTuple):
+    """A training that could start."""
+
+    found: Prepared
+    plan: Plan
+    """The backend's, with the shell's `$$` for the process that the training ends with."""
+    files: dict[str, str]
+    """The texts that a start would write, by their path within the training's folder."""
+    num_weights: int
+    memory: Estimate
+    room: Room
+    start: str
+    """Where it would begin, in words."""
+    tokens_per_step: int
+    """At most: of completions that are drawn, or of examples that are read."""
+
+    @property
+    def job(self) -> TrainJob:
+        """Everything that was decided."""
+        return self.found.job
+
+    @property
+    def command(self) -> str:
+        """For a shell, with the variables that are set for it."""
+        words = [*(f"{name}={shlex.quote(value)}" for name, value in self.plan.environment.items())]
+        return " ".join([*words, *(word if word == "$$" else shlex.quote(word) for word in self.plan.command)])
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every file that a start would write, examples included, which are no text."""
+        encoded = getattr(self.found, "encoded", None)
+        examples = [encoded.folder / name for name in (EXAMPLES, HELD_OUT)] if encoded else []
+        return {
+            **{path.name: path.stat().st_size for path in examples},
+            **{name: len(text.encode("utf-8", "surrogatepass")) for name, text in self.files.items()},
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """What is odd about data or model, and what the backend says of its plan."""
+        return [*warnings_of(self.found), *self.plan.notes]
+
+
+def warnings_of(found: Prepared) -> list[str]:
+    """What is odd about the data and the model of a job."""
+    return [str(warning) for warning in getattr(found, "warnings", ())]
+
+
+def plan_training(runs: Path | None = None, **options: Any) -> TrainingPlan:
+    """What a start with these options would do. Writes nothing.
+
+    Args:
+        runs: the folder that evaluations would be written into; None where there would be none.
+        options: of `resolve`.
+
+    Raises what a start raises before the first step.
+    """
+    if runs is not None:
+        check_writable(runs)
+    found = resolve(**options)
+    job, out = found.job, Path(found.job.out)
+    room = check_space(job, found.base, len(found.prompts or ()))
+    is_held = check_folder(job, out)
+    check_writable(out)
+    plan = get_backend(job.backend).plan(job, out / JOB)
+    plan = plan._replace(command=["$$" if word == str(os.getpid()) else word for word in plan.command])
+    sizes = sizes_of(found.base, job.lora)
+    return TrainingPlan(
+        found=found,
+        plan=plan,
+        files={**texts_of(job, None if is_held else found.prompts), **plan.files},
+        num_weights=sizes.weights,
+        memory=estimate(job, sizes, longest_prompt(found)),
+        room=room,
+        start=start_of(job),
+        tokens_per_step=tokens_per_step(job),
+    )
+
+
+def longest_prompt(found: Prepared) -> int:
+    """Tokens of the longest prompt of GRPO; of the first step's, where the task generates them."""
+    from r1bench.backends.prompts import draw_problems
+
+    if not isinstance(found.job.algorithm, Grpo):
+        return 0
+    tokenizer = load_tokenizer(found.base)
+    tokenizer.chat_template = found.job.chat.template or tokenizer.chat_template
+    asked = [(problem.id, problem.prompt) for problem in found.prompts or draw_problems(found.job, 0, None)]
+    return max(len(each.tokens) for each in make_prompts(tokenizer, TEMPLATES[found.job.data.template], asked))
+
+
+def tokens_per_step(job: TrainJob) -> int:
+    """At most: of the completions of a rollout, or of the examples or pairs of an optimiser step."""
+    if isinstance(job.algorithm, Grpo):
+        return job.batch_size * job.algorithm.samples * job.algorithm.rollout.max_tokens * max(job.algorithm.dynamic_sampling, 1)
+    return job.batch_size * job.algorithm.max_length * texts_per_example(job)
+
+
+def start_of(job: TrainJob) -> str:
+    """Where a training would begin, in words."""
+    if is_sealed(Path(job.out) / FINAL):
+        return f"finished already: {FINAL} stands there, and nothing would be trained"
+    start = resume(job)
+    return f"after step {start.step} ({start.checkpoint.name})" if start.checkpoint else "at the beginning"
