@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from r1bench.backends.job import modern
 from r1bench.backends.losses import LossSpec
-from r1bench.harness.errors import StorageError
+from r1bench.harness.errors import StorageError, printable
 from r1bench.harness.store.disk import open_regular
 
 JOB, PROMPTS, EVENTS, ROLLOUTS, SUPERSEDED = "job.json", "prompts.jsonl", "events.jsonl", "rollouts.jsonl", "superseded.jsonl"
@@ -158,6 +158,12 @@ class Journal:
     def event(self, kind: str, **values: Any) -> None:
         """Append one event."""
         self._append(EVENTS, [{"event": kind, **values}])
+
+    def faults(self, step: int, faults: Iterable[Any]) -> None:
+        """Record and show what went wrong and was isolated (`r1bench.tasks.rewards.pool.Fault`)."""
+        for fault in faults:
+            self.event(FAULT, step=step, **fault.event())
+            print(f"step {step}/{self.num_steps}  {printable(fault.what)}", file=sys.stderr, flush=True)
 
     def rollouts(self, rows: Iterable[RolloutRow]) -> None:
         """Append completions."""

@@ -6,7 +6,7 @@ layer they stand beside), V words, H hidden and F inner width, K the width of th
     weights     P b
     gradients   T b
     optimiser   T 8, AdamW's two float32 moments, and T 4 more for the float32 copies of bfloat16 weights
-    reference   P b where the loss has one; with adapters nothing but T b once it has moved, the base being the model without them
+    reference   P b where the loss has one
     cache       sequences drawn at once x their tokens x 2 K L b                                        (while completions are drawn)
     logits      tokens x V x 4 bytes, four times: as computed, in one piece, their logarithm, and its gradient  (while weights are updated)
     activations tokens x L x (10 H + 4 K + 5 F) b: what the backward pass of a layer reads; with gradient checkpointing tokens x L x H b,
@@ -130,7 +130,7 @@ def estimate(job: TrainJob, sizes: Sizes, prompt_tokens: int = 0) -> Estimate:
             "weights": sizes.weights * width,
             "gradients": trained * width,
             "optimiser": trained * (2 * FLOAT32 + masters),
-            "reference": reference(job, sizes, trained) * width,
+            "reference": sizes.weights * width if is_grpo(job) and job.grpo.loss.has_reference else 0,
             "cache": drawn * length * 2 * sizes.keys * sizes.layers * width,
             "logits": scored * sizes.vocabulary * FLOAT32 * LOGITS_COPIES if has_words(job) else 0,
             "activations": tokens * (sizes.layers * kept + (layer if kept != layer else 0)),
@@ -146,15 +146,6 @@ def is_grpo(job: TrainJob) -> bool:
 def has_words(job: TrainJob) -> bool:
     """Whether the model says words, and not one score."""
     return job.algorithm.kind != "reward_model"
-
-
-def reference(job: TrainJob, sizes: Sizes, trained: int) -> int:
-    """Weights of the reference that are held beside the model's."""
-    if not isinstance(job.algorithm, Grpo) or not job.algorithm.loss.has_reference:
-        return 0
-    if job.lora:
-        return trained if job.algorithm.reference_every else 0
-    return sizes.weights
 
 
 def tokens_at_once(job: TrainJob, prompt_tokens: int) -> int:

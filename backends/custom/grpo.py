@@ -19,13 +19,13 @@ from r1bench.harness.models.turns import end_tokens_of, endless
 from r1bench.harness.progress import note
 from r1bench.harness.records import Problem
 from r1bench.tasks import get_task
-from r1bench.tasks.grading import GradingPool
+from r1bench.tasks.rewards.pool import RewardPool
 
 
 def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> Path:
     """Train a job to its end, going on from its newest whole checkpoint, and return the sealed result."""
     spec, grader = job.grpo, get_task(job.data.task).grader
-    with begin(job, engine, has_reference=spec.loss.has_reference) as training, GradingPool(grader) as pool:
+    with begin(job, engine, has_reference=spec.loss.has_reference) as training, RewardPool(grader, spec.rewards) as pool:
         end_tokens = end_tokens_of(training.model, training.tokenizer)
         if not end_tokens:
             note(endless(job.model))
@@ -34,6 +34,7 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
             started = time.perf_counter()
             drawn = draw_step(sampler, job, step, problems, pool)
             rewarded = time.perf_counter()
+            training.journal.faults(step + 1, drawn.faults)
 
             used = places_used(drawn, job)
             rollouts = [drawn.rollouts[place] for place in used]

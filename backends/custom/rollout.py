@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import torch
 
 from r1bench.backends.custom.advantage import has_signal
-from r1bench.backends.job import RewardSpec, TrainJob
+from r1bench.backends.job import TrainJob
 from r1bench.backends.prompts import draw_problems
 from r1bench.harness.models.prompts import ending_of, make_prompts, prefill_of
 from r1bench.harness.models.turns import completion_of
 from r1bench.harness.records import Completion, Problem, Sampling
 from r1bench.harness.samplers.decoding import decode, uniforms_for
-from r1bench.tasks.grading import GradingPool
-from r1bench.tasks.rewards import Scored, score
+from r1bench.tasks.rewards import Scored
+from r1bench.tasks.rewards.pool import Fault, RewardPool, Scores
 from r1bench.tasks.templates import TEMPLATES
 
 
@@ -47,6 +47,8 @@ class Drawn(NamedTuple):
 
     rollouts: list[Rollout]
     scores: list[Scored]
+    faults: list[Fault]
+    """What went wrong in grading and rewarding, and was isolated."""
     num_batches: int
 
     def rewards(self) -> torch.Tensor:
@@ -54,12 +56,13 @@ class Drawn(NamedTuple):
         return torch.tensor([scored.total for scored in self.scores], dtype=torch.float64)
 
 
-def draw_step(sampler: Sampler, job: TrainJob, step: int, source: Sequence[Problem] | None, pool: GradingPool) -> Drawn:
+def draw_step(sampler: Sampler, job: TrainJob, step: int, source: Sequence[Problem] | None, pool: RewardPool) -> Drawn:
     """Batches of prompts with their completions and rewards: one, or with dynamic sampling until enough groups have a signal."""
-    drawn = Drawn([], [], 0)
+    drawn = Drawn([], [], [], 0)
     for batch in range(max(1, job.grpo.dynamic_sampling)):
         rollouts = draw_rollouts(sampler, draw_problems(job, step, source, batch), job, step, first=batch * job.batch_size)
-        drawn = Drawn(drawn.rollouts + rollouts, drawn.scores + reward_rollouts(rollouts, pool, job.grpo.rewards), batch + 1)
+        scores, faults = reward_rollouts(rollouts, pool)
+        drawn = Drawn(drawn.rollouts + rollouts, drawn.scores + scores, drawn.faults + faults, batch + 1)
         if len(places_used(drawn, job)) == job.batch_size * job.grpo.samples:
             break
     return drawn
@@ -98,6 +101,6 @@ def draw_rollouts(sampler: Sampler, problems: Sequence[Problem], job: TrainJob, 
     return [rollouts[row] for row in range(len(rows))]
 
 
-def reward_rollouts(rollouts: Sequence[Rollout], pool: GradingPool, rewards: Sequence[RewardSpec]) -> list[Scored]:
-    """What each rollout earned."""
-    return score(pool, [rollout.problem for rollout in rollouts], [rollout.completion for rollout in rollouts], rewards)
+def reward_rollouts(rollouts: Sequence[Rollout], pool: RewardPool) -> Scores:
+    """What each rollout earned, and what went wrong."""
+    return pool.score([rollout.problem for rollout in rollouts], [rollout.completion for rollout in rollouts])

@@ -132,7 +132,7 @@ def begin(job: TrainJob, engine: Engine, *, has_reference: bool = False, gaps: S
     check_lora(base, job.lora)
     is_whole = start.checkpoint is not None and job.lora is None  # adapters go on from the base and what trainer/ has of them
     model = load(find_checkpoint(str(start.checkpoint)) if is_whole else base, job)
-    tokenizer = load_tokenizer(base)
+    tokenizer = load_tokenizer(base, job.chat.template)
     if engine.gradient_checkpointing:
         enable_checkpointing(model)
     adapted = add_adapters(model, job.lora, job) if job.lora else None

@@ -12,7 +12,6 @@ from r1bench.harness.errors import ContextError, StorageError, UnknownNameError,
 from r1bench.harness.evaluation.shown_prompt import end_tokens
 from r1bench.harness.models.chat import LARGEST
 from r1bench.harness.models.config import context_length_of
-from r1bench.harness.models.headers import tensors_of
 from r1bench.harness.models.prompts import make_prompts
 from r1bench.harness.models.saving import BYTES_OF_BFLOAT16, BYTES_OF_FLOAT32, num_weights
 from r1bench.harness.models.tokenizer import load_tokenizer
@@ -27,7 +26,7 @@ from r1bench.harness.training.recipes import apply_settings, read_recipe
 from r1bench.harness.training.stages import STAGES
 
 if TYPE_CHECKING:
-    from r1bench.backends.job import Lora, TrainJob
+    from r1bench.backends.job import TrainJob
 
 MAY_DIFFER = ("out", "engine", "versions", "device", "model", "deviations")
 """Of a job that is gone on with: a folder may be moved, a package updated. The checkpoint's digest still has to agree."""
@@ -260,11 +259,12 @@ def room_of(job: "TrainJob", base: Checkpoint, num_prompts: int) -> Room:
     """Arithmetic, and a look at the disk: AdamW's two moments beside the weights, and a reference that has moved."""
     from r1bench.backends.job import Grpo
     from r1bench.backends.journal import CHECKPOINTS
+    from r1bench.backends.memory import sizes_of
 
     out, num = Path(job.out), num_weights(base)
     has_reference = isinstance(job.algorithm, Grpo) and job.algorithm.reference_every > 0
     width = BYTES_OF_FLOAT32 if job.dtype == "float32" else BYTES_OF_BFLOAT16
-    learned = num_adapted(job.lora, base) if job.lora else num
+    learned = job.lora.rank * sizes_of(base, job.lora).adapted if job.lora else num
     copies = 0 if width == BYTES_OF_FLOAT32 and not job.lora else learned * BYTES_OF_FLOAT32
     weights = num * width
     moved = (learned * BYTES_OF_FLOAT32 if job.lora else weights) if has_reference else 0
@@ -290,14 +290,6 @@ def check_space(job: "TrainJob", base: Checkpoint, num_prompts: int) -> Room:
             f"each of them {room.each / 1e6:,.0f} MB; free space, choose another --out, or keep fewer than --set keep={job.keep}"
         )
     return room
-
-
-def num_adapted(lora: "Lora", base: Checkpoint) -> int:
-    """Numbers of the adapters, by the shapes of the base's weights; those of embeddings are not adapted."""
-    shapes = {name: each.shape for name, each in tensors_of(Path(base.path)).items() if len(each.shape) == 2 and "embed" not in name}
-    is_all = "all-linear" in lora.targets
-    adapted = [shape for name, shape in shapes.items() if is_all or name.removesuffix(".weight").endswith(lora.targets)]
-    return sum(lora.rank * sum(shape) for shape in adapted)
 
 
 def num_cores() -> int:

@@ -1,19 +1,19 @@
 """A stage trained, and its base and its result measured: on the tasks that judge it, or on the examples that were kept aside."""
 
-from importlib import import_module
-from importlib.util import find_spec
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from r1bench.backends.contract import run
+from r1bench.backends.journal import HELD_OUT
 from r1bench.harness.checkpoints import EMBEDDED, find_checkpoint
 from r1bench.harness.errors import BackendError
 from r1bench.harness.evaluation.checkpoint import evaluate_checkpoint
 from r1bench.harness.progress import note
 from r1bench.harness.records import Run
-from r1bench.harness.store.disk import check_writable
+from r1bench.harness.store.disk import check_writable, refusals, write_whole
+from r1bench.harness.training.held_out import HeldOut, measure
 from r1bench.harness.training.jobs import resolve, write
-from r1bench.harness.training.plan import warnings_of
 from r1bench.tasks import get_task
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Trained(NamedTuple):
     """What the backend did not do as the job says."""
     runs: list[Run]
     """Base and result on each judging task; empty where there is none, or it needs data of its own."""
-    held_out: Any
+    held_out: HeldOut | None
     """The measure of base and result on what was kept aside of the examples; None where nothing was."""
 
 
@@ -46,7 +46,7 @@ def train_stage(runs: Path, is_judged: bool, *, is_exact: bool = False, device: 
     if is_exact:
         check_exact(job)
     write(found)
-    for text in [*(f"{job.backend} deviates from the job: {each}" for each in job.deviations), *warnings_of(found)]:
+    for text in [*(f"{job.backend} deviates from the job: {each}" for each in job.deviations), *map(str, found.warnings)]:
         note(text)
     checkpoint = run(job)
     held_out = measured(job) if is_judged else None
@@ -70,7 +70,10 @@ def check_exact(job: "TrainJob") -> None:
         )
 
 
-def measured(job: "TrainJob") -> Any:
-    """The held-out measure of a supervised training (`held_out.measure`); None where nothing was kept aside."""
-    name = "r1bench.harness.training.held_out"
-    return import_module(name).measure(job) if find_spec(name) else None
+def measured(job: "TrainJob") -> HeldOut | None:
+    """Measure a supervised training on what was kept aside, and keep that beside it; None where nothing was."""
+    found = measure(job)
+    if found is not None:
+        with refusals(Path(job.out)):
+            write_whole(Path(job.out) / HELD_OUT, json.dumps(found.to_json(), ensure_ascii=False) + "\n")
+    return found

@@ -55,7 +55,7 @@ class TrainingPlan(NamedTuple):
     @property
     def sizes(self) -> dict[str, int]:
         """Bytes of every file that a start would write, examples included, which are no text."""
-        encoded = getattr(self.found, "encoded", None)
+        encoded = self.found.encoded
         examples = [encoded.folder / name for name in (EXAMPLES, HELD_OUT)] if encoded else []
         return {
             **{path.name: path.stat().st_size for path in examples},
@@ -65,12 +65,7 @@ class TrainingPlan(NamedTuple):
     @property
     def notes(self) -> list[str]:
         """What is odd about data or model, and what the backend says of its plan."""
-        return [*warnings_of(self.found), *self.plan.notes]
-
-
-def warnings_of(found: Prepared) -> list[str]:
-    """What is odd about the data and the model of a job."""
-    return [str(warning) for warning in getattr(found, "warnings", ())]
+        return [*map(str, self.found.warnings), *self.plan.notes]
 
 
 def plan_training(runs: Path | None = None, **options: Any) -> TrainingPlan:
@@ -110,8 +105,7 @@ def longest_prompt(found: Prepared) -> int:
 
     if not isinstance(found.job.algorithm, Grpo):
         return 0
-    tokenizer = load_tokenizer(found.base)
-    tokenizer.chat_template = found.job.chat.template or tokenizer.chat_template
+    tokenizer = load_tokenizer(found.base, found.job.chat.template)
     asked = [(problem.id, problem.prompt) for problem in found.prompts or draw_problems(found.job, 0, None)]
     return max(len(each.tokens) for each in make_prompts(tokenizer, TEMPLATES[found.job.data.template], asked))
 
