@@ -8,6 +8,7 @@ The second is the launcher itself, in the process that `r1bench train` waits for
 """
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def settings(job: TrainJob, engine: "Engine") -> dict[str, Any]:
     if isinstance(job.algorithm, Grpo):
         from r1bench.backends.trl_backend import loss
 
-        return shared | loss.settings(job, engine.generation)
+        return shared | loss.settings(job, engine)
     return shared | (sft if isinstance(job.algorithm, Sft) else reward_model).settings(job, engine)
 
 
@@ -137,6 +138,7 @@ def yaml_of(values: dict[str, Any]) -> str:
 def main(job_file: Path, parent: int) -> int:
     """Be the launcher of a job's processes; their exit code is this one's."""
     end_with_parent(parent)
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # a process that fails has said why
     job = read_job(job_file)
     from r1bench.backends.trl_backend import Engine
 
