@@ -270,6 +270,14 @@ class Sealing:
         for name, weight in trained_of(self.model).items() if tensors else ():
             weight.copy_(tensors[name])
 
+    def _load_optimizer_and_scheduler(self: Any, checkpoint: str | None) -> None:
+        if checkpoint is None or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
+            return
+        parts = {"optimizer.pt": self.optimizer, "scheduler.pt": self.lr_scheduler}
+        for name, part in parts.items():  # transformers' own stumbles over the device "cpu:0" of several processes
+            part.load_state_dict(torch.load(Path(checkpoint) / name, map_location="cpu", weights_only=True))
+
 
 def trained_of(model: Any) -> dict[str, torch.Tensor]:
     """What is trained of a model, by name."""
