@@ -1,8 +1,8 @@
 """TRL behind the contract: GRPO, fine-tuning and reward models by its trainers, in a Python environment of its own (`--python`).
 
 Read arguments first (a job as TRL's settings), then session (what the three trainings share: model, journal, checkpoints, going on), then
-sft, reward_model and grpo (each one trainer), and launch (several processes). docs/trl.md says how to install it, what is exact and what
-is not. Nothing here imports TRL, accelerate or peft but the process that trains. Left out: quantised bases, several machines.
+sft, reward_model and grpo (each one trainer), and launch (several processes). docs/backends/trl.md says how to install it, what is exact
+and what is not. Nothing here imports TRL, accelerate or peft but the process that trains. Left out: quantised bases, several machines.
 """
 
 import os
@@ -20,7 +20,7 @@ from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import Problem
 
 TESTED = {"trl": ("1.16", "1.17"), "transformers": ("5.15", "5.16"), "accelerate": ("1.15", "1.16"), "peft": ("0.21", "0.22")}
-"""From the first version that is known to train as docs/trl.md says, to the first that is not."""
+"""From the first version that is known to train as docs/backends/trl.md says, to the first that is not."""
 SECONDS_TO_SPEAK = 10
 """What goes wrong in every process is said by the first one, whose end ends the others; after so many seconds each speaks for itself."""
 VERSIONS = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
