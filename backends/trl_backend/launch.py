@@ -140,7 +140,7 @@ def yaml_of(values: dict[str, Any]) -> str:
 def main(job_file: Path, parent: int) -> int:
     """Be the launcher of a job's processes; their exit code is this one's."""
     end_with_parent(parent)
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # a process that fails has said why
+    logging.disable(logging.ERROR)  # PyTorch's launcher tells at length of a process that has said why it fails
     job = read_job(job_file)
     from r1bench.backends.trl_backend import Engine
 
