@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from r1bench.backends.contract import Backend
     from r1bench.backends.job import Support, TrainJob
 
-BACKENDS: dict[str, str] = {"custom": "r1bench.backends.custom:Custom"}
+BACKENDS: dict[str, str] = {"custom": "r1bench.backends.custom:Custom", "trl": "r1bench.backends.trl_backend:Trl"}
 
 
 def get_backend(name: str) -> "Backend":
