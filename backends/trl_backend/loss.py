@@ -179,9 +179,11 @@ def clip_high(asked: Asked) -> Read:
 
 def dual_clip(asked: Asked) -> Read:
     loss, bound = asked.loss, asked.loss.dual_clip
-    is_used = bound is not None and loss.surrogate == "clip" and not asked.is_on_policy
-    if is_used and bound is not None and bound < 1 + loss.clip_high:
-        return Read(refusal=f"loss.dual_clip={bound} must be at least 1 + loss.clip_high, or TRL clips what has positive advantages by it too")
+    if bound is not None and not asked.is_on_policy:
+        if loss.surrogate == "cispo":
+            return Read(refusal="TRL's CISPO has no loss.dual_clip")
+        if bound < 1 + loss.clip_high:
+            return Read(refusal=f"TRL holds loss.dual_clip={bound} only where it is at least 1 + loss.clip_high")
     return Read({} if asked.is_rloo else {"delta": bound})
 
 
