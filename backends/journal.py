@@ -26,8 +26,9 @@ JOB, PROMPTS, EVENTS, ROLLOUTS, SUPERSEDED = "job.json", "prompts.jsonl", "event
 CHECKPOINTS, FINAL = "checkpoints", "final"
 """Folders: the one for step-000020, ..., and the result."""
 START, STEP, FAULT, END = "start", "step", "fault", "end"
-"""Kinds of event: a process began at `step`, with the `gaps` of what it cannot say; a step with its figures (docs/backends.md names
-them); something that went wrong and was isolated, with `step` and `what`; the end with its `checkpoint`."""
+"""Kinds of event: a process began at `step`, with the `gaps` of what it cannot say and how its `resumption` compares with a run that was
+never interrupted; a step with its figures (docs/backends.md names them); something that went wrong and was isolated, with `step` and
+`what`; the end with its `checkpoint`."""
 FIGURES = {
     "reward": "mean reward of the step's completions",
     "reward_std": "its standard deviation",
@@ -104,6 +105,7 @@ class Journal:
         offsets: bytes of each file that belong to the checkpoint from which the training goes on at `step`.
         board: also gets the figures: TensorBoard's SummaryWriter, or what has its add_scalar and close.
         gaps: what this backend cannot say of its rollouts, in words.
+        resumption: how a training that is gone on with compares with one that was never interrupted, in words.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Journal:
         offsets: Mapping[str, int] | None = None,
         board: Any = None,
         gaps: Sequence[str] = (),
+        resumption: str = "",
     ) -> None:
         self.out, self.num_steps, self.board = out, num_steps, board
         self.files = {}
@@ -127,7 +130,8 @@ class Journal:
                 set_aside(path, length)
             os.truncate(path, length)
             self.files[name] = path.open("a", encoding="utf-8", errors="surrogatepass")
-        self.event(START, step=step, pid=os.getpid(), **({"gaps": list(gaps)} if gaps else {}))
+        words = {"gaps": list(gaps), "resumption": resumption}
+        self.event(START, step=step, pid=os.getpid(), **{name: said for name, said in words.items() if said})
 
     def __enter__(self) -> Self:
         return self

@@ -69,7 +69,7 @@ class Trl(Backend):
                 return f"{package} {found[package]}{where} is not in the tested range, {first} to before {end}; {cure}"
         if found["r1bench"] != __version__:
             what = f"is {found['r1bench']}" if found["r1bench"] else "is not installed"
-            return f"r1bench {what}{where} and {__version__} here; install the same there: {cure.replace('r1bench[', f'r1bench[')}"
+            return f"r1bench {what}{where} and {__version__} here; install the same there: {cure}"
         return ""
 
     def versions(self, python: str = sys.executable) -> dict[str, str]:
@@ -85,7 +85,7 @@ class Trl(Backend):
         if isinstance(job.algorithm, Grpo):
             from r1bench.backends.trl_backend import loss
 
-            answer = loss.support(job)
+            answer = loss.support(job, engine_of(job, Engine).generation)
         else:
             answer = sft.support(job) if isinstance(job.algorithm, Sft) else reward_model.support(job)
         if answer.kind == "refused":
