@@ -85,7 +85,7 @@ class Trl(Backend):
         if isinstance(job.algorithm, Grpo):
             from r1bench.backends.trl_backend import loss
 
-            answer = loss.support(job, engine_of(job, Engine).generation)
+            answer = loss.support(job)
         else:
             answer = sft.support(job) if isinstance(job.algorithm, Sft) else reward_model.support(job)
         if answer.kind == "refused":

@@ -104,7 +104,9 @@ class Mismatch:
         """Take in a forward pass. Tokens that the engine could not tell count nowhere."""
         difference = (training_BT.double() - sampling_BT.double())[mask_BT.bool() & ~sampling_BT.isnan()].cpu()
         weights = difference.exp()
-        self.sums += torch.stack([torch.tensor(float(len(weights))).double(), difference.abs().sum(), weights.sum(), weights.square().sum()])
+        self.sums += torch.stack(
+            [torch.tensor(float(len(weights))).double(), difference.abs().sum(), weights.sum(), weights.square().sum()]
+        )
         self.largest = max(self.largest, float(difference.abs().max()) if len(weights) else 0.0)
 
     def figures(self, accelerator: Any) -> dict[str, float]:

@@ -45,7 +45,7 @@ def settings(job: TrainJob, engine: "Engine") -> dict[str, Any]:
     if isinstance(job.algorithm, Grpo):
         from r1bench.backends.trl_backend import loss
 
-        return shared | loss.settings(job, engine.generation)
+        return shared | loss.settings(job, engine)
     return shared | (sft if isinstance(job.algorithm, Sft) else reward_model).settings(job, engine)
 
 

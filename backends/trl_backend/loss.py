@@ -22,13 +22,18 @@ UNREACHED = 1e9
 FIXED: dict[str, Any] = {
     **{"top_k": 0, "min_p": None, "repetition_penalty": 1.0, "cache_implementation": None, "chat_template_kwargs": None},
     **{"use_transformers_continuous_batching": False, "shuffle_dataset": False, "pad_to_multiple_of": None, "num_iterations": 1},
-    **{"reward_weights": [1.0], "disable_dropout": True, "router_aux_loss_coef": 0.0, "cast_lm_head_to_fp32": False},
+    **{"reward_weights": [1.0], "disable_dropout": True, "router_aux_loss_coef": 0.0},
     **{"ref_model_mixup_alpha": 1.0, "log_completions": False, "vllm_structured_outputs_regex": None},
 }
 """Of both trainers: nothing but temperature and top-p shapes what is drawn, prompts keep our order, no dropout, no loss beside ours."""
 FIXED_GRPO: dict[str, Any] = {
-    **{"multi_objective_aggregation": "sum_then_normalize", "top_entropy_quantile": 1.0, "entropy_coef": 0.0, "use_adaptive_entropy": False},
-    **{"off_policy_mask_threshold": None, "vllm_importance_sampling_clip_min": None},
+    **{
+        "multi_objective_aggregation": "sum_then_normalize",
+        "top_entropy_quantile": 1.0,
+        "entropy_coef": 0.0,
+        "use_adaptive_entropy": False,
+    },
+    **{"off_policy_mask_threshold": None, "vllm_importance_sampling_clip_min": None, "cast_lm_head_to_fp32": False},
 }
 FIXED_RLOO: dict[str, Any] = {"normalize_advantages": False, "reward_clip_range": None}
 LOSS_TYPES = {"seq_mean_token_mean": "grpo", "token_mean": "dapo", "const_length": "dr_grpo", "seq_mean_token_sum": "luspo"}
@@ -94,7 +99,9 @@ def minibatches(asked: Asked) -> Read:
 
 
 def dynamic_sampling(asked: Asked) -> Read:
-    return Read(deviation="groups without a signal stay in a step: TRL draws no others in their place" if asked.spec.dynamic_sampling else "")
+    return Read(
+        deviation="groups without a signal stay in a step: TRL draws no others in their place" if asked.spec.dynamic_sampling else ""
+    )
 
 
 def reference_every(asked: Asked) -> Read:

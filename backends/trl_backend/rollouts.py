@@ -135,7 +135,9 @@ def rows_of(step: int, rollouts: Sequence[Rollout], advantages: Sequence[float],
             sample=rollout.sample,
             prompt_ids=rollout.prompt.token_ids,
             token_ids=drawing.token_ids,
-            logprobs=None if drawing.logprobs is None or None in drawing.logprobs else [value for value in drawing.logprobs if value is not None],
+            logprobs=None
+            if drawing.logprobs is None or None in drawing.logprobs
+            else [value for value in drawing.logprobs if value is not None],
             policy=policy,
         )
 

@@ -116,7 +116,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"algorithm.loss.dual_clip": 1.1}, "at least 1 + loss.clip_high"),
     ({"algorithm.loss": {"preset": "cispo", "dual_clip": 9.0}}, "no loss.dual_clip"),
     ({"engine.generation": "vllm-server"}, "NCCL"),
-    ({**ON_POLICY, "algorithm.loss": {"preset": "rloo", "mismatch": "token_mask"}, "engine.generation": "vllm-colocate"}, "RLOOTrainer does not"),
+    (
+        {**ON_POLICY, "algorithm.loss": {"preset": "rloo", "mismatch": "token_mask"}, "engine.generation": "vllm-colocate"},
+        "RLOOTrainer does not",
+    ),
 ]
 
 

@@ -56,7 +56,9 @@ def by_trl(asked: TrainJob, given: dict[str, torch.Tensor], folder: str) -> tupl
     config = kinds[1](**{**common(asked, engine), **settings(asked, engine)})
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = Dataset.from_list([{"prompt": "1"}] * 2)
-    trainer: Any = kinds[0](folder, lambda completions, **_: [0.0] * len(completions), args=config, train_dataset=rows, processing_class=tokenizer)
+    trainer: Any = kinds[0](
+        folder, lambda completions, **_: [0.0] * len(completions), args=config, train_dataset=rows, processing_class=tokenizer
+    )
     trainer.model.train()
     trainer.current_gradient_accumulation_steps = config.gradient_accumulation_steps
     logprobs = given["logprobs"].clone().requires_grad_()
