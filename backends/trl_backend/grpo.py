@@ -33,6 +33,7 @@ from r1bench.backends.trl_backend.rollouts import (
     completions_of,
     figures_of,
     rows_of,
+    shift_of,
     shifted,
     update_figures,
 )
@@ -80,7 +81,7 @@ class Rewarding:
         known = zip(drawings, prompts, completions, scores, strict=True)
         self.rollouts = [Rollout(*each[:3], number % job.grpo.samples, each[3]) for number, each in enumerate(known)]
         totals = [each.scored.total if each.drawing.token_ids else math.nan for each in self.rollouts]
-        return shifted(totals, job.grpo.samples if job.grpo.loss.scale != "batch_std" else 1 + len(totals))
+        return shifted(totals, shift_of(job))
 
     def tell(self, advantages: Sequence[float], policy: int, seconds: float) -> None:
         """Write the completions into the journal, rewarded and not yet learned from."""

@@ -91,6 +91,12 @@ def shifted(totals: Sequence[float], group_size: int) -> list[float | None]:
     return shifted
 
 
+def shift_of(job: TrainJob) -> int:
+    """How many rewards share a first one. The deviation of a batch is over groups, which must then keep their distance."""
+    spec = job.grpo
+    return job.batch_size * spec.samples if spec.loss.scale == "batch_std" else spec.samples
+
+
 def mean_of(values: Iterable[float]) -> float:
     """The mean, or NaN of nothing: a reward that applied to no completion of a step was not 0."""
     known = [value for value in values if math.isfinite(value)]
