@@ -5,7 +5,9 @@ sft, reward_model and grpo (each one trainer), and launch (several processes). d
 is not. Nothing here imports TRL, accelerate or peft but the process that trains. Left out: quantised bases, several machines.
 """
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,10 +16,13 @@ from r1bench.backends.contract import Backend, Plan, versions_in
 from r1bench.backends.job import Grpo, Sft, Support, TrainJob, engine_of
 from r1bench.backends.settings import Count, Part, Positive
 from r1bench.harness import __version__
+from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import Problem
 
 TESTED = {"trl": ("1.16", "1.17"), "transformers": ("5.15", "5.16"), "accelerate": ("1.15", "2"), "peft": ("0.13", "1")}
 """From the first version that is known to train as docs/trl.md says, to the first that is not."""
+SECONDS_TO_SPEAK = 10
+"""What goes wrong in every process is said by the first one, whose end ends the others; after so many seconds each speaks for itself."""
 VERSIONS = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
 
 
@@ -101,7 +106,14 @@ class Trl(Backend):
 
     def train(self, job: TrainJob, problems: Sequence[Problem] | None) -> None:
         """Train a job to its end, going on from its newest whole checkpoint. Every process of a launcher comes here."""
-        engine = engine_of(job, Engine)
+        try:
+            self._train(job, problems, engine_of(job, Engine))
+        except R1benchError:
+            if os.environ.get("RANK", "0") != "0":
+                time.sleep(SECONDS_TO_SPEAK)
+            raise
+
+    def _train(self, job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> None:
         if isinstance(job.algorithm, Grpo):
             from r1bench.backends.trl_backend import grpo
 

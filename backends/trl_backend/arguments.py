@@ -51,8 +51,6 @@ def misfit(job: TrainJob, engine: "Engine") -> str:
         return f"engine.processes={engine.processes} needs a launcher; use --launcher torchrun (or accelerate, on GPUs)"
     if many and engine.distributed == "single":
         return f"engine.processes={engine.processes} is not 'single'; use --set engine.distributed=ddp (or fsdp, deepspeed)"
-    if many and engine.launcher == "accelerate" and on_cpu:
-        return "accelerate starts several processes without GPUs by mpirun only; use --launcher torchrun"
     if engine.distributed in ("fsdp", "deepspeed"):
         if on_cpu:
             return f"engine.distributed={engine.distributed} needs GPUs; use --set engine.distributed=ddp"
@@ -60,6 +58,8 @@ def misfit(job: TrainJob, engine: "Engine") -> str:
             return f"engine.distributed={engine.distributed} is set up by accelerate; use --launcher accelerate"
         if job.lora is not None and (engine.distributed == "fsdp" or engine.zero_stage == 3):
             return "adapters cannot be merged while weights are spread; use --set engine.distributed=ddp, or deepspeed with zero_stage=2"
+    if many and engine.launcher == "accelerate" and on_cpu:
+        return "accelerate starts several processes without GPUs by mpirun only; use --launcher torchrun"
     return misfit_of_batch(job, engine)
 
 
@@ -68,8 +68,10 @@ def misfit_of_batch(job: TrainJob, engine: "Engine") -> str:
     total, micro, processes = sequences_of(job), micro_batch_of(job, engine), engine.processes
     if total % (micro * processes) == 0:
         return ""
-    what = f"{job.batch_size} prompts x {job.algorithm.samples} samples / {job.algorithm.minibatches} minibatches = {total} sequences"
-    what = what if isinstance(job.algorithm, Grpo) else f"batch_size={total}"
+    what = f"batch_size={total}"
+    if isinstance(job.algorithm, Grpo):
+        sizes = (f"{job.batch_size} prompts", f"{job.algorithm.samples} samples / {job.algorithm.minibatches} minibatches")
+        what = f"{' x '.join(sizes)} = {total} sequences"
     if total % processes:
         fitting = math.gcd(total, processes)
         return f"{what} of a step are not divided by {processes} processes; use --set engine.processes={fitting}, or another batch_size"
@@ -85,6 +87,27 @@ def deviations(job: TrainJob, engine: "Engine") -> tuple[str, ...]:
     if engine.distributed in ("fsdp", "deepspeed"):
         found.append(f"the optimiser's states are kept by {engine.distributed}, in its own precision")
     return tuple(found)
+
+
+def is_due(job: TrainJob, update: int, window: int) -> bool:
+    """Whether a checkpoint is kept after so many optimiser steps: those of the job, moved to the next end of a window.
+
+    Args:
+        window: optimiser steps that learn from one batch of completions. What TRL has drawn ahead is in no checkpoint, so that only a
+            window's end can be gone on from exactly.
+    """
+    every = job.save_every * updates_per_step(job)
+    before = (update - window) // every  # saves that were due by the end of the window before
+    return update % window == 0 and 0 < update < job.num_updates and update // every > before
+
+
+def resumption(job: TrainJob, engine: "Engine") -> str:
+    """How a training that is gone on with compares with one that was never interrupted."""
+    if isinstance(job.algorithm, Grpo) and engine.generation != "transformers":
+        return "approximate: the random state of vLLM is in no checkpoint"
+    if job.device != "cpu":
+        return "approximate: a GPU does not add up in the same order twice"
+    return "exact, bit by bit, with as many processes and threads"
 
 
 def common(job: TrainJob, engine: "Engine") -> dict[str, Any]:

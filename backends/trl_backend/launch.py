@@ -8,6 +8,7 @@ The second is the launcher itself, in the process that `r1bench train` waits for
 """
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -137,6 +138,7 @@ def yaml_of(values: dict[str, Any]) -> str:
 def main(job_file: Path, parent: int) -> int:
     """Be the launcher of a job's processes; their exit code is this one's."""
     end_with_parent(parent)
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # a process that fails has said why
     job = read_job(job_file)
     from r1bench.backends.trl_backend import Engine
 

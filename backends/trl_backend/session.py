@@ -35,7 +35,7 @@ from r1bench.backends.custom.model import add_adapters, load, merged, write_adap
 from r1bench.backends.custom.optimizer import learning_rate
 from r1bench.backends.job import Grpo, TrainJob
 from r1bench.backends.journal import Journal
-from r1bench.backends.trl_backend.arguments import EPS, FOLDER, updates_per_step
+from r1bench.backends.trl_backend.arguments import EPS, FOLDER, is_due, resumption, updates_per_step
 from r1bench.harness.checkpoints import find_checkpoint, seal
 from r1bench.harness.errors import BackendError
 from r1bench.harness.models.saving import read_base, write_model
@@ -49,27 +49,6 @@ TRAINER, TRAINED, ADAPTER = "trainer", "trained.safetensors", "adapter"
 """Folder in a checkpoint; file in it with the float32 numbers that are trained, where the model's folder lacks them (adapters, or a result
 in bfloat16); folder beside the result: the adapter alone."""
 Figures = Callable[[Sequence[Mapping[str, float]], float], dict[str, float]]
-
-
-def is_due(job: TrainJob, update: int, window: int) -> bool:
-    """Whether a checkpoint is kept after so many optimiser steps: those of the job, moved to the next end of a window.
-
-    Args:
-        window: optimiser steps that learn from one batch of completions. What TRL has drawn ahead is in no checkpoint, so that only a
-            window's end can be gone on from exactly.
-    """
-    every = job.save_every * updates_per_step(job)
-    before = (update - window) // every  # saves that were due by the end of the window before
-    return update % window == 0 and 0 < update < job.num_updates and update // every > before
-
-
-def resumption(job: TrainJob, engine: "Engine") -> str:
-    """How a training that is gone on with compares with one that was never interrupted."""
-    if isinstance(job.algorithm, Grpo) and engine.generation != "transformers":
-        return "approximate: the random state of vLLM is in no checkpoint"
-    if job.device != "cpu":
-        return "approximate: a GPU does not add up in the same order twice"
-    return "exact, bit by bit, with as many processes and threads"
 
 
 @dataclass

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from r1bench.backends.examples import EXAMPLES, Example, read_examples
 from r1bench.backends.job import Sft, Support, TrainJob
+from r1bench.harness.errors import BackendError
 
 if TYPE_CHECKING:
     from r1bench.backends.trl_backend import Engine
 
 IGNORED = -100
 """The label of a token that is not learned from."""
+CLOSE = 1e-3
+"""How far logits may be from those of an example alone, as a share of the largest."""
 
 
 def support(job: TrainJob) -> Support:
@@ -53,6 +56,22 @@ def labels_of(example: Example, loss_on: str) -> list[int]:
     return [token if is_trained else IGNORED for token, is_trained in zip(example.tokens, mask, strict=True)]
 
 
+def check_packing(model: Any) -> None:
+    """Try whether a model keeps examples apart by their positions. Raises BackendError: it does not."""
+    import torch
+
+    size = model.config.get_text_config().vocab_size
+    rows = [torch.tensor([[(start + 7 * place) % size for place in range(9 + start)]]) for start in range(3)]
+    positions = torch.cat([torch.arange(row.shape[1]) for row in rows])[None]
+    model.eval()
+    with torch.no_grad():
+        together = model(input_ids=torch.cat(rows, dim=1), position_ids=positions, use_cache=False).logits
+        alone = torch.cat([model(input_ids=row, use_cache=False).logits for row in rows], dim=1)
+    if float((together - alone).abs().max()) > CLOSE * float(alone.abs().max()):
+        cure = "use --set algorithm.packing=false, or another engine.attention"
+        raise BackendError(f"{type(model).__name__} does not keep the examples of a row apart; {cure}")
+
+
 def train(job: TrainJob, engine: "Engine") -> None:
     """Train a job to its end, going on from its newest whole checkpoint."""
     from datasets import Dataset
@@ -60,9 +79,12 @@ def train(job: TrainJob, engine: "Engine") -> None:
 
     from r1bench.backends.trl_backend import arguments, session
 
+    assert isinstance(job.algorithm, Sft)
     path = Path(job.out) / EXAMPLES
     read_examples(path)  # names a file that is broken
     with session.opened(job, engine) as run:
+        if job.algorithm.packing:
+            check_packing(run.model)
         if run.tokenizer.pad_token is None and run.tokenizer.eos_token is None:
             run.tokenizer.pad_token = run.tokenizer.convert_ids_to_tokens(0)  # masked wherever it stands
         config = SFTConfig(**arguments.common(job, engine), **settings(job, engine))

@@ -1,0 +1,162 @@
+"""A job as TRL's settings, the command that trains it, and what is refused before: everything that needs no TRL."""
+
+import json
+import os
+import sys
+from math import fsum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from trl_trainings import TWO, job_of
+
+from r1bench.backends import get_backend
+from r1bench.backends.examples import places_of
+from r1bench.backends.job import TrainJob
+from r1bench.backends.trl_backend import Engine, Trl, arguments, launch, number
+from r1bench.backends.trl_backend.arguments import accumulation_of, is_due, micro_batch_of, resumption
+from r1bench.backends.trl_backend.batches import passes_of
+from r1bench.harness.errors import UsageError
+
+GPUS = {"launcher": "accelerate", "processes": 2}
+
+
+def job(kind: str = "sft", **changes: Any) -> TrainJob:
+    return job_of(Path("/nowhere"), kind, **changes)
+
+
+def refused(**changes: Any) -> str:
+    answer = Trl().supports(job(**changes))
+    assert answer.kind == "refused"
+    return answer.reason
+
+
+def files_of(asked: TrainJob) -> dict[str, str]:
+    return Trl().plan(asked, Path("/nowhere/job.json")).files
+
+
+def test_a_python_without_trl_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"trl": "", "transformers": "5.15.0", "accelerate": "1.15.0", "peft": "0.20.0", "r1bench": "0.1.0"}
+    monkeypatch.setattr("r1bench.backends.trl_backend.versions_in", lambda python, names: found)
+    assert "pip install 'r1bench[trl]'" in Trl().probe()
+    found["trl"] = "1.17.2"
+    assert Trl().probe() == "trl 1.17.2 is not in the tested range, 1.16 to before 1.17; pip install 'r1bench[trl]'"
+    found["trl"] = "1.16.3"
+    assert Trl().probe() == ""
+    found["r1bench"] = "0.0.9"
+    assert "/x/python -m pip install" in Trl().probe("/x/python")
+    assert "r1bench is 0.0.9 in /x/python" in Trl().probe("/x/python")
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    assert number("1.9.2") < number("1.16") < number("1.16.0.dev1") < number("1.17")
+    assert number("2.13.0+cpu") == (2, 13, 0)
+
+
+def test_an_unknown_setting_is_named() -> None:
+    with pytest.raises(UsageError, match="micro_tokens"):
+        Trl().supports(job(engine={"micro_tokens": 8}))
+
+
+def test_the_algorithms_are_answered_for() -> None:
+    assert Trl().supports(job()).kind == "exact"
+    assert Trl().supports(job("reward_model")).kind == "exact"
+    assert "pairs" in refused(kind="reward_model", algorithm={"loss": "pointwise"})
+    assert "autocast" in Trl().supports(job(dtype="bfloat16")).deviations[0]
+
+
+@pytest.mark.parametrize(
+    ("engine", "sizes", "cure"),
+    [
+        ({"micro_batch": 3}, "batch_size=4 of a step", "engine.micro_batch=1"),
+        (TWO | {"micro_batch": 4}, "2 x engine.micro_batch=4", "engine.micro_batch=2"),
+        (TWO | {"processes": 3}, "3 processes", "engine.processes=1"),
+        ({"processes": 2}, "engine.processes=2", "--launcher torchrun"),
+        ({"processes": 2, "launcher": "torchrun"}, "'single'", "engine.distributed=ddp"),
+        (GPUS | {"distributed": "ddp"}, "mpirun", "--launcher torchrun"),
+        (GPUS | {"distributed": "fsdp"}, "needs GPUs", "engine.distributed=ddp"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_sizes_and_a_cure(engine: dict[str, Any], sizes: str, cure: str) -> None:
+    reason = refused(engine=engine)
+    assert sizes in reason
+    assert cure in reason
+
+
+def test_a_step_of_grpo_counts_its_samples() -> None:
+    reward = {"rewards": [{"name": "accuracy"}], "loss": {}, "rollout": {}, "samples": 6, "minibatches": 4}
+    asked = job("grpo", algorithm=reward, engine={"micro_batch": 4})
+    assert arguments.misfit(asked, Engine(micro_batch=4)).startswith("4 prompts x 6 samples / 4 minibatches = 6 sequences")
+    assert arguments.updates_per_step(asked) == 4
+
+
+@given(st.integers(1, 64), st.integers(1, 4), st.integers(0, 9))
+def test_what_is_not_refused_adds_up_to_the_job(batch: int, processes: int, micro: int) -> None:
+    asked, engine = job(batch_size=batch), Engine(processes=processes, micro_batch=micro, launcher="torchrun", distributed="ddp")
+    if arguments.misfit(asked, engine) == "":
+        assert micro_batch_of(asked, engine) * accumulation_of(asked, engine) * processes == batch
+    else:
+        assert batch % (processes * max(micro, 1))
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(2, 9))
+def test_passes_take_every_example_of_a_step_once_and_their_shares_make_its_mean(processes: int, micro: int, batch: int) -> None:
+    asked = job(steps=None, epochs=1, batch_size=batch)
+    passes = [passes_of(asked, micro, processes, process) for process in range(processes)]
+    assert len({len(each) for each in passes}) == 1
+    for step in range(asked.num_steps()):
+        mine = [[each for each in one if each.step == step] for one in passes]
+        taken = [place for one in mine for each in one if each.share for place in each.places]
+        assert sorted(taken) == sorted(places_of(asked, step))
+        means = [each.share * fsum(each.places) / len(each.places) for one in mine for each in one]
+        assert fsum(means) / len(means) == pytest.approx(fsum(taken) / len(taken))
+
+
+def test_checkpoints_are_kept_at_the_ends_of_windows_only() -> None:
+    asked = job(steps=20, save_every=3)
+    assert [update for update in range(21) if is_due(asked, update, 1)] == [3, 6, 9, 12, 15, 18]
+    assert [update for update in range(21) if is_due(asked, update, 4)] == [4, 8, 12, 16]
+
+
+def test_it_is_said_beforehand_how_exactly_a_training_goes_on() -> None:
+    assert resumption(job(), Engine()).startswith("exact")
+    assert resumption(job(device="cuda"), Engine()).startswith("approximate: a GPU")
+
+
+def test_every_setting_can_be_read_before_it_trains() -> None:
+    settings = json.loads(files_of(job("reward_model", algorithm={"centring": 0.01}))["trl/arguments.json"])
+    assert settings["center_rewards_coefficient"] == 0.01
+    assert (settings["adam_beta2"], settings["max_steps"], settings["per_device_train_batch_size"]) == (0.95, 5, 4)
+    assert (settings["use_cpu"], settings["bf16"], settings["save_strategy"]) == (True, False, "no")
+
+
+def test_each_launcher_has_its_command() -> None:
+    plan = Trl().plan(job(), Path("/nowhere/job.json"))
+    assert plan.command == [sys.executable, "-m", "r1bench.backends", "/nowhere/job.json", str(os.getpid())]
+    assert plan.environment["CUDA_VISIBLE_DEVICES"] == ""
+    plan = Trl().plan(job(engine=TWO | {"python": "/x/python"}), Path("/nowhere/job.json"))
+    assert plan.command[:3] == ["/x/python", "-m", "r1bench.backends.trl_backend.launch"]
+
+
+def test_one_process_sees_one_gpu_and_several_see_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    assert launch.environment(job(device="cuda:1"), Engine())["CUDA_VISIBLE_DEVICES"] == "6"
+    assert "CUDA_VISIBLE_DEVICES" not in launch.environment(job(device="cuda"), Engine(processes=2))
+
+
+@pytest.mark.parametrize(("distributed", "kind"), [("ddp", "MULTI_GPU"), ("fsdp", "FSDP"), ("deepspeed", "DEEPSPEED")])
+def test_accelerate_is_configured_for_each_way_to_spread(distributed: str, kind: str) -> None:
+    asked = job(device="cuda", engine=GPUS | {"distributed": distributed, "zero_stage": 3})
+    files = files_of(asked)
+    configuration = yaml.safe_load(files["trl/accelerate.yaml"])
+    assert (configuration["distributed_type"], configuration["num_processes"]) == (kind, 2)
+    if distributed == "deepspeed":
+        zero = json.loads(files["trl/deepspeed.json"])
+        assert (zero["zero_optimization"]["stage"], zero["train_batch_size"]) == (3, 4)
+
+
+def test_the_backend_is_known_by_its_name() -> None:
+    assert isinstance(get_backend("trl"), Trl)
