@@ -111,7 +111,7 @@ def test_rloo_on_chat_prompts_reads_what_evaluation_reads_and_stops_at_the_end_o
     asked = draw_problems(grpo_job(out), 0, None)
     read = make_prompts(tokenizer, TEMPLATES["chat"], [(problem.id, problem.prompt) for problem in asked])
     assert [row["prompt_ids"] for row in found[:16]] == [each.tokens for each in read for _ in range(4)]
-    assert tokenizer.decode(found[0]["prompt_ids"]).endswith("<|im_start|>assistant\n<think>\n")
+    assert tokenizer.decode(found[0]["prompt_ids"]).endswith("<|im_start|>assistant\n<think>")
     stopped = [row for row in found if row["finish_reason"] == "stop"]
     assert stopped
     assert {tokenizer.decode(row["token_ids"][-1:]) for row in stopped} == {"<|im_end|>"}
