@@ -19,7 +19,7 @@ from r1bench.harness import __version__
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.records import Problem
 
-TESTED = {"trl": ("1.16", "1.17"), "transformers": ("5.15", "5.16"), "accelerate": ("1.15", "2"), "peft": ("0.13", "1")}
+TESTED = {"trl": ("1.16", "1.17"), "transformers": ("5.15", "5.16"), "accelerate": ("1.15", "1.16"), "peft": ("0.21", "0.22")}
 """From the first version that is known to train as docs/trl.md says, to the first that is not."""
 SECONDS_TO_SPEAK = 10
 """What goes wrong in every process is said by the first one, whose end ends the others; after so many seconds each speaks for itself."""

@@ -11,6 +11,8 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
@@ -159,23 +161,31 @@ def main(job_file: Path, parent: int) -> int:
 def torchrun(processes: int, worker: list[str]) -> None:
     """`torchrun --standalone`. Raises CalledProcessError: a process has failed."""
     from torch.distributed import run
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    try:
+    with failures(worker):
         run.run(run.parse_args(["--standalone", "--nproc-per-node", str(processes), *worker]))
-    except ChildFailedError as error:
-        raise CalledProcessError(error.get_first_failure()[1].exitcode, worker) from error
 
 
 def accelerate(configuration: Path, worker: list[str]) -> None:
     """`accelerate launch`. Raises CalledProcessError: a process has failed."""
     from accelerate.commands.launch import launch_command, launch_command_parser
+
+    with failures(worker):
+        launch_command(launch_command_parser().parse_args(["--config_file", str(configuration), *worker]))
+
+
+@contextmanager
+def failures(worker: list[str]) -> Iterator[None]:
+    """What PyTorch's launcher raises, as a process's exit code or the interruption that it was."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
-        launch_command(launch_command_parser().parse_args(["--config_file", str(configuration), *worker]))
+        yield
     except ChildFailedError as error:
         raise CalledProcessError(error.get_first_failure()[1].exitcode, worker) from error
+    except SignalException as error:
+        raise KeyboardInterrupt from error
 
 
 if __name__ == "__main__":

@@ -79,7 +79,11 @@ def trainer_class() -> type:
 
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
             share, num_tokens = inputs.pop("share"), float(inputs["attention_mask"].sum())
-            loss, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
+            self.accelerator.gather = lambda values: values  # TRL's own figures, dropped below, want as many pairs in every process
+            try:
+                loss, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
+            finally:
+                del self.accelerator.gather
             if share:
                 chosen, rejected = outputs.logits.detach().double().squeeze(-1).cpu().chunk(2)
                 margins = chosen - rejected

@@ -17,7 +17,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ from r1bench.backends.job import Grpo, TrainJob
 from r1bench.backends.journal import Journal
 from r1bench.backends.trl_backend.arguments import EPS, FOLDER, is_due, resumption, updates_per_step
 from r1bench.harness.checkpoints import find_checkpoint, seal
-from r1bench.harness.errors import BackendError
+from r1bench.harness.errors import BackendError, StorageError
 from r1bench.harness.models.saving import read_base, write_model
 from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.harness.models.weights import UNREADABLE, one_line, quiet_transformers
@@ -158,13 +158,10 @@ def opened(job: TrainJob, engine: "Engine", *, gaps: Sequence[str] = (), window:
         journal = Journal(Path(job.out), job.num_steps(), start.step, start.offsets, board, gaps, resumption(job, engine))
     kept, updates = read_base(base), start.step * updates_per_step(job)
     run = Session(job, engine, start, model, load_tokenizer(base), kind, kept, window, journal, updates)
-    try:
+    with journal or nullcontext():
         yield run
-    finally:
-        if journal is not None:
-            journal.__exit__(None)
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def without_dropout(model: Any) -> None:
@@ -244,8 +241,11 @@ class Sealing:
             shutil.rmtree(place, ignore_errors=True)  # a killed process may have left it
             place.mkdir(parents=True)
         self.accelerator.wait_for_everyone()
-        self._save_optimizer_and_scheduler(str(place))
-        self._save_rng_state(str(place))
+        try:
+            self._save_optimizer_and_scheduler(str(place))
+            self._save_rng_state(str(place))
+        except (OSError, RuntimeError) as error:  # a full disk is either
+            raise StorageError(f"cannot write {place}: {one_line(error)}; free space, and run the same command again") from error
         weights = self.spread_weights()
         self.accelerator.wait_for_everyone()
         if session.journal is not None:
@@ -269,6 +269,14 @@ class Sealing:
         tensors = load_file(kept) if kept.is_file() else {}
         for name, weight in trained_of(self.model).items() if tensors else ():
             weight.copy_(tensors[name])
+
+    def _load_optimizer_and_scheduler(self: Any, checkpoint: str | None) -> None:
+        if checkpoint is None or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
+            return
+        parts = {"optimizer.pt": self.optimizer, "scheduler.pt": self.lr_scheduler}
+        for name, part in parts.items():  # transformers' own stumbles over the device "cpu:0" of several processes
+            part.load_state_dict(torch.load(Path(checkpoint) / name, map_location="cpu", weights_only=True))
 
 
 def trained_of(model: Any) -> dict[str, torch.Tensor]:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tomllib
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from trl_trainings import TWO, job_of
 from r1bench.backends import get_backend
 from r1bench.backends.examples import places_of
 from r1bench.backends.job import TrainJob
-from r1bench.backends.trl_backend import Engine, Trl, arguments, launch, number
+from r1bench.backends.trl_backend import TESTED, Engine, Trl, arguments, launch, number
 from r1bench.backends.trl_backend.arguments import accumulation_of, is_due, micro_batch_of, resumption
 from r1bench.backends.trl_backend.batches import passes_of
 from r1bench.harness.errors import UsageError
@@ -39,7 +40,7 @@ def files_of(asked: TrainJob) -> dict[str, str]:
 
 
 def test_a_python_without_trl_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {"trl": "", "transformers": "5.15.0", "accelerate": "1.15.0", "peft": "0.20.0", "r1bench": "0.1.0"}
+    found = {"trl": "", "transformers": "5.15.0", "accelerate": "1.15.0", "peft": "0.21.2", "r1bench": "0.1.0"}
     monkeypatch.setattr("r1bench.backends.trl_backend.versions_in", lambda python, names: found)
     assert "pip install 'r1bench[trl]'" in Trl().probe()
     found["trl"] = "1.17.2"
@@ -49,6 +50,11 @@ def test_a_python_without_trl_is_named_with_what_installs_it(monkeypatch: pytest
     found["r1bench"] = "0.0.9"
     assert "/x/python -m pip install" in Trl().probe("/x/python")
     assert "r1bench is 0.0.9 in /x/python" in Trl().probe("/x/python")
+
+
+def test_the_extra_installs_what_is_tested() -> None:
+    extra = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["optional-dependencies"]["trl"]
+    assert set(extra) == {f"{package}>={first},<{end}" for package, (first, end) in TESTED.items()}
 
 
 def test_versions_are_compared_as_numbers() -> None:

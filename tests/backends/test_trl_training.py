@@ -123,7 +123,8 @@ def test_a_reward_model_loads_elsewhere_with_one_value(wholes: dict[str, Path]) 
     for name in ("reward_model", "adapted_reward_model"):
         model = AutoModelForSequenceClassification.from_pretrained(wholes[name] / "final")
         pairs = sums("reward_model")
-        values = [[float(model(torch.tensor([text])).logits) for text in (pair.tokens, pair.rejected)] for pair in pairs]
+        with torch.no_grad():
+            values = [[model(torch.tensor([text])).logits.item() for text in (pair.tokens, pair.rejected)] for pair in pairs]
         assert all(chosen > rejected for chosen, rejected in values), name
 
 
