@@ -2,15 +2,18 @@
 
 What is TRL's: generation, advantages, log-probabilities, the loss, the optimiser's steps. What is ours: which prompt stands where and its
 tokens, where a completion ends and its text, what it earns (one reward function, in the first process), the journal. Prompts reach TRL as
-places in the training ("0", "1", ...), so that no template of TRL's touches them. Limit: TRL draws all completions of a step at once.
+places in the training ("0", "1", ...), so that no template of TRL's touches them. Limits: TRL draws all completions of a step at once, and
+vLLM's server, sleep mode and tensor parallelism are handed on but have not been run.
 """
 
 import math
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +201,13 @@ def prepare_ends(run: session.Session) -> frozenset[int]:
     return end_tokens
 
 
+def check_vllm(engine: Engine) -> None:
+    """Raise BackendError where vLLM shall draw and is not there."""
+    if engine.generation != "transformers" and find_spec("vllm") is None:
+        cure = "pip install 'trl[vllm]' there, or use --set engine.generation=transformers"
+        raise BackendError(f"engine.generation={engine.generation} needs vllm, which {sys.executable} does not have; {cure}")
+
+
 def prepare_vllm(job: TrainJob) -> None:
     """Let vLLM hold the weights in the job's precision, which TRL does not pass on: vLLM makes 16 bits of float32 by itself.
 
@@ -228,6 +238,7 @@ def make_config(job: TrainJob, engine: Engine, end_tokens: frozenset[int]) -> tu
 
 def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> None:
     """Train a job to its end, going on from its newest whole checkpoint."""
+    check_vllm(engine)
     with session.opened(job, engine, gaps=gaps_of(job, engine)) as run, ExitStack() as stack:
         end_tokens = prepare_ends(run)
         prompts = Prompts(job, problems, run.tokenizer)
