@@ -7,6 +7,7 @@ import json
 import os
 import statistics
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def grpo_job(out: Path, *, data: dict[str, Any] | None = None, **changes: Any) -
     told = {"samples": 4, "minibatches": 2, "reference_every": 1, "rollout": {"max_tokens": 48}, "rewards": REWARDS, "loss": {}}
     algorithm = told | {"loss": {"kl_coefficient": 0.1}} | changes.pop("algorithm", {})
     source = {"task": "arithmetic"} | (data or {})
-    return job_of(out, "grpo", algorithm=algorithm, data=source, **{"steps": 4, "device": "cpu", **changes})
+    return job_of(out, "grpo", algorithm=algorithm, data=source, **{"steps": 4, "optimizer": {"learning_rate": 2e-4}, **changes})
 
 
 def rows(out: Path) -> list[dict[str, Any]]:
@@ -117,6 +118,20 @@ def test_rloo_on_chat_prompts_reads_what_evaluation_reads_and_stops_at_the_end_o
     assert {tokenizer.decode(row["token_ids"][-1:]) for row in stopped} == {"<|im_end|>"}
     assert not any("<|im_end|>" in row["text"] for row in stopped)
     assert "kl/k1" in read_steps(out).figures[1]
+
+
+def test_a_completion_without_a_token_is_an_end_to_trl_and_earns_nothing() -> None:
+    from r1bench.backends.trl_backend.grpo import Rolling
+
+    class Silent:
+        eos_token_ids, places, rewarding = (7,), (0, 1), SimpleNamespace()
+
+        def _generate_single_turn(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[float]]]:
+            return [[], [3, 7]], [[], [-0.5, -1.0]]
+
+    made: Any = type("Made", (Rolling, Silent), {})()
+    assert made._generate_single_turn([[1], [1]]) == ([[7], [3, 7]], [[None], [-0.5, -1.0]])
+    assert [drawing.token_ids for drawing in made.rewarding.drawings] == [[], [3, 7]]
 
 
 def test_a_model_without_an_end_is_refused_in_one_line(tmp_path: Path) -> None:
