@@ -44,8 +44,7 @@ from r1bench.harness.errors import BackendError
 from r1bench.harness.models.turns import end_tokens_of, endless
 from r1bench.harness.records import Problem
 from r1bench.tasks import get_task
-from r1bench.tasks.grading import GradingPool
-from r1bench.tasks.rewards import score
+from r1bench.tasks.rewards.pool import Fault, RewardPool
 
 REFERENCE = "reference.safetensors"
 """Of a checkpoint's trainer folder: the reference, where it is no longer the base."""
@@ -55,14 +54,15 @@ class Rewarding:
     """TRL's one reward function: what each completion earns, by our graders, and what the journal is told of them.
 
     Args:
-        pool: grades; None in every process but the first, where all completions come together.
+        pool: grades and rewards; None in every process but the first, where all completions come together.
     """
 
-    def __init__(self, run: session.Session, prompts: Prompts, end_tokens: frozenset[int], pool: GradingPool | None) -> None:
+    def __init__(self, run: session.Session, prompts: Prompts, end_tokens: frozenset[int], pool: RewardPool | None) -> None:
         self.run, self.prompts, self.end_tokens, self.pool = run, prompts, end_tokens, pool
         self.drawings: list[Drawing] = []
         """Of this process, set by the trainer as it draws."""
         self.rollouts: list[Rollout] = []
+        self.faults: list[Fault] = []
         self.figures: dict[str, float] = {}
 
     def total(self, **_: Any) -> list[float | None]:
@@ -80,7 +80,7 @@ class Rewarding:
         assert self.pool is not None, "the first process has the graders"
         job, completions = self.run.job, completions_of(drawings, self.prompts, self.end_tokens)
         prompts = [self.prompts[drawing.place] for drawing in drawings]
-        scores = score(self.pool, [prompt.problem for prompt in prompts], completions, job.grpo.rewards)
+        scores, self.faults = self.pool.score([prompt.problem for prompt in prompts], completions)
         known = zip(drawings, prompts, completions, scores, strict=True)
         self.rollouts = [Rollout(*each[:3], number % job.grpo.samples, each[3]) for number, each in enumerate(known)]
         totals = [each.scored.total if each.drawing.token_ids else math.nan for each in self.rollouts]
@@ -93,6 +93,7 @@ class Rewarding:
         journal, step = self.run.journal, self.run.step
         if count := sum(not each.drawing.token_ids for each in self.rollouts):
             journal.event(FAULT, step=step, what=f"{count} of {len(self.rollouts)} completions came back without a token; not learned from")
+        journal.faults(step, self.faults)
         journal.rollouts(rows_of(step, self.rollouts, advantages, policy))
         self.figures = figures_of(self.rollouts, advantages, self.run.job) | {"rollout_seconds": seconds}
         self.tokens = sum(len(each.drawing.token_ids) for each in self.rollouts)
@@ -245,7 +246,7 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
         if engine.generation == "vllm-colocate":
             prepare_vllm(job)
         kind, config = make_config(job, engine, end_tokens)
-        pool = stack.enter_context(GradingPool(get_task(job.data.task).grader)) if run.is_main else None
+        pool = stack.enter_context(RewardPool(get_task(job.data.task).grader, job.grpo.rewards)) if run.is_main else None
         rewarding, mismatch = Rewarding(run, prompts, end_tokens, pool), Mismatch()
         divergence = "k1" if trainer_of(job) == "rloo" else "k3"
 
