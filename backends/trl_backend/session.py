@@ -157,7 +157,7 @@ def opened(job: TrainJob, engine: "Engine", *, gaps: Sequence[str] = (), window:
         board = SummaryWriter(log_dir=str(Path(job.out) / "tensorboard"), purge_step=start.step + 1)
         journal = Journal(Path(job.out), job.num_steps(), start.step, start.offsets, board, gaps, resumption(job, engine))
     kept, updates = read_base(base), start.step * updates_per_step(job)
-    run = Session(job, engine, start, model, load_tokenizer(base), kind, kept, window, journal, updates)
+    run = Session(job, engine, start, model, load_tokenizer(base, job.chat.template), kind, kept, window, journal, updates)
     with journal or nullcontext():
         yield run
     if torch.distributed.is_initialized():

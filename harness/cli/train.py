@@ -83,9 +83,9 @@ def results(trained: "Trained", stage: str) -> tuple[str, dict[str, Any]]:
     deviations = [f"approximate: {each}" for each in trained.deviations]
     answer = filter(None, [*([*verdicts, *held_out] or [unjudged]), *deviations, f"checkpoint: {trained.checkpoint}"])
     text = "\n".join(answer) + (f"\n\n{board.render(entries)}" if entries else "")
-    values = {"checkpoint": str(trained.checkpoint), "verdicts": verdicts, "deviations": list(trained.deviations)}
+    values: dict[str, Any] = {"checkpoint": str(trained.checkpoint), "verdicts": verdicts, "deviations": list(trained.deviations)}
     if trained.held_out is not None:
-        values["held_out"] = trained.held_out.to_json()
+        values |= {"held_out": trained.held_out.to_json()}
     return text, {**values, "entries": board.to_json(entries)}
 
 
