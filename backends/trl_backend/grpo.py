@@ -171,11 +171,6 @@ class Rolling:
             reference = self.accelerator.unwrap_model(self.ref_model)
             save_file({name: value.contiguous() for name, value in unshared(reference).items()}, Path(output_dir) / REFERENCE)
 
-    def _load_optimizer_and_scheduler(self: Any, checkpoint: str | None) -> None:
-        super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
-        if checkpoint is not None and self.args.sync_ref_model:
-            self.accelerator.unwrap_model(self.ref_model).load_state_dict(load_file(Path(checkpoint) / REFERENCE), strict=False)
-
 
 def gaps_of(job: TrainJob, engine: Engine) -> list[str]:
     """What the journal will not say of the rollouts."""
@@ -261,4 +256,7 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
         places = Dataset.from_dict({"prompt": [str(place) for place in range(job.num_steps() * job.batch_size)]})
         trainer = run.trainer(kind, config, figures, reward_funcs=rewarding.total, train_dataset=places)
         trainer.rewarding, trainer.mismatch = rewarding, mismatch
+        if run.start.checkpoint and config.sync_ref_model:
+            kept = load_file(run.start.checkpoint / session.TRAINER / REFERENCE)
+            trainer.accelerator.unwrap_model(trainer.ref_model).load_state_dict(kept, strict=False)
         run.train(trainer)
