@@ -227,7 +227,7 @@ def test_a_step_in_which_a_reward_never_applied_has_no_mean_of_it() -> None:
 def test_the_journal_writes_json_and_shows_every_reward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     batch = [judged(), judged(score=NAN)]
     rollouts = [Rollout(each.problem, 0, [], [], [], each.completion) for each in batch]
-    drawn = Drawn(rollouts, combine(batch, [spec("accuracy")]), 1)
+    drawn = Drawn(rollouts, combine(batch, [spec("accuracy")]), [], 1)
     with Journal(tmp_path, 1) as journal:
         journal.rollouts(rows_of(1, drawn, torch.zeros(2), 0))
         journal.step(1, {"reward": 1.0, "rewards/accuracy": 1.0, "rewards/code": NAN, "length": 5.0})

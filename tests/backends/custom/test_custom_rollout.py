@@ -29,10 +29,10 @@ from r1bench.harness.models.weights import load_model
 from r1bench.harness.records import Completion, Grade, Problem
 from r1bench.tasks import get_task
 from r1bench.tasks.arithmetic import problems
-from r1bench.tasks.grading import GradingPool
 from r1bench.tasks.rewards import Scored
+from r1bench.tasks.rewards.pool import RewardPool
 
-FLAT_JOB = Path(__file__).parents[1] / "cases" / "flat_job.json"
+FLAT_JOB = Path(__file__).parents[2] / "cases" / "flat_job.json"
 NAN = float("nan")
 
 
@@ -49,7 +49,7 @@ def drawn_with(rewards: list[float], lengths: list[int] | None = None) -> Drawn:
     for place, length in enumerate(lengths or [1] * len(rewards)):
         completion = Completion("", "length" if length > 4 else "stop", length)
         rollouts.append(Rollout(Problem(f"p{place // 4}", "?", "1"), place % 4, [1], [2] * length, [-1.0] * length, completion))
-    return Drawn(rollouts, [Scored(reward, {}, Grade("wrong", 0.0, None, "", "integer", "1")) for reward in rewards], 1)
+    return Drawn(rollouts, [Scored(reward, {}, Grade("wrong", 0.0, None, "", "integer", "1")) for reward in rewards], [], 1)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,8 @@ def sampler() -> Sampler:
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[GradingPool]:
-    with GradingPool(get_task("arithmetic").grader) as found:
+def pool() -> Iterator[RewardPool]:
+    with RewardPool(get_task("arithmetic").grader, job_with().grpo.rewards) as found:
         yield found
 
 
@@ -77,18 +77,18 @@ def test_dynamic_sampling_learns_from_the_first_groups_whose_rewards_differ() ->
     assert places_used(drawn, job_with(dynamic_sampling=5, batch_size=9)) == [4, 5, 6, 7, 12, 13, 14, 15, 16, 17, 18, 19]
 
 
-def test_dynamic_sampling_draws_on_until_a_step_is_full_and_always_the_same(sampler: Sampler, pool: GradingPool) -> None:
+def test_dynamic_sampling_draws_on_until_a_step_is_full_and_always_the_same(sampler: Sampler, pool: RewardPool) -> None:
     job = job_with(dynamic_sampling=8, samples=2, batch_size=2)
     first, again = (draw_step(sampler, job, 0, None, pool) for _ in range(2))
     assert [rollout.tokens for rollout in first.rollouts] == [rollout.tokens for rollout in again.rollouts]
     assert len(first.rollouts) == 4 * first.num_batches
     assert 1 < first.num_batches < 8
     assert len(places_used(first, job)) == 4
-    assert len(places_used(Drawn(first.rollouts[:-4], first.scores[:-4], 1), job)) < 4
+    assert len(places_used(Drawn(first.rollouts[:-4], first.scores[:-4], [], 1), job)) < 4
     assert len({rollout.problem.prompt for rollout in first.rollouts}) == 2 * first.num_batches
 
 
-def test_the_first_batch_is_drawn_as_without_dynamic_sampling(sampler: Sampler, pool: GradingPool) -> None:
+def test_the_first_batch_is_drawn_as_without_dynamic_sampling(sampler: Sampler, pool: RewardPool) -> None:
     without, more = (draw_step(sampler, job_with(dynamic_sampling=number), 3, None, pool) for number in (0, 4))
     assert [rollout.tokens for rollout in more.rollouts[:8]] == [rollout.tokens for rollout in without.rollouts]
 
@@ -161,7 +161,7 @@ def gradient(sampler: Sampler, drawn: Drawn, job: TrainJob, micro_tokens: int = 
 
 
 @pytest.mark.parametrize("preset", ["grpo", "dapo", "dr_grpo", "gspo", "rloo"])
-def test_how_a_minibatch_is_cut_changes_no_gradient_of_a_model(sampler: Sampler, pool: GradingPool, preset: str) -> None:
+def test_how_a_minibatch_is_cut_changes_no_gradient_of_a_model(sampler: Sampler, pool: RewardPool, preset: str) -> None:
     job = job_with(LossSpec(preset=preset, kl="none", kl_place="loss"))
     drawn = draw_step(sampler, job, 0, None, pool)
     whole, parts = (gradient(sampler, drawn, job, micro_tokens)[0] for micro_tokens in (8192, 150))
@@ -169,7 +169,7 @@ def test_how_a_minibatch_is_cut_changes_no_gradient_of_a_model(sampler: Sampler,
     assert torch.allclose(whole, parts, atol=1e-5 * float(whole.abs().max()))
 
 
-def test_on_policy_the_ratio_is_exactly_one(sampler: Sampler, pool: GradingPool) -> None:
+def test_on_policy_the_ratio_is_exactly_one(sampler: Sampler, pool: RewardPool) -> None:
     job = job_with(LossSpec(clip_low=0.0, clip_high=0.0, kl="k1", kl_place="reward"), batch_size=4)  # then any other ratio is clipped
     drawn = draw_step(sampler, job, 0, None, pool)
     _, measures = gradient(sampler, drawn, job, 150)
@@ -184,7 +184,7 @@ def test_ratios_are_against_the_policy_that_drew_and_with_one_minibatch_that_is_
     assert [example.old is None for example in examples] == [minibatches == 1] * 4
 
 
-def test_the_mismatch_of_sampler_and_training_is_measured(sampler: Sampler, pool: GradingPool) -> None:
+def test_the_mismatch_of_sampler_and_training_is_measured(sampler: Sampler, pool: RewardPool) -> None:
     drawn = draw_step(sampler, job_with(), 0, None, pool)
     agreeing, disturbed = (gradient(sampler, drawn, job_with(), noise=noise)[1].figures("k3") for noise in (0.0, 0.5))
     assert 0 < agreeing["mismatch/max"] < 1e-4
@@ -201,7 +201,7 @@ def test_the_effective_sample_size_is_that_of_the_weights_and_none_overflows() -
         assert mismatch_figures(differences + shift)["mismatch/ess"] == pytest.approx(expected)
 
 
-def test_a_weight_against_the_mismatch_reaches_the_gradient(sampler: Sampler, pool: GradingPool) -> None:
+def test_a_weight_against_the_mismatch_reaches_the_gradient(sampler: Sampler, pool: RewardPool) -> None:
     drawn = draw_step(sampler, job_with(), 0, None, pool)
     specs = (LossSpec(kl="none"), LossSpec(kl="none", mismatch="token_truncate"))
     plain, weighted = (gradient(sampler, drawn, job_with(spec), noise=0.5)[0] for spec in specs)

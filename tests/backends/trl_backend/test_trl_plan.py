@@ -53,7 +53,7 @@ def test_a_python_without_trl_is_named_with_what_installs_it(monkeypatch: pytest
 
 
 def test_the_extra_installs_what_is_tested() -> None:
-    extra = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["optional-dependencies"]["trl"]
+    extra = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["optional-dependencies"]["trl"]
     assert set(extra) == {f"{package}>={first},<{end}" for package, (first, end) in TESTED.items()}
 
 

@@ -7,7 +7,7 @@ import pytest
 from r1bench.backends.custom.optimizer import learning_rate
 from r1bench.backends.job import OptimizerSpec, read_job
 
-FLAT_JOB = Path(__file__).parents[1] / "cases" / "flat_job.json"
+FLAT_JOB = Path(__file__).parents[2] / "cases" / "flat_job.json"
 
 
 @pytest.mark.parametrize(("decay", "halfway", "end"), [("constant", 1.0, 1.0), ("linear", 0.55, 0.1), ("cosine", 0.55, 0.1)])
