@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from r1bench.backends.losses import LossSpec
 from r1bench.backends.settings import Count, NotNegative, Part, Positive, Settings, checked, first_reason
@@ -59,6 +59,18 @@ class Lora(Part):
     targets: tuple[str, ...] = ("all-linear",)
     """Names of modules, as `q_proj`; 'all-linear': every linear layer but the output."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _one_name_will_do(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("targets")
+    @classmethod
+    def _there_are_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(value):
+            raise ValueError("name at least one layer, such as q_proj, or all-linear")
+        return value
 
 
 class RolloutSpec(Part):

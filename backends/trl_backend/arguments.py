@@ -34,9 +34,10 @@ def updates_per_step(job: TrainJob) -> int:
 
 
 def micro_batch_of(job: TrainJob, engine: "Engine") -> int:
-    """Sequences of one process in a forward pass."""
+    """Sequences of one process in a forward pass: the most that divide its share of a step, and no more than `engine.micro_batch`."""
     share = sequences_of(job) // engine.processes
-    return engine.micro_batch or next((size for size in range(min(MOST_AT_ONCE, share), 0, -1) if share % size == 0), 1)
+    most = min(engine.micro_batch or MOST_AT_ONCE, share)
+    return next((size for size in range(most, 0, -1) if share % size == 0), 1)
 
 
 def accumulation_of(job: TrainJob, engine: "Engine") -> int:
@@ -64,19 +65,16 @@ def misfit(job: TrainJob, engine: "Engine") -> str:
 
 
 def misfit_of_batch(job: TrainJob, engine: "Engine") -> str:
-    """Why a step cannot be cut into equal forward passes; '' where it can."""
-    total, micro, processes = sequences_of(job), micro_batch_of(job, engine), engine.processes
-    if total % (micro * processes) == 0:
+    """Why a step cannot be shared equally by the processes; '' where it can."""
+    total, processes = sequences_of(job), engine.processes
+    if total % processes == 0:
         return ""
     what = f"batch_size={total}"
     if isinstance(job.algorithm, Grpo):
         sizes = (f"{job.batch_size} prompts", f"{job.algorithm.samples} samples / {job.algorithm.minibatches} minibatches")
         what = f"{' x '.join(sizes)} = {total} sequences"
-    if total % processes:
-        fitting = math.gcd(total, processes)
-        return f"{what} of a step are not divided by {processes} processes; use --set engine.processes={fitting}, or another batch_size"
-    fitting = math.gcd(total // processes, micro)
-    return f"{what} of a step are not divided by {processes} x engine.micro_batch={micro}; use --set engine.micro_batch={fitting}"
+    fitting = math.gcd(total, processes)
+    return f"{what} of a step are not divided by {processes} processes; use --set engine.processes={fitting}, or another batch_size"
 
 
 def deviations(job: TrainJob, engine: "Engine") -> tuple[str, ...]:

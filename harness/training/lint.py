@@ -62,7 +62,7 @@ def doubled_bos(tokenizer: Any) -> Remark | None:
     if bos is None or not template_of(tokenizer):
         return None
     text = next((text for text in render_conversations(tokenizer, [[{"role": "user", "content": QUESTION}]]) if text), "")
-    if (lead + tokenizer(text, add_special_tokens=False)["input_ids"]).count(bos) < 2:
+    if (lead + tokenizer(text, add_special_tokens=False)["input_ids"])[:2] != [bos, bos]:
         return None
     token = quoted(tokenizer.bos_token)
     says = f"the chat template writes {token} before a text, and the tokenizer adds it"

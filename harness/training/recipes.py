@@ -122,9 +122,14 @@ def read_recipe(name: str, stage: str, backend: str) -> dict[str, Any]:
 def apply_settings(values: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
     """`optimizer.decay=linear` and the like, put into nested settings. Values are read as YAML.
 
-    `loss.preset=NAME` puts that preset in the place of the recipe's loss; other settings of the loss change it, in whatever order.
+    `loss.preset=NAME` puts that preset in the place of the recipe's loss; other settings of the loss change it, in whatever order. `steps`
+    takes the place of the recipe's `epochs`, and `epochs` that of its `steps`.
     """
     found = copy.deepcopy(values)
+    given = {setting.partition("=")[0] for setting in settings}
+    for name, other in (("steps", "epochs"), ("epochs", "steps")):
+        if name in given and other not in given:
+            found.pop(other, None)
     for setting in sorted(settings, key=lambda setting: not setting.partition("=")[0].endswith("loss.preset")):
         key, sign, text = setting.partition("=")
         if not sign or not key:
