@@ -77,9 +77,7 @@ def test_the_algorithms_are_answered_for() -> None:
 @pytest.mark.parametrize(
     ("engine", "sizes", "cure"),
     [
-        ({"micro_batch": 3}, "batch_size=4 of a step", "engine.micro_batch=1"),
-        (TWO | {"micro_batch": 4}, "2 x engine.micro_batch=4", "engine.micro_batch=2"),
-        (TWO | {"processes": 3}, "3 processes", "engine.processes=1"),
+        (TWO | {"processes": 3}, "batch_size=4 of a step are not divided by 3 processes", "engine.processes=1"),
         ({"processes": 2}, "engine.processes=2", "--launcher torchrun"),
         ({"processes": 2, "launcher": "torchrun"}, "'single'", "engine.distributed=ddp"),
         (GPUS | {"distributed": "ddp"}, "mpirun", "--launcher torchrun"),
@@ -95,8 +93,14 @@ def test_what_does_not_fit_is_refused_with_its_sizes_and_a_cure(engine: dict[str
 def test_a_step_of_grpo_counts_its_samples() -> None:
     reward = {"rewards": [{"name": "accuracy"}], "loss": {}, "rollout": {}, "samples": 6, "minibatches": 4}
     asked = job("grpo", algorithm=reward, engine={"micro_batch": 4})
-    assert arguments.misfit(asked, Engine(micro_batch=4)).startswith("4 prompts x 6 samples / 4 minibatches = 6 sequences")
+    misfit = arguments.misfit_of_batch(asked, Engine(processes=4, launcher="torchrun", distributed="ddp"))
+    assert misfit.startswith("4 prompts x 6 samples / 4 minibatches = 6 sequences")
     assert arguments.updates_per_step(asked) == 4
+
+
+@pytest.mark.parametrize(("most", "taken"), [(0, 6), (4, 4), (5, 4), (7, 6), (12, 12), (48, 12), (1, 1)])
+def test_a_forward_pass_takes_the_most_sequences_that_divide_a_step_up_to_what_is_allowed(most: int, taken: int) -> None:
+    assert micro_batch_of(job(batch_size=12), Engine(micro_batch=most)) == taken
 
 
 @given(st.integers(1, 64), st.integers(1, 4), st.integers(0, 9))

@@ -123,6 +123,9 @@ def test_other_settings_in_the_same_folder_are_refused(whole: Path) -> None:
         (("algorithm=4",), "algorithm: "),
         (("steps=null",), "either steps or epochs"),
         (("steps=null", "epochs=2"), "give steps"),
+        (("epochs=2",), "give steps"),
+        (("steps=3", "epochs=2"), "either steps or epochs"),
+        (("lora.targets=", "lora.rank=2"), "lora.targets"),
         (("optimizer.learning_rate=fast",), "learning_rate"),
         (("steps",), "KEY=VALUE"),
         (("algorithm.loss.kl=k9",), r"algorithm\.loss\.kl: "),
@@ -216,3 +219,10 @@ def test_a_preset_takes_the_place_of_the_recipes_loss_and_other_settings_change_
     values = apply_settings(read_recipe("tiny", "zero", "custom"), ("loss.clip_high=0.3", "loss.preset=dapo"))
     loss = LossSpec(**values["algorithm"]["loss"])
     assert (loss.aggregation, loss.kl, loss.changes()) == ("token_mean", "none", {"clip_high": 0.3})
+
+
+def test_steps_take_the_place_of_the_recipes_epochs() -> None:
+    recipe = read_recipe("tiny", "cold-start", "custom")
+    assert "epochs" in recipe
+    assert apply_settings(recipe, ("steps=6",)).keys() & {"steps", "epochs"} == {"steps"}
+    assert apply_settings(recipe, ("batch_size=6",))["epochs"] == recipe["epochs"]
