@@ -102,18 +102,8 @@ def trained(request: pytest.FixtureRequest, real_model: Path, tmp_path_factory: 
     recipe.write_text(text)
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(kind)))
     words: list[Any] = [sys.executable, "-m", "r1bench.harness.cli", "train", "--backend", backend, "--stage", STAGES[kind]]
-    words += [
-        "--model",
-        real_model,
-        "--recipe",
-        recipe,
-        "--data",
-        folder / "rows.jsonl",
-        "--out",
-        folder / "out",
-        "--runs",
-        folder / "runs",
-    ]
+    words += ["--model", real_model, "--recipe", recipe, "--data", folder / "rows.jsonl"]
+    words += ["--out", folder / "out", "--runs", folder / "runs"]
     words += ["--device", "cpu", "--threads", 1, "--json", *(("--python", engines_python()) if backend == "trl" else ())]
     command = [str(word) for word in words]
     answer, seconds, gigabytes = run(command)
