@@ -197,6 +197,8 @@ def seal(folder: Path, write: Callable[[Path], None], lineage: dict[str, Any]) -
         write(building)
         record = {**lineage, "files": file_digests(building, SEALED), "sealed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         (building / SEAL).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        for path in building.rglob("*.safetensors"):
+            path.chmod((building / SEAL).stat().st_mode)  # safetensors lets nobody but its writer read them
         sync_folder(building)
         (building / COMPLETE).touch()
         sync_folder(building)

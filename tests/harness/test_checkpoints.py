@@ -4,7 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from r1bench.harness.checkpoints import COMPLETE, SEAL, find_checkpoint, folder_digest, is_sealed, read_seal, seal
 from r1bench.harness.errors import CheckpointError, StorageError
@@ -72,6 +74,11 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert folder_digest(folder) == before
     assert (folder / COMPLETE).is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_whoever_may_read_the_seal_may_read_the_weights(tmp_path: Path) -> None:
+    folder = seal(tmp_path / "a", lambda folder: save_file({"a": np.zeros(1)}, folder / "model.safetensors"), {})
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "r1bench.json").stat().st_mode
 
 
 def test_a_name_in_a_seal_cannot_leave_its_folder_or_steer_a_terminal(copied: Path) -> None:
