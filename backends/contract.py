@@ -130,6 +130,13 @@ def resume(job: TrainJob) -> Start:
         raise BackendError(f"{newest / STATE} does not say where the training stood ({type(error).__name__}); {cure}") from error
 
 
+def resumption(job: TrainJob) -> str:
+    """How a training that is gone on with compares with one that was never interrupted, where all that is drawn follows from its seed."""
+    if job.device != "cpu":
+        return "approximate: a GPU does not add up in the same order twice"
+    return "exact, bit by bit, with as many processes and threads"
+
+
 def checkpoints_of(out: Path) -> list[Path]:
     """Intermediate checkpoints, oldest first, finished or not."""
     return sorted((out / CHECKPOINTS).glob("step-*"))

@@ -112,7 +112,7 @@ def inspect(folder: Path, *, step: int | None = None, problem_id: str | None = N
     with open_regular(path) as file:
         first, last = ends_of(file)
         if first is None or last is None:
-            raise UsageError(f"{path} holds no completion (yet); only reinforcement learning draws any")
+            raise UsageError(f"{path} holds no completion; only reinforcement learning draws any")
         is_everywhere = problem_id is not None and step is None
         chosen = last if step is None else step
         rows = rows_of(file) if is_everywhere else rows_of_step(file, chosen)

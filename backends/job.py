@@ -20,7 +20,7 @@ class RewardSpec(Part):
     """One reward by its name in `r1bench.tasks.rewards.REWARDS`, its weight in the sum, and its options."""
 
     name: str
-    weight: float = 1.0
+    weight: Annotated[float, Field(ge=-1e6, le=1e6)] = 1.0
     parameters: dict[str, float | int | str | bool] = Field(default_factory=dict)
     """By name; `r1bench.tasks.rewards.check_rewards` knows what is allowed; the defaults are written down too."""
 
@@ -65,13 +65,6 @@ class Lora(Part):
     def _one_name_will_do(cls, value: Any) -> Any:
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
-    @field_validator("targets")
-    @classmethod
-    def _there_are_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value or not all(value):
-            raise ValueError("name at least one layer, such as q_proj, or all-linear")
-        return value
-
 
 class RolloutSpec(Part):
     """How completions are drawn while training."""
@@ -103,7 +96,7 @@ class Grpo(Part):
     """Completions per prompt: the group, G."""
     minibatches: Positive = 1
     """Optimiser steps per rollout."""
-    dynamic_sampling: Count = 0
+    dynamic_sampling: Annotated[int, Field(ge=0, le=1000)] = 0
     """Batches of prompts that a step may draw until `batch_size` groups have rewards that differ (DAPO, arXiv 2503.14476, Eq. 11); 0: one
     batch, and groups without a signal stay in it with advantage 0."""
     reference_every: Count = 25

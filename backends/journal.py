@@ -140,6 +140,8 @@ class Journal:
                 set_aside(path, length)
             os.truncate(path, length)
             self.files[name] = path.open("a", encoding="utf-8", errors="surrogatepass")
+        if step:
+            print(f"goes on after step {step} of {num_steps}", file=sys.stderr, flush=True)
         words = {"gaps": list(gaps), "resumption": resumption}
         self.event(START, step=step, pid=os.getpid(), **{name: said for name, said in words.items() if said})
 

@@ -54,6 +54,7 @@ class LossSpec(Part):
     kl_place: Literal["loss", "reward"] = "loss"
     """Added to the loss of each token and averaged with it, or its sum over the completion taken off the reward before advantages."""
     kl_coefficient: NotNegative = 0.001
+    """0 where `kl` is none."""
     kl_weighted: bool = False
     """Whether the estimate in the loss is multiplied by the ratio, which makes its gradient unbiased (DeepSeek-V3.2)."""
     truncated: Literal["keep", "mask"] = "keep"
@@ -72,7 +73,15 @@ class LossSpec(Part):
         name = values.get("preset", "grpo")
         if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, and is {quoted(name)}")
-        return {**PRESETS[name].fields, **values}
+        found = {**PRESETS[name].fields, **values}
+        return {**found, "kl_coefficient": 0.0} if found.get("kl") == "none" else found
+
+    @model_validator(mode="after")
+    def _says_nothing_twice(self) -> "LossSpec":
+        if self.kl_weighted and (self.kl_place == "reward" or self.surrogate == "reinforce"):
+            place = "a divergence in the reward" if self.kl_place == "reward" else "surrogate=reinforce"
+            raise ValueError(f"kl_weighted multiplies by the ratio, and {place} has none; set kl_weighted=false")
+        return self
 
     @property
     def has_reference(self) -> bool:

@@ -62,7 +62,7 @@ class Training:
     def __enter__(self) -> Self:
         out, step = Path(self.job.out), self.start.step
         board = SummaryWriter(log_dir=str(out / "tensorboard"), purge_step=step + 1)
-        self.journal = Journal(out, self.job.num_steps(), step, self.start.offsets, board, self.gaps)
+        self.journal = Journal(out, self.job.num_steps(), step, self.start.offsets, board, self.gaps, contract.resumption(self.job))
         return self
 
     def __exit__(self, error: object, *rest: object) -> None:

@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from r1bench.backends import contract
 from r1bench.backends.job import Grpo, TrainJob
 
 if TYPE_CHECKING:
@@ -103,9 +104,7 @@ def resumption(job: TrainJob, engine: "Engine") -> str:
     """How a training that is gone on with compares with one that was never interrupted."""
     if isinstance(job.algorithm, Grpo) and engine.generation != "transformers":
         return "approximate: the random state of vLLM is in no checkpoint"
-    if job.device != "cpu":
-        return "approximate: a GPU does not add up in the same order twice"
-    return "exact, bit by bit, with as many processes and threads"
+    return contract.resumption(job)
 
 
 def common(job: TrainJob, engine: "Engine") -> dict[str, Any]:

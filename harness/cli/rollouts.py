@@ -55,7 +55,7 @@ def rollouts(out: Path, step: int | None, worst: bool, best: bool, most: int, pr
 def header(found: "Inspection") -> str:
     """Which training and step, how many completions, what is not known, and what went wrong."""
     about = " ".join(filter(None, (found.about["name"], found.about["stage"] and f"(stage {found.about['stage']})")))
-    where = "all steps" if found.step is None else f"step {found.step} of {found.last_step} so far"
+    where = "all steps" if found.step is None else f"step {found.step} of {found.last_step} that are there"
     who = f", backend {found.about['backend']}" if found.about["backend"] else ""
     groups = len(found.groups)
     cut = sum(group.num_cut for group in found.groups.values())

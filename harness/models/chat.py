@@ -33,7 +33,7 @@ def check_files(folder: Path) -> None:
         if not path.is_file():
             raise CheckpointError(f"checkpoint {folder} cannot be used: {path.relative_to(folder)} is no regular file; copy it again")
         if path.stat().st_size > 4 * LARGEST:
-            raise unusable(str(folder), f"{path.name} has {path.stat().st_size:,} bytes, and at most {4 * LARGEST:,} are read")
+            raise unusable(f"of {folder}", f"{path.name} has {path.stat().st_size:,} bytes, and at most {4 * LARGEST:,} are read")
 
 
 def template_of(tokenizer: Any) -> str:
@@ -42,14 +42,14 @@ def template_of(tokenizer: Any) -> str:
     if isinstance(found, dict) and found:
         if "default" not in found:
             names = ", ".join(sorted(map(str, found)))
-            raise unusable(place_of(tokenizer), f"it has several ({names}) and none is named 'default'")
+            raise unusable(whence(tokenizer), f"it has several ({names}) and none is named 'default'")
         found = found["default"]
     if not found:
         return ""
     if not isinstance(found, str):
-        raise unusable(place_of(tokenizer), f"it is {type(found).__name__} and not a text")
+        raise unusable(whence(tokenizer), f"it is {type(found).__name__} and not a text")
     if len(found) > LARGEST:
-        raise unusable(place_of(tokenizer), f"it has {len(found):,} characters, and at most {LARGEST:,} are read")
+        raise unusable(whence(tokenizer), f"it has {len(found):,} characters, and at most {LARGEST:,} are read")
     return found
 
 
@@ -58,13 +58,20 @@ def place_of(tokenizer: Any) -> str:
     return str(getattr(tokenizer, "name_or_path", "") or "the checkpoint")
 
 
+GIVEN, IS_GIVEN = "given with chat.template", "is_chat_template_given"
+"""Of a template that is not the checkpoint's own: what a message says, and the mark that its tokenizer carries."""
 ASK_WITHOUT = "mend that template, or ask without it: --template plain (in training --set data.template=plain)"
 
 
-def unusable(place: str, why: str, problem_id: str | None = None, cure: str = ASK_WITHOUT) -> CheckpointError:
-    """One line: the checkpoint, what is wrong with its chat template, and what to do."""
+def whence(tokenizer: Any) -> str:
+    """Where a tokenizer's chat template is from, as a message says it."""
+    return GIVEN if getattr(tokenizer, IS_GIVEN, False) else f"of {place_of(tokenizer)}"
+
+
+def unusable(where: str, why: str, problem_id: str | None = None, cure: str = ASK_WITHOUT) -> CheckpointError:
+    """One line: where the chat template is from (`whence`), what is wrong with it, and what to do."""
     about = "" if problem_id is None else f" for problem {problem_id!r}"
-    return CheckpointError(f"the chat template of {place} cannot be used{about}: {why.rstrip('.')}; {cure}")
+    return CheckpointError(f"the chat template {where} cannot be used{about}: {why.rstrip('.')}; {cure}")
 
 
 def render_chat(tokenizer: Any, questions: Sequence[str], problem_ids: Sequence[str] | None = None) -> list[str]:
@@ -77,7 +84,7 @@ def render_chat(tokenizer: Any, questions: Sequence[str], problem_ids: Sequence[
         asked = json.dumps({"questions": questions[start : start + AT_ONCE]})
         texts, fault, number = _rendered(template_of(tokenizer), variables_of(tokenizer), asked)
         if fault:
-            raise unusable(place_of(tokenizer), fault, problem_ids[start + number] if problem_ids and number >= 0 else None)
+            raise unusable(whence(tokenizer), fault, problem_ids[start + number] if problem_ids and number >= 0 else None)
         found += texts
     return found
 
@@ -107,8 +114,8 @@ def render_turns(
         asked = json.dumps({"turns": part, "is_asked": is_asked})
         texts, fault, number = _render(template, variables_of(tokenizer), asked)
         if fault:
-            name = names[len(found) + number] if number >= 0 else None
-            raise unusable(place_of(tokenizer), fault, name, "mend that template, or give another: --set chat.template=FILE.jinja")
+            name = names[len(found) + max(number, 0)] if number >= 0 or len(part) == 1 else None
+            raise unusable(whence(tokenizer), fault, name, "mend that template, or give another: --set chat.template=FILE.jinja")
         found += texts
     return found
 

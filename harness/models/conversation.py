@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from r1bench.harness.errors import CheckpointError, DataError
-from r1bench.harness.models.chat import no_template, place_of, render_turns, template_of
+from r1bench.harness.models.chat import no_template, place_of, render_turns, template_of, whence
 from r1bench.harness.models.prompts import encode, ending_of, make_prompts, prefill_of
 from r1bench.harness.models.turns import ANSWER
 from r1bench.harness.records import Template
@@ -192,7 +192,7 @@ def valued(tokenizer: Any, pairs: Sequence[tuple[str | list[Message], str]], nam
         talks = [[*messages, {"role": "assistant", "content": ANSWER}] for messages, _ in prompts.values()]
         texts = render_turns(tokenizer, talks, [name for _, name in prompts.values()], is_asked=False)
         if not all(ANSWER in text for text in texts):
-            raise CheckpointError(f"the chat template of {place_of(tokenizer)} leaves the answer out; give another")
+            raise CheckpointError(f"the chat template {whence(tokenizer)} leaves the answer out; give another")
         around = {key: text.rpartition(ANSWER)[::2] for key, text in zip(prompts, texts, strict=True)}
     else:
         if any(len(messages) > 1 for messages, _ in prompts.values()):

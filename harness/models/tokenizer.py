@@ -16,7 +16,7 @@ from typing import Any
 
 from r1bench.harness.checkpoints import read_object
 from r1bench.harness.errors import CheckpointError, R1benchError
-from r1bench.harness.models.chat import check_files
+from r1bench.harness.models.chat import IS_GIVEN, check_files
 from r1bench.harness.models.weights import one_line, quiet_transformers
 from r1bench.harness.records import Checkpoint
 
@@ -53,6 +53,7 @@ def load_tokenizer(checkpoint: Checkpoint, chat_template: str = "") -> Any:
         tokenizer = load_file(folder) if (folder / FILE).is_file() else convert(folder)
         if chat_template:
             tokenizer.chat_template = chat_template
+            setattr(tokenizer, IS_GIVEN, True)
         return tokenizer
     except BaseException as error:  # `tokenizers` raises Exception, and where it panics what is not even that
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from r1bench.backends.examples import EXAMPLES, HELD_OUT, Example, read_examples, shuffled, write_examples
 from r1bench.backends.job import RewardModel, TrainJob
 from r1bench.harness.errors import ContextError, DataError, UsageError, quoted
-from r1bench.harness.models.conversation import Answered, Dialogue, Learned, learn, valued
+from r1bench.harness.models.conversation import Dialogue, Learned, learn, valued
 from r1bench.harness.training.examples import Columns, Labelled, Preferred, rows_in, to_learn, to_value
 from r1bench.tasks.templates import TEMPLATES
 
@@ -152,8 +152,12 @@ def group_of(tokens: list[int]) -> int:
 
 def learned_in(job: TrainJob, tokenizer: Any, rows: "list[Row]", columns: Columns, found: Encoded) -> Iterator[tuple[int, Example]]:
     """The examples of fine-tuning in some rows."""
-    said: list[Answered | Dialogue] = [to_learn(row, columns, TEMPLATES[job.data.template]) for row in rows]
-    for row, each, sequences in zip(rows, said, learn(tokenizer, said, job.chat.end), strict=True):
+    told = [(row, to_learn(row, columns, TEMPLATES[job.data.template])) for row in rows]
+    longest = job.algorithm.max_length  # type: ignore[union-attr]
+    short = [(row, each) for row, each in told if not (isinstance(each, Dialogue) and len(each.messages) > longest)]
+    found.num_left_out += len(told) - len(short)  # every message is a token at least, and rendering so many takes long
+    said = [each for _, each in short]
+    for (row, each), sequences in zip(short, learn(tokenizer, said, job.chat.end), strict=True):
         group = group_of(sequences[0].tokens[: sequences[0].num_prompt] or sequences[0].tokens)
         found.num_split += len(sequences) > 1
         for number, made in enumerate(sequences):

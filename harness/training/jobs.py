@@ -26,8 +26,11 @@ from r1bench.harness.training.recipes import apply_settings, read_recipe
 from r1bench.harness.training.stages import STAGES
 
 if TYPE_CHECKING:
+    from r1bench.backends.contract import Backend
     from r1bench.backends.job import TrainJob
 
+MOST_LOOKED_AT = 512
+"""Generated prompts of which the longest is looked for."""
 MAY_DIFFER = ("out", "engine", "versions", "device", "model", "deviations")
 """Of a job that is gone on with: a folder may be moved, a package updated. The checkpoint's digest still has to agree."""
 
@@ -106,11 +109,12 @@ def resolve(
     prompts = training_prompts(task, data, columns) if task else None
     extend(values, "data", prompts_digest=digest_of([problem.digest() for problem in prompts]) if prompts else "")
     extend(values, "engine", **{"threads": threads or num_cores(), **(engine or {})})
-    values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "out": str(place), "versions": versions()}
+    values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "out": str(place)}
     values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest, "device": check_device(device)}
     values.setdefault("dtype", "bfloat16" if values["device"].startswith("cuda") else "float32")
     read_chat_template(values)
     job = make_job(values)
+    job = job.model_copy(update={"versions": {"r1bench": __version__, **known_versions(get_backend(backend), job)}})
     check_lora(base, job.lora)
     if job.data.template not in TEMPLATES:
         raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
@@ -229,7 +233,8 @@ def check_grpo(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> 
     if job.chat.end:
         raise UsageError(f"chat.end={quoted(job.chat.end)} is of fine-tuning; a completion ends with the tokens of the checkpoint's own")
     tokenizer, template = load_tokenizer(base, job.chat.template), TEMPLATES[job.data.template]
-    asked = [(problem.id, problem.prompt) for problem in (prompts or draw_problems(job, 0, None))]
+    drawn = prompts or draw_problems(job.model_copy(update={"batch_size": min(job.batch_size, MOST_LOOKED_AT)}), 0, None)
+    asked = [(problem.id, problem.prompt) for problem in drawn]
     read = make_prompts(tokenizer, template, asked)
     context = context_length_of(load_config(base))
     lengths = {problem_id: len(each.tokens) for (problem_id, _), each in zip(asked, read, strict=True)}
@@ -297,11 +302,11 @@ def num_cores() -> int:
     return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def versions() -> dict[str, str]:
-    """Versions of what trains."""
-    from importlib.metadata import version
+def known_versions(backend: "Backend", job: "TrainJob") -> dict[str, str]:
+    """Versions of what trains, in the Python that does."""
+    from r1bench.backends.contract import python_of
 
-    return {"r1bench": __version__, **{package: version(package) for package in ("torch", "transformers")}}
+    return {package: version for package, version in backend.versions(python_of(job)).items() if version}
 
 
 def training_prompts(task: Any, data: Path | None, columns: dict[str, str] | None) -> list[Any] | None:

@@ -134,7 +134,7 @@ def apply_settings(values: dict[str, Any], settings: tuple[str, ...]) -> dict[st
         key, sign, text = setting.partition("=")
         if not sign or not key:
             raise UsageError(f"--set {quoted(setting)} is not KEY=VALUE; for example --set optimizer.learning_rate=1e-5")
-        if key in (*FOLLOWS, "engine.threads", "algorithm.kind"):
+        if key in (*FOLLOWS, "engine.threads", "engine.launcher", "engine.python", "algorithm.kind"):
             raise UsageError(f"--set {quoted(setting)}: {key} is an option of its own (r1bench train --help) or follows from others")
         *path, last = key.split(".")
         if key.partition(".")[0] in SHORT:

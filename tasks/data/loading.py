@@ -133,7 +133,9 @@ def _unusable_golds(task: Task, found: Sequence[tuple[str, Problem]]) -> dict[in
     places = [(index, gold) for index, (_, problem) in enumerate(found) for gold in problem.gold]
     with GradingPool(task.grader) as pool:
         reasons = pool.check_golds([gold for _, gold in places])
-    cure = f"correct it, or use a task whose grader is not {task.grader!r}"
+    cure = (
+        f"correct it, or name the task that it is of (eval: --tasks; train: --set data.task=...): {task.name} is graded by {task.grader!r}"
+    )
     return {
         index: Finding(found[index][0], f"the gold answer {gold!r:.80} {reason}", cure)
         for (index, gold), reason in zip(places, reasons, strict=True)

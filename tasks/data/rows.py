@@ -107,8 +107,8 @@ def _find(fields: Mapping[str, Any], names: Any) -> Any:
 
 
 def columns_text(fields: Mapping[str, Any]) -> str:
-    """The names of a row's columns, as a message lists them."""
-    return ", ".join(f"{name:.40}" for name in list(fields)[:12]) or "none"
+    """The names of a row's columns, as a message lists them; one that holds nothing is there and of no use."""
+    return ", ".join(f"{name:.40}{' (null)' if value is None else ''}" for name, value in list(fields.items())[:12]) or "none"
 
 
 def _required(fields: dict[str, Any], columns: Mapping[str, str], role: str, known: tuple[str, ...]) -> Any:

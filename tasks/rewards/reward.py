@@ -198,6 +198,10 @@ def adopt(name: str, found: Any, origin: str) -> Reward:
     return reward
 
 
+LARGEST = 1e6
+"""Of the values that a reward may return, either sign."""
+
+
 class Outcome(NamedTuple):
     """What a reward gave for one completion."""
 
@@ -242,7 +246,9 @@ def outcome_of(value: Any) -> Outcome:
         number = float(value) + 0.0  # no minus zero
     except (TypeError, ValueError, OverflowError):
         return failed(f"returned {kind_of(value)} and not a number", quoted(value))
-    return Outcome(number) if math.isfinite(number) else failed(f"returned {number}")
+    if abs(number) <= LARGEST:
+        return Outcome(number)
+    return failed(f"returned {number:g}", "" if not math.isfinite(number) else f"beyond {LARGEST:g}, where advantages lose their digits")
 
 
 def kind_of(value: Any) -> str:

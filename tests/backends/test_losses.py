@@ -40,3 +40,13 @@ def test_the_page_explains_every_field_of_a_loss() -> None:
 )
 def test_a_preset_is_what_its_paper_says(preset: str, fields: dict[str, object]) -> None:
     assert fields.items() <= LossSpec(preset=preset).model_dump().items()
+
+
+@pytest.mark.parametrize("changes", [{"kl_place": "reward"}, {"surrogate": "reinforce"}])
+def test_a_divergence_without_a_ratio_is_not_weighted_by_one(changes: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="kl_weighted multiplies by the ratio"):
+        LossSpec.model_validate({"kl_weighted": True, **changes})
+
+
+def test_no_divergence_has_no_coefficient() -> None:
+    assert LossSpec(kl="none").kl_coefficient == LossSpec(kl="none", kl_coefficient=0.5).kl_coefficient == 0.0

@@ -170,3 +170,11 @@ def test_accelerate_is_configured_for_each_way_to_spread(distributed: str, kind:
 
 def test_the_backend_is_known_by_its_name() -> None:
     assert isinstance(get_backend("trl"), Trl)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("attention", "foo"), ("vllm_memory", 7), ("vllm_memory", 0), ("vllm_port", 70_000), ("vllm_timeout", 0)]
+)
+def test_a_setting_that_cannot_be_is_refused_before_anything_starts(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=rf"{name}: must be"):
+        Trl().supports(job(engine={name: value}))

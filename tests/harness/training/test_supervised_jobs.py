@@ -192,3 +192,24 @@ def test_every_recipe_has_every_stage_for_both_backends(recipe: str, stage: str,
     assert values.pop("model")
     named = dict.fromkeys(("name", "stage", "backend", "recipe", "model", "model_digest", "out"), "")
     assert TrainJob.model_validate({**values, **named}).algorithm.kind == STAGES[stage].algorithm
+
+
+def test_a_conversation_of_more_messages_than_tokens_may_be_is_left_out_before_it_is_rendered(tmp_path: Path) -> None:
+    turns = [{"role": role, "content": "x"} for _ in range(200) for role in ("user", "assistant")]
+    rows = [{"messages": turns}, *({"messages": turns[: 2 * number]} for number in range(1, 6))]
+    template = tmp_path / "plain.jinja"
+    template.write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
+    data = write_rows(tmp_path / "long.jsonl", rows)
+    found = resolved("cold-start", data, f"chat.template={template}", "algorithm.max_length=300", "data.held_out=0", "batch_size=2")
+    assert found.encoded is not None
+    assert (found.encoded.num_left_out, found.encoded.num_examples) == (1, 1 + 2 + 3 + 4 + 5)  # here each answer is an example of its own
+
+
+def test_a_chat_template_that_was_given_is_blamed_and_not_the_checkpoints(traces: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.jinja").write_text("{% if %}")
+    with pytest.raises(R1benchError, match=r"the chat template given with chat\.template cannot be used"):
+        resolved("cold-start", traces, f"chat.template={tmp_path / 't.jinja'}", "data.template=chat")
+
+
+def test_a_job_has_the_versions_of_what_trains(traces: Path) -> None:
+    assert {"r1bench", "torch", "transformers"} <= resolved("cold-start", traces).job.versions.keys()

@@ -74,7 +74,7 @@ def die_once():
 WAYS = {
     "once": do(die_once),
     "raises": do(raise_error), "exits": do(sys.exit), "hangs": do(lambda: time.sleep(1000)), "holds": do(hold), "nan": swap(float("nan")),
-    "inf": swap(float("inf")), "text": swap("0.5"), "object": swap(object()), "short": lambda values: values[:-1],
+    "inf": swap(float("inf")), "huge": swap(1e308), "text": swap("0.5"), "object": swap(object()), "short": lambda values: values[:-1],
     "long": lambda values: [*values, 1.0], "none": lambda values: None, "dies": do(lambda: os._exit(3)),
     "crashes": do(lambda: os.kill(os.getpid(), signal.SIGSEGV)), "exhausts": do(exhaust), "children": do(leave_a_child),
     "closes": do(lambda: os.closerange(3, 100)),
@@ -124,7 +124,23 @@ formless = Reward("formless", lambda judged: raise_error() if judged else [], ""
 number = 7
 accuracy = lists
 """
-NAMES = ("raises", "exits", "hangs", "holds", "nan", "inf", "text", "object", "short", "long", "none", "dies", "crashes", "exhausts")
+NAMES = (
+    "raises",
+    "exits",
+    "hangs",
+    "holds",
+    "nan",
+    "inf",
+    "huge",
+    "text",
+    "object",
+    "short",
+    "long",
+    "none",
+    "dies",
+    "crashes",
+    "exhausts",
+)
 NAMES += (
     "once",
     "formless",
@@ -191,6 +207,7 @@ ONE_SAMPLE = {
     "exits": ("raised SystemExit", ""),
     "nan": ("returned nan", ""),
     "inf": ("returned inf", ""),
+    "huge": ("returned 1e+308", "beyond 1e+06, where advantages lose their digits"),
     "text": ("returned a str and not a number", "'0.5'"),
     "short": ("returned another number of values", "0 for 1"),
     "long": ("returned another number of values", "more for 1"),
