@@ -78,9 +78,8 @@ class LossSpec(Part):
 
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> "LossSpec":
-        if self.kl_weighted and (self.kl_place == "reward" or self.surrogate == "reinforce"):
-            place = "a divergence in the reward" if self.kl_place == "reward" else "surrogate=reinforce"
-            raise ValueError(f"kl_weighted multiplies by the ratio, and {place} has none; set kl_weighted=false")
+        if self.kl_weighted and self.kl_place == "reward":
+            raise ValueError("kl_weighted multiplies by the ratio, and a divergence in the reward has none; set kl_weighted=false")
         return self
 
     @property
