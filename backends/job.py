@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from r1bench.backends.losses import LossSpec
+from r1bench.backends.losses import LossSpec, settled
 from r1bench.backends.settings import Count, NotNegative, Part, Positive, Settings, checked, first_reason
 from r1bench.harness.errors import UsageError
 from r1bench.harness.store.disk import read_json
@@ -103,7 +103,7 @@ class Grpo(Part):
     """Completions per prompt: the group, G."""
     minibatches: Positive = 1
     """Optimiser steps per rollout."""
-    dynamic_sampling: Count = 0
+    dynamic_sampling: Annotated[int, Field(ge=0, le=1000)] = 0
     """Batches of prompts that a step may draw until `batch_size` groups have rewards that differ (DAPO, arXiv 2503.14476, Eq. 11); 0: one
     batch, and groups without a signal stay in it with advantage 0."""
     reference_every: Count = 25
@@ -235,14 +235,17 @@ MOVED = {
 def modern(values: dict[str, Any]) -> dict[str, Any]:
     """A stored job in the layout of today; one that has it already stays as it is."""
     if "batch" not in values:
-        return values
+        spec = values.get("algorithm")
+        loss = spec.get("loss") if isinstance(spec, dict) else None
+        is_settled = not isinstance(loss, dict) or settled(loss) == loss
+        return values if is_settled else values | {"algorithm": {**spec, "loss": settled(loss)}}
     found = {key: value for key, value in values.items() if key != "batch"} | {"algorithm": {"kind": "grpo"}, "engine": {}}
     for old, new in MOVED.items():
         (group, _, key), (home, _, name) = old.rpartition("."), new.rpartition(".")
         value = values["batch"].get(key) if group else found.pop(key, None)
         if value is not None:
             (found[home] if home else found)[name] = value
-    return found
+    return modern(found)
 
 
 def make_job(values: dict[str, Any]) -> TrainJob:

@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from r1bench.backends.contract import Backend, Plan, versions_in
 from r1bench.backends.job import Grpo, Sft, Support, TrainJob, engine_of
@@ -36,8 +38,8 @@ class Engine(Part):
     """Sequences (pairs of a reward model) per process in a forward pass; 0: the most that divide a step, at most 8."""
     gradient_checkpointing: bool = False
     """Compute activations again instead of keeping them."""
-    attention: str = "sdpa"
-    """How transformers computes attention: eager, sdpa, flash_attention_2, flash_attention_3."""
+    attention: Literal["", "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"] = "sdpa"
+    """How transformers computes attention; '': as it chooses for the model."""
     launcher: Literal["local", "accelerate", "torchrun"] = "local"
     processes: Positive = 1
     distributed: Literal["single", "ddp", "fsdp", "deepspeed"] = "single"
@@ -45,17 +47,17 @@ class Engine(Part):
     """Of deepspeed: what is spread over the processes, gradients and optimiser, or the weights too."""
     generation: Literal["transformers", "vllm-colocate", "vllm-server"] = "transformers"
     """Of GRPO: what draws the completions."""
-    vllm_memory: float = 0.3
+    vllm_memory: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Share of the GPU's memory that vLLM takes (colocate)."""
     vllm_tensor_parallel: Positive = 1
     vllm_sleep: bool = False
     """Whether vLLM gives its memory back while weights are updated (colocate)."""
     vllm_max_length: Count = 0
     """Tokens of prompt and completion that vLLM makes room for; 0: the model's context."""
-    vllm_host: str = "127.0.0.1"
+    vllm_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Of `trl vllm-serve` (server)."""
-    vllm_port: Positive = 8000
-    vllm_timeout: float = 240.0
+    vllm_port: Annotated[int, Field(ge=1, le=65_535)] = 8000
+    vllm_timeout: Annotated[float, Field(gt=0)] = 240.0
     """Seconds to wait for the server."""
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from r1bench.backends.losses import PRESETS, LossSpec
+from r1bench.backends.losses import PRESETS, LossSpec, settled
 
 DOCS = Path(__file__).parents[2] / "docs" / "training.md"
 
@@ -40,3 +41,34 @@ def test_the_page_explains_every_field_of_a_loss() -> None:
 )
 def test_a_preset_is_what_its_paper_says(preset: str, fields: dict[str, object]) -> None:
     assert fields.items() <= LossSpec(preset=preset).model_dump().items()
+
+
+VAIN: list[tuple[dict[str, object], str]] = [
+    ({"kl": "none", "kl_coefficient": 0.1}, "set loss.kl_coefficient=0"),
+    ({"kl": "none", "kl_weighted": True}, "set loss.kl_weighted=false"),
+    ({"kl_place": "reward", "kl_weighted": True}, "set loss.kl_weighted=false"),
+    ({"clip_low": 1.5}, "set loss.clip_low=1"),
+    ({"surrogate": "reinforce", "dual_clip": 3.0}, "set loss.dual_clip=null"),
+    ({"surrogate": "reinforce", "ratio": "sequence"}, "set loss.ratio=token"),
+]
+
+
+@pytest.mark.parametrize(("fields", "cure"), VAIN)
+def test_a_setting_that_would_change_nothing_is_refused_with_its_cure_and_read_where_it_is_stored(
+    fields: dict[str, object], cure: str
+) -> None:
+    with pytest.raises(ValidationError, match=cure):
+        LossSpec.model_validate(fields)
+    stored = LossSpec().model_dump() | fields
+    assert LossSpec.model_validate(settled(stored)).model_dump().keys() == stored.keys()
+
+
+def test_no_divergence_needs_no_coefficient_and_a_preset_without_one_needs_it() -> None:
+    assert LossSpec(kl="none").kl_coefficient == 0
+    assert LossSpec(kl_coefficient=0).kl == "k3"
+    with pytest.raises(ValidationError, match=r"give loss\.kl_coefficient too"):
+        LossSpec(preset="dapo", kl="k3")
+
+
+def test_what_is_no_loss_is_left_for_its_check() -> None:
+    assert settled({"clip_low": "x"}) == {"clip_low": "x"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from set_options import instead
 
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.training.jobs import prepare
@@ -16,7 +17,7 @@ SMALL = ("steps=6", "save_every=2", "batch_size=4", "algorithm.samples=4", "algo
 
 
 def options(out: Path, *settings: str, **more: Any) -> dict[str, Any]:
-    given = {"stage": "zero", "backend": "custom", "recipe": "tiny", "out": out, "settings": (*SMALL, *settings)}
+    given = {"stage": "zero", "backend": "custom", "recipe": "tiny", "out": out, "settings": instead(SMALL, settings)}
     return {**given, "device": "cpu", "threads": 1, **more}
 
 
