@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from fakes_backend import instead
 from packages import code_of, install
 from processes import kill_once_there
-from set_options import instead
 
 from r1bench.backends.journal import RolloutRow, read_rollouts, read_steps
 from r1bench.harness.checkpoints import find_checkpoint, is_sealed, read_seal

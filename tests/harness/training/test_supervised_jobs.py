@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from set_options import instead
+from fakes_backend import instead
 
 from r1bench.backends import BACKENDS
 from r1bench.backends.contract import finish

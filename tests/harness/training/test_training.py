@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes_backend import instead
 from processes import kill_once_there
-from set_options import instead
 
 from r1bench.backends.contract import resume, run
 from r1bench.backends.job import make_job, read_job
