@@ -233,12 +233,12 @@ MOVED = {
 
 
 def modern(values: dict[str, Any]) -> dict[str, Any]:
-    """A stored job in the layout of today; one that has it already stays as it is."""
+    """A stored job in the layout of today, without settings of its loss that change nothing; one that is so already stays as it is."""
     if "batch" not in values:
         spec = values.get("algorithm")
-        loss = spec.get("loss") if isinstance(spec, dict) else None
-        is_settled = not isinstance(loss, dict) or settled(loss) == loss
-        return values if is_settled else values | {"algorithm": {**spec, "loss": settled(loss)}}
+        if not isinstance(spec, dict) or not isinstance(loss := spec.get("loss"), dict) or settled(loss) == loss:
+            return values
+        return values | {"algorithm": {**spec, "loss": settled(loss)}}
     found = {key: value for key, value in values.items() if key != "batch"} | {"algorithm": {"kind": "grpo"}, "engine": {}}
     for old, new in MOVED.items():
         (group, _, key), (home, _, name) = old.rpartition("."), new.rpartition(".")

@@ -62,7 +62,7 @@ class Training:
     def __enter__(self) -> Self:
         out, step = Path(self.job.out), self.start.step
         board = SummaryWriter(log_dir=str(out / "tensorboard"), purge_step=step + 1)
-        self.journal = Journal(out, self.job.num_steps(), step, self.start.offsets, board, self.gaps)
+        self.journal = Journal(out, self.job.num_steps(), step, self.start.offsets, board, self.gaps, resumption(self.job))
         return self
 
     def __exit__(self, error: object, *rest: object) -> None:
@@ -116,6 +116,11 @@ class Training:
             lineage = contract.lineage(self.job, self.job.num_steps())
             seal(Path(self.job.out) / ADAPTER, lambda folder: write_adapter(folder, self.adapted), lineage)
         return contract.finish(self.job, self.write_model, self.journal)
+
+
+def resumption(job: TrainJob) -> str:
+    """How a training that is gone on with compares with one that was never interrupted."""
+    return "exact, bit by bit, with as many threads" if job.device == "cpu" else "as deterministic as the kernels of the device are"
 
 
 def begin(job: TrainJob, engine: Engine, *, has_reference: bool = False, gaps: Sequence[str] = ()) -> Training:

@@ -1,5 +1,6 @@
 """Trainings of the custom backend that are killed go on to the very same bytes; and what a bfloat16 model's float32 copies are for."""
 
+import json
 import os
 import shutil
 import sys
@@ -15,7 +16,7 @@ from trainings import forget, sums, train, training
 from r1bench.backends.custom import Engine
 from r1bench.backends.custom.optimizer import Optimizer
 from r1bench.backends.custom.sft import compute_gradient
-from r1bench.backends.custom.training import begin
+from r1bench.backends.custom.training import begin, resumption
 from r1bench.backends.job import Sft, TrainJob
 from r1bench.harness.checkpoints import file_digests
 
@@ -46,6 +47,14 @@ def test_what_goes_on_from_a_checkpoint_ends_in_the_very_same_bytes(tmp_path: Pa
     again = file_digests(tmp_path / "out" / "checkpoints" / "step-000004", ("*", "trainer/*.safetensors"))
     assert weights_of(job) == whole
     assert {name for name in kept if again[name] != kept[name]} <= {"r1bench.json"}
+
+
+def test_the_journal_says_how_exactly_it_goes_on(tmp_path: Path) -> None:
+    job = training(tmp_path / "out")
+    train(job)
+    start = json.loads((tmp_path / "out" / "events.jsonl").read_text().splitlines()[0])
+    assert start["resumption"] == "exact, bit by bit, with as many threads"
+    assert "kernels" in resumption(job.model_copy(update={"device": "cuda"}))
 
 
 @pytest.mark.parametrize("kind", ["fine-tuning-adapters", "reward-model"])
