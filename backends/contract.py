@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from r1bench.backends import get_backend
 from r1bench.backends.job import Support, TrainJob, read_job
-from r1bench.backends.journal import CHECKPOINTS, END, FINAL, JOB, PROMPTS, Journal
+from r1bench.backends.journal import CHECKPOINTS, END, FINAL, JOB, PROMPTS, Journal, step_name
 from r1bench.harness.canonical import parse_json
 from r1bench.harness.checkpoints import is_sealed, seal
 from r1bench.harness.errors import BackendError, CheckpointError, R1benchError, error_line, printable, quoted
@@ -92,11 +92,16 @@ ASK = "import json,sys;from importlib import metadata as m\nfound={}\nfor n in s
 
 @lru_cache(maxsize=32)
 def _versions_in(python: str, packages: tuple[str, ...]) -> str:
-    command = [python, "-P", "-c", ASK, *packages]
+    command, cure = [python, "-P", "-c", ASK, *packages], "give the Python of an environment, such as venv/bin/python"
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        if not isinstance(json.loads(said), dict):
+            raise ValueError("another answer than was asked for")
+        return said
+    except (subprocess.CalledProcessError, ValueError) as error:
+        raise BackendError(f"--python {quoted(python)} runs, and is not a Python of version 3.11 or later; {cure}") from error
     except (OSError, subprocess.SubprocessError) as error:
-        raise BackendError(f"--python {quoted(python)} does not run ({type(error).__name__}); give the Python of an environment") from error
+        raise BackendError(f"--python {quoted(python)} does not run ({type(error).__name__}); {cure}") from error
 
 
 def versions_in(python: str, packages: tuple[str, ...]) -> dict[str, str]:
@@ -175,7 +180,7 @@ def save(job: TrainJob, step: int, write: Callable[[Path], None], journal: Journ
         (folder / STATE).parent.mkdir(exist_ok=True)
         (folder / STATE).write_text(json.dumps({"step": step, "offsets": journal.offsets()}) + "\n", encoding="utf-8")
 
-    folder = seal(Path(job.out) / CHECKPOINTS / f"step-{step:06d}", write_all, lineage(job, step))
+    folder = seal(Path(job.out) / CHECKPOINTS / step_name(step), write_all, lineage(job, step))
     for old in checkpoints_of(Path(job.out))[: -job.keep]:
         shutil.rmtree(old)
     return folder

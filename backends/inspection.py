@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from r1bench.backends import journal
-from r1bench.backends.journal import EVENTS, FAULT, LONGEST_LINE, ROLLOUTS, START, STEP, SUPERSEDED, RolloutRow, parsed, row_of
+from r1bench.backends.journal import END, EVENTS, FAULT, LONGEST_LINE, ROLLOUTS, START, STEP, SUPERSEDED, RolloutRow, parsed, row_of
 from r1bench.harness.errors import StorageError, UsageError, quoted
 from r1bench.harness.store.disk import open_regular
 
@@ -84,6 +84,8 @@ class Inspection:
     """Of the step."""
     faults: tuple[str, ...] = ()
     """What went wrong in the step and was isolated."""
+    is_finished: bool = False
+    """Whether the training has come to its end."""
     num_superseded: int = 0
     """Completions that a resume cut off."""
     num_completions: int = 0
@@ -112,7 +114,10 @@ def inspect(folder: Path, *, step: int | None = None, problem_id: str | None = N
     with open_regular(path) as file:
         first, last = ends_of(file)
         if first is None or last is None:
-            raise UsageError(f"{path} holds no completion; only reinforcement learning draws any")
+            kind = journal.about(folder)["algorithm"]
+            if kind not in ("", "grpo"):
+                raise UsageError(f"{folder} is a training of {kind}, and only reinforcement learning draws completions")
+            raise UsageError(f"{path} holds no completion yet; run the command again after the first step")
         is_everywhere = problem_id is not None and step is None
         chosen = last if step is None else step
         rows = rows_of(file) if is_everywhere else rows_of_step(file, chosen)
@@ -132,6 +137,8 @@ def rollouts_of(folder: Path) -> Path:
     path = folder / ROLLOUTS
     if path.is_file():
         return path
+    if path.exists():
+        raise StorageError(f"{path} is not a file, but a folder, a pipe or a device; remove it")
     if (folder / EVENTS).is_file():
         raise UsageError(f"{folder} is a training without {ROLLOUTS}; only reinforcement learning draws completions")
     raise StorageError(f"{folder} is not the folder of a training; give the --out of r1bench train")
@@ -157,6 +164,8 @@ def read_events(path: Path, found: Inspection) -> None:
     with file:
         for event in map(parsed, journal.lines_of(file)):
             kind, is_here = event.get("event"), found.step is not None and event.get("step") == found.step
+            if kind in (START, END):
+                found.is_finished = kind == END
             if kind == START and isinstance(event.get("gaps"), list):
                 found.gaps = tuple(str(gap)[:500] for gap in event["gaps"][:MOST_FAULTS])
             if kind == STEP and is_here:

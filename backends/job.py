@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from r1bench.backends.losses import LossSpec
+from r1bench.backends.losses import LossSpec, settled
 from r1bench.backends.settings import Count, NotNegative, Part, Positive, Settings, checked, first_reason
 from r1bench.harness.errors import UsageError
 from r1bench.harness.store.disk import read_json
@@ -226,16 +226,19 @@ MOVED = {
 
 
 def modern(values: dict[str, Any]) -> dict[str, Any]:
-    """A stored job in the layout of today; one that has it already stays as it is."""
+    """A stored job in the layout of today, without settings of its loss that change nothing; one that is so already stays as it is."""
     if "batch" not in values:
-        return values
+        spec = values.get("algorithm")
+        if not isinstance(spec, dict) or not isinstance(loss := spec.get("loss"), dict) or settled(loss) == loss:
+            return values
+        return values | {"algorithm": {**spec, "loss": settled(loss)}}
     found = {key: value for key, value in values.items() if key != "batch"} | {"algorithm": {"kind": "grpo"}, "engine": {}}
     for old, new in MOVED.items():
         (group, _, key), (home, _, name) = old.rpartition("."), new.rpartition(".")
         value = values["batch"].get(key) if group else found.pop(key, None)
         if value is not None:
             (found[home] if home else found)[name] = value
-    return found
+    return modern(found)
 
 
 def make_job(values: dict[str, Any]) -> TrainJob:

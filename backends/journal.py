@@ -140,10 +140,10 @@ class Journal:
                 set_aside(path, length)
             os.truncate(path, length)
             self.files[name] = path.open("a", encoding="utf-8", errors="surrogatepass")
-        if step:
-            print(f"goes on after step {step} of {num_steps}", file=sys.stderr, flush=True)
         words = {"gaps": list(gaps), "resumption": resumption}
         self.event(START, step=step, pid=os.getpid(), **{name: said for name, said in words.items() if said})
+        if step:
+            print(f"goes on after step {step} ({step_name(step)})", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
         return self
@@ -186,6 +186,11 @@ class Journal:
     def _append(self, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
         self.files[name].writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         self.files[name].flush()
+
+
+def step_name(step: int) -> str:
+    """What the checkpoint of a step is called."""
+    return f"step-{step:06d}"
 
 
 def set_aside(path: Path, start: int) -> None:

@@ -9,6 +9,7 @@ completion in tokens. What belongs to a method and is no part of the loss stands
 (DAPO), the reward `soft_overlong` (DAPO).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -41,11 +42,12 @@ class LossSpec(Part):
     ratio: Literal["token", "sequence"] = "token"
     """Of each token, or the geometric mean over the tokens of a sequence (GSPO)."""
     clip_low: NotNegative = 0.2
-    """The ratio is clipped at 1 - clip_low (1 and more: not at all) ..."""
+    """The ratio is clipped at 1 - clip_low (1: not at all) ..."""
     clip_high: NotNegative = 0.2
     """... and at 1 + clip_high."""
     dual_clip: Annotated[float, Field(gt=1)] | None = None
-    """Where the advantage is negative, the ratio counts at most this much (arXiv 1912.09729); None: without a bound."""
+    """Where the advantage is negative, the ratio counts at most this much (arXiv 1912.09729), whatever clip_high is; None: without
+    a bound."""
     aggregation: Literal["seq_mean_token_mean", "token_mean", "const_length", "seq_mean_token_sum"] = "seq_mean_token_mean"
     """Mean over the tokens of a sequence, then over sequences (DeepSeekMath Eq. 3); one mean over all tokens of the minibatch (DAPO);
     the sum over all tokens divided by B L (Dr. GRPO); the sum over the tokens of a sequence, then the mean over sequences (RLOO)."""
@@ -73,13 +75,17 @@ class LossSpec(Part):
         name = values.get("preset", "grpo")
         if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, and is {quoted(name)}")
-        found = {**PRESETS[name].fields, **values}
-        return {**found, "kl_coefficient": 0.0} if found.get("kl") == "none" else found
+        filled = {**PRESETS[name].fields, **values}
+        if "kl_coefficient" not in values and filled.get("kl") == "none":
+            filled["kl_coefficient"] = 0.0
+        elif "kl_coefficient" not in values and values.get("kl") in ("k1", "k2", "k3") and filled.get("kl_coefficient") == 0:
+            raise ValueError(f"kl={values['kl']} does nothing: preset {name} has no divergence; give loss.kl_coefficient too")
+        return filled
 
     @model_validator(mode="after")
-    def _says_nothing_twice(self) -> "LossSpec":
-        if self.kl_weighted and self.kl_place == "reward":
-            raise ValueError("kl_weighted multiplies by the ratio, and a divergence in the reward has none; set kl_weighted=false")
+    def _says_nothing_in_vain(self) -> "LossSpec":
+        if vain := next(iter(in_vain(self.model_dump())), None):
+            raise ValueError(vain.reason)
         return self
 
     @property
@@ -91,6 +97,48 @@ class LossSpec(Part):
         """The fields that are not as their preset has them."""
         preset = LossSpec(preset=self.preset)
         return {name: value for name, value in self.model_dump().items() if value != getattr(preset, name)}
+
+
+class Vain(NamedTuple):
+    """A setting that changes nothing beside the others."""
+
+    field: str
+    settled: Any
+    """The value that says what happens."""
+    reason: str
+
+
+def in_vain(fields: Mapping[str, Any]) -> list[Vain]:
+    """Settings of a whole loss that change nothing."""
+    found = []
+    coefficient, is_plain = fields["kl_coefficient"], fields["surrogate"] == "reinforce"
+    if fields["kl"] == "none" and coefficient:
+        cure = "set loss.kl_coefficient=0, or choose an estimator with loss.kl"
+        found.append(Vain("kl_coefficient", 0.0, f"kl_coefficient={coefficient} does nothing with kl=none; {cure}"))
+    if fields["kl_weighted"] and (fields["kl"] == "none" or fields["kl_place"] == "reward"):
+        why = "kl=none" if fields["kl"] == "none" else "kl_place=reward: it weights the divergence in the loss"
+        found.append(Vain("kl_weighted", False, f"kl_weighted does nothing with {why}; set loss.kl_weighted=false"))
+    if fields["clip_low"] > 1:
+        why = f"clip_low={fields['clip_low']} is more than 1, where no ratio is clipped from below"
+        found.append(Vain("clip_low", 1.0, f"{why}; set loss.clip_low=1"))
+    if is_plain and fields["dual_clip"] is not None:
+        found.append(
+            Vain("dual_clip", None, "dual_clip does nothing with surrogate=reinforce, which has no ratios; set loss.dual_clip=null")
+        )
+    if is_plain and fields["ratio"] != "token" and not fields["kl_weighted"]:
+        found.append(
+            Vain("ratio", "token", "ratio=sequence does nothing with surrogate=reinforce, which has no ratios; set loss.ratio=token")
+        )
+    return found
+
+
+def settled(stored: Any) -> Any:
+    """The loss of a stored job without what changed nothing in it, so that one of an older r1bench is read; others as they are."""
+    try:
+        whole = {name: field.default for name, field in LossSpec.model_fields.items()} | stored
+        return stored | {vain.field: vain.settled for vain in in_vain(whole) if vain.field in stored}
+    except TypeError:  # not a loss: its check names what is wrong
+        return stored
 
 
 class Preset(NamedTuple):

@@ -18,6 +18,7 @@ out: the libraries themselves (0.3 to 0.7 GB in a process with PyTorch), fragmen
 experts, several devices (this is one that holds everything). docs/training.md has what was measured beside it.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -65,6 +66,21 @@ class Estimate(NamedTuple):
         """What stays, and the larger of drawing and updating."""
         total = {part: sum(self.parts[name] for name in part) for part in (STAYS, DRAWS, UPDATES)}
         return total[STAYS] + max(total[DRAWS], total[UPDATES])
+
+
+def capacity(device: str) -> int | None:
+    """Bytes of a device; of the CPU the machine's physical memory. None where nothing says."""
+    if device == "cpu":
+        try:
+            return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        except (AttributeError, OSError, ValueError):  # not on every system
+            return None
+    import torch
+
+    try:
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    except (AssertionError, RuntimeError, ValueError):  # no CUDA, or another kind of device
+        return None
 
 
 def sizes_of(base: Checkpoint, lora: Lora | None = None) -> Sizes:

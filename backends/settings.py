@@ -21,6 +21,8 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+SHORT = ("loss", "rollout", "rewards")
+"""Groups of `algorithm` that `--set` knows without it: `loss.preset=dapo`."""
 TAGS = ("grpo", "sft", "reward_model")
 """Of the kinds of algorithm: pydantic puts them into the place of an error, and no user writes them."""
 ALLOWED = {
@@ -32,6 +34,7 @@ ALLOWED = {
     "literal_error": "must be {expected}",
     "finite_number": "must be a finite number",
     "string_type": "must be a text",
+    "string_too_short": "must not be empty",
     "too_long": "must have at most {max_length} values",
 }
 """Complaints of pydantic in plain words; what stands in braces is its own."""
@@ -69,6 +72,7 @@ def nearest(kind: type[Part], place: Sequence[int | str], loc: Sequence[int | st
     known = keys_of(kind, [str(part) for part in loc if part in TAGS])
     group, name = ".".join(str(part) for part in place[:-1]), str(place[-1])[:200]
     beside = [key.rpartition(".")[2] for key in known if key.rpartition(".")[0] == group]
+    beside += [name for name in SHORT if not group and f"algorithm.{name}" in known]
     elsewhere = [key for key in known if key.rpartition(".")[2] == name]
     if f"{group}.{name}" in keys_of(kind):
         return "; it belongs to another algorithm"

@@ -38,8 +38,8 @@ class Engine(Part):
     """Sequences (pairs of a reward model) per process in a forward pass; 0: the most that divide a step, at most 8."""
     gradient_checkpointing: bool = False
     """Compute activations again instead of keeping them."""
-    attention: Literal["eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3"] = "sdpa"
-    """How transformers computes attention."""
+    attention: Literal["", "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"] = "sdpa"
+    """How transformers computes attention; '': as it chooses for the model."""
     launcher: Literal["local", "accelerate", "torchrun"] = "local"
     processes: Positive = 1
     distributed: Literal["single", "ddp", "fsdp", "deepspeed"] = "single"
@@ -54,7 +54,7 @@ class Engine(Part):
     """Whether vLLM gives its memory back while weights are updated (colocate)."""
     vllm_max_length: Count = 0
     """Tokens of prompt and completion that vLLM makes room for; 0: the model's context."""
-    vllm_host: str = "127.0.0.1"
+    vllm_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Of `trl vllm-serve` (server)."""
     vllm_port: Annotated[int, Field(ge=1, le=65_535)] = 8000
     vllm_timeout: Annotated[float, Field(gt=0)] = 240.0

@@ -49,6 +49,8 @@ def accumulation_of(job: TrainJob, engine: "Engine") -> int:
 def misfit(job: TrainJob, engine: "Engine") -> str:
     """Why the engine's settings cannot train the job, and what to change; '' where they can."""
     on_cpu, many = job.device == "cpu", engine.processes > 1
+    if on_cpu and engine.attention.startswith("flash"):
+        return f"engine.attention={engine.attention} needs a GPU; use --set engine.attention=sdpa"
     if many and engine.launcher == "local":
         return f"engine.processes={engine.processes} needs a launcher; use --launcher torchrun (or accelerate, on GPUs)"
     if many and engine.distributed == "single":

@@ -245,6 +245,8 @@ def generation(asked: Asked) -> Read:
     engine = asked.engine
     if not asked.has_vllm:
         return Read({"use_vllm": False})
+    if misfit := misfit_of_vllm(asked):
+        return Read(refusal=misfit)
     if engine.generation == "vllm-server":
         why = "the weights reach a vLLM server by NCCL, which needs a GPU; set engine.generation to vllm-colocate or transformers"
         where = {"vllm_server_base_url": None, "vllm_server_host": engine.vllm_host, "vllm_server_port": engine.vllm_port}
@@ -253,6 +255,16 @@ def generation(asked: Asked) -> Read:
     memory = {"vllm_gpu_memory_utilization": engine.vllm_memory, "vllm_max_model_length": engine.vllm_max_length or None}
     spread = {"vllm_tensor_parallel_size": engine.vllm_tensor_parallel, "vllm_enable_sleep_mode": engine.vllm_sleep}
     return Read({"use_vllm": True, "vllm_mode": "colocate", **memory, **spread}, deviation=OTHER_DRAWS)
+
+
+def misfit_of_vllm(asked: Asked) -> str:
+    """Why vLLM cannot start as the engine says, and what to change; '' where it can."""
+    engine, budget = asked.engine, asked.spec.rollout.max_tokens
+    if engine.generation == "vllm-colocate" and engine.processes % engine.vllm_tensor_parallel:
+        return f"engine.vllm_tensor_parallel={engine.vllm_tensor_parallel} does not divide engine.processes={engine.processes}"
+    if 0 < engine.vllm_max_length <= budget:
+        return f"engine.vllm_max_length={engine.vllm_max_length} has no room for a prompt beside algorithm.rollout.max_tokens={budget}"
+    return ""
 
 
 OTHER_DRAWS = "vLLM draws by a seed of its own: a training that is resumed draws other completions than an undisturbed one"

@@ -149,7 +149,8 @@ def opened(job: TrainJob, engine: "Engine", *, gaps: Sequence[str] = (), window:
     model = load(source, job.model_copy(update={"device": "cpu", "dtype": "float32"}))
     model.config._name_or_path = job.model  # where TRL looks for the reference
     without_dropout(model)
-    model.set_attn_implementation(engine.attention)
+    if engine.attention:
+        model.set_attn_implementation(engine.attention)
     kind = (type(model), model.config)
     model = add_adapters(model, job.lora, job) if job.lora else model
     window, journal = window or updates_per_step(job), None

@@ -47,7 +47,10 @@ def rollouts(out: Path, step: int | None, worst: bool, best: bool, most: int, pr
 
     is_overview = not (worst or best)
     found = inspect(home_of(out) or out, step=step, problem_id=problem_id, most=1 if is_overview else most)
-    chosen = [("best", row) for row in found.best if best or is_overview] + [("worst", row) for row in found.worst if worst or is_overview]
+    highest, lowest = found.best if best or is_overview else [], found.worst if worst or is_overview else []
+    both = {id(row) for row in highest} & {id(row) for row in lowest}  # all there are, or all have one reward
+    chosen = [("best and worst" if id(row) in both else "best", row) for row in highest]
+    chosen += [("worst", row) for row in lowest if id(row) not in both]
     parts = [header(found), *([table(found)] if is_overview else []), *(rollout_text(word, row, full=full) for word, row in chosen)]
     show(as_json, to_json(found, [row for _, row in chosen]), "\n\n".join(parts))
 
@@ -55,7 +58,7 @@ def rollouts(out: Path, step: int | None, worst: bool, best: bool, most: int, pr
 def header(found: "Inspection") -> str:
     """Which training and step, how many completions, what is not known, and what went wrong."""
     about = " ".join(filter(None, (found.about["name"], found.about["stage"] and f"(stage {found.about['stage']})")))
-    where = "all steps" if found.step is None else f"step {found.step} of {found.last_step} that are there"
+    where = "all steps" if found.step is None else f"step {found.step} of {found.last_step}{'' if found.is_finished else ' so far'}"
     who = f", backend {found.about['backend']}" if found.about["backend"] else ""
     groups = len(found.groups)
     cut = sum(group.num_cut for group in found.groups.values())

@@ -137,7 +137,7 @@ def plan_text(plan: "TrainingPlan") -> str:
         ("into", f"{job.out}"),
         ("starts", plan.start),
         *(("writes" if place == 0 else "", f"{name}: {size_text(size)}") for place, (name, size) in enumerate(plan.sizes.items())),
-        ("memory", f"about {size_text(plan.memory.peak)} at its peak, by arithmetic: {peak}"),
+        ("memory", f"about {size_text(plan.memory.peak)} at its peak, by arithmetic; not all at once: {peak}"),
         (
             "disk",
             f"{size_text(plan.room.needed)} more for checkpoints of {size_text(plan.room.each)}; {size_text(plan.room.free)} are free",

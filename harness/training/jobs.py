@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from r1bench.harness import __version__
 from r1bench.harness.canonical import canonical_json, digest_of
 from r1bench.harness.checkpoints import find_checkpoint, safe_name
-from r1bench.harness.errors import ContextError, StorageError, UnknownNameError, UsageError, quoted
+from r1bench.harness.errors import ContextError, DataError, StorageError, UnknownNameError, UsageError, quoted
 from r1bench.harness.evaluation.shown_prompt import end_tokens
 from r1bench.harness.models.chat import LARGEST
 from r1bench.harness.models.config import context_length_of
@@ -26,11 +26,10 @@ from r1bench.harness.training.recipes import apply_settings, read_recipe
 from r1bench.harness.training.stages import STAGES
 
 if TYPE_CHECKING:
-    from r1bench.backends.contract import Backend
     from r1bench.backends.job import TrainJob
 
 MOST_LOOKED_AT = 512
-"""Generated prompts of which the longest is looked for."""
+"""Prompts that a task generates, before a training."""
 MAY_DIFFER = ("out", "engine", "versions", "device", "model", "deviations")
 """Of a job that is gone on with: a folder may be moved, a package updated. The checkpoint's digest still has to agree."""
 
@@ -48,6 +47,8 @@ class Prepared(NamedTuple):
     """What is odd about its texts, and stops nothing."""
     encoded: Encoded | None = None
     """The examples of supervised training, as token numbers."""
+    longest_prompt: int = 0
+    """Tokens of it, among the prompts of GRPO that were looked at."""
 
 
 def prepare(stage: str, backend: str, recipe: str, **options: Any) -> tuple["TrainJob", list[str]]:
@@ -87,11 +88,44 @@ def resolve(
 
     Raises UnknownNameError, UsageError, CheckpointError, DataError, BackendError: before anything is trained.
     """
-    from r1bench.backends import check_support, get_backend
+    from r1bench.backends import check_support
     from r1bench.backends.adapters import check_lora
     from r1bench.backends.job import Grpo, make_job
     from r1bench.tasks import get_task
-    from r1bench.tasks.templates import TEMPLATES
+
+    values, judges, base = settings_of(stage, backend, recipe, settings, model)
+    title = name or f"{base.name}-{stage}"
+    source, place = values.get("data"), (out or Path("checkpoints") / safe_name(title)).absolute()
+    extend(values, "algorithm", kind=(kind := STAGES[stage].algorithm))
+    task = task_of(source) if kind == "grpo" else None
+    prompts = training_prompts(task, data, columns) if task else None
+    extend(values, "data", prompts_digest=digest_of([problem.digest() for problem in prompts]) if prompts else "")
+    extend(values, "engine", **{"threads": threads or num_cores(), **(engine or {})})
+    values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "out": str(place)}
+    values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest, "device": check_device(device)}
+    values.setdefault("dtype", "bfloat16" if values["device"].startswith("cuda") else "float32")
+    read_chat_template(values)
+    job = make_job(values)
+    check_lora(base, job.lora)
+    check_names(job, has_task=task is not None)
+    chosen = [get_task(judge) for judge in judges]
+    if task is None:
+        held_out = source.get("held_out") if isinstance(source, dict) else None
+        job, encoded = with_examples(job, base, data, columns, held_out)
+    else:
+        encoded = None
+        job = resolve_rewards(job, task.grader)
+    deviations = check_support(job).deviations
+    job = job.model_copy(update={"deviations": deviations, "versions": versions_of(job)})
+    longest = check_grpo(job, prompts, base) if isinstance(job.algorithm, Grpo) else 0
+    return Prepared(job, [judge.name for judge in chosen], prompts, base, tuple(lint_texts(job, base, encoded)), encoded, longest)
+
+
+def settings_of(
+    stage: str, backend: str, recipe: str, settings: tuple[str, ...], model: str | None
+) -> tuple[dict[str, Any], list[str], Checkpoint]:
+    """The recipe's settings as the user changed them, the tasks that judge, and the checkpoint to start from. Errors as `resolve`."""
+    from r1bench.backends import get_backend
 
     if stage not in STAGES:
         raise UnknownNameError("stage", stage, STAGES, "r1bench train --help")
@@ -102,36 +136,19 @@ def resolve(
         raise UsageError(f"recipe {recipe} names no model; give one with --model")
     base = find_checkpoint(model or default)
     check_weights(base)
-    title = name or f"{base.name}-{stage}"
-    source, place = values.get("data"), (out or Path("checkpoints") / safe_name(title)).absolute()
-    extend(values, "algorithm", kind=(kind := STAGES[stage].algorithm))
-    task = get_task(source.get("task", "") if isinstance(source, dict) else "") if kind == "grpo" else None
-    prompts = training_prompts(task, data, columns) if task else None
-    extend(values, "data", prompts_digest=digest_of([problem.digest() for problem in prompts]) if prompts else "")
-    extend(values, "engine", **{"threads": threads or num_cores(), **(engine or {})})
-    values |= {"name": title, "stage": stage, "backend": backend, "recipe": recipe, "out": str(place)}
-    values |= {"model": str(Path(base.path).absolute()), "model_digest": base.digest, "device": check_device(device)}
-    values.setdefault("dtype", "bfloat16" if values["device"].startswith("cuda") else "float32")
-    read_chat_template(values)
-    job = make_job(values)
-    job = job.model_copy(update={"versions": {"r1bench": __version__, **known_versions(get_backend(backend), job)}})
-    check_lora(base, job.lora)
+    return values, judges, base
+
+
+def check_names(job: "TrainJob", *, has_task: bool) -> None:
+    """Refuse a template that there is not, and a task where there is none. Raises UnknownNameError, UsageError."""
+    from r1bench.tasks.templates import TEMPLATES
+
     if job.data.template not in TEMPLATES:
         raise UnknownNameError("template", job.data.template, TEMPLATES, "docs/tasks.md")
-    if job.data.task and not task:
+    if job.data.task and not has_task:
         raise UsageError(
-            f"data.task={quoted(job.data.task)}: stage {stage} learns from the examples of --data, and has no task; leave it out"
+            f"data.task={quoted(job.data.task)}: stage {job.stage} learns from the examples of --data, and has no task; leave it out"
         )
-    chosen = [get_task(judge) for judge in judges]
-    if task is None:
-        held_out = source.get("held_out") if isinstance(source, dict) else None
-        job, encoded = with_examples(job, base, data, columns, held_out)
-    else:
-        encoded = None
-        job = resolve_rewards(job, task.grader)
-    job = job.model_copy(update={"deviations": check_support(job).deviations})
-    warnings = check_grpo(job, prompts, base) if isinstance(job.algorithm, Grpo) else lint_examples(job, base, encoded)
-    return Prepared(job, [judge.name for judge in chosen], prompts, base, tuple(warnings), encoded)
 
 
 def read_chat_template(values: dict[str, Any]) -> None:
@@ -181,11 +198,15 @@ def with_examples(
     return job.model_copy(update={"data": job.data.model_copy(update=counts)}), encoded
 
 
-def lint_examples(job: "TrainJob", base: Checkpoint, encoded: Encoded | None) -> list[Remark]:
-    """What is odd about the examples."""
+def lint_texts(job: "TrainJob", base: Checkpoint, encoded: Encoded | None) -> list[Remark]:
+    """What is odd about the examples, or about prompts and the model that answers them."""
+    from r1bench.backends.job import Grpo
     from r1bench.tasks.templates import TEMPLATES
 
-    return lint(job, load_tokenizer(base, job.chat.template), TEMPLATES[job.data.template], encoded)
+    tokenizer = load_tokenizer(base, job.chat.template)
+    is_endless = isinstance(job.algorithm, Grpo) and not end_tokens(base, tokenizer)
+    endless_too = [Remark("end", endless(base.path))] if is_endless else []
+    return [*lint(job, tokenizer, TEMPLATES[job.data.template], encoded), *endless_too]
 
 
 def extend(values: dict[str, Any], key: str, **more: Any) -> None:
@@ -216,10 +237,12 @@ def check_budget(job: "TrainJob") -> None:
                 )
 
 
-def check_grpo(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> list[Remark]:
+def check_grpo(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> int:
     """Refuse, before anything is trained, prompts that cannot be put to the model, or do not fit its context with their completions.
 
-    Returns what is odd about them.
+    Of a task that generates them the first MOST_LOOKED_AT of the first step are looked at.
+
+    Returns the tokens of the longest.
 
     Raises:
         CheckpointError, DataError: the chat template cannot be used, naming the problem where it is about one.
@@ -233,8 +256,8 @@ def check_grpo(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> 
     if job.chat.end:
         raise UsageError(f"chat.end={quoted(job.chat.end)} is of fine-tuning; a completion ends with the tokens of the checkpoint's own")
     tokenizer, template = load_tokenizer(base, job.chat.template), TEMPLATES[job.data.template]
-    drawn = prompts or draw_problems(job.model_copy(update={"batch_size": min(job.batch_size, MOST_LOOKED_AT)}), 0, None)
-    asked = [(problem.id, problem.prompt) for problem in drawn]
+    few = job.model_copy(update={"batch_size": min(job.batch_size, MOST_LOOKED_AT)})
+    asked = [(problem.id, problem.prompt) for problem in (prompts or draw_problems(few, 0, None))]
     read = make_prompts(tokenizer, template, asked)
     context = context_length_of(load_config(base))
     lengths = {problem_id: len(each.tokens) for (problem_id, _), each in zip(asked, read, strict=True)}
@@ -245,8 +268,7 @@ def check_grpo(job: "TrainJob", prompts: list[Any] | None, base: Checkpoint) -> 
             f"prompt {longest!r} has {lengths[longest]} tokens; with {key}={budget} that exceeds the model's context of {context}; "
             f"use --set {key}={max(context - lengths[longest], 1)} or less"
         )
-    endless_too = [] if end_tokens(base, tokenizer) else [Remark("end", endless(base.path))]
-    return [*lint(job, tokenizer, template), *endless_too]
+    return lengths[longest]
 
 
 class Room(NamedTuple):
@@ -302,11 +324,23 @@ def num_cores() -> int:
     return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def known_versions(backend: "Backend", job: "TrainJob") -> dict[str, str]:
-    """Versions of what trains, in the Python that does."""
+def versions_of(job: "TrainJob") -> dict[str, str]:
+    """Versions of r1bench and of what trains a job, in the Python that trains it, as far as they are there."""
+    from r1bench.backends import get_backend
     from r1bench.backends.contract import python_of
 
-    return {package: version for package, version in backend.versions(python_of(job)).items() if version}
+    known = get_backend(job.backend).versions(python_of(job))
+    return {"r1bench": __version__, **{str(package): str(version) for package, version in known.items() if version}}
+
+
+def task_of(source: Any) -> Any:
+    """The task that `data.task` names. Raises UsageError: there is none of that name."""
+    from r1bench.tasks import get_task
+
+    try:
+        return get_task(str(source.get("task", "")) if isinstance(source, dict) else "")
+    except UnknownNameError as error:
+        raise UsageError(f"{error}; --set data.task=NAME says whose problems are trained on") from error
 
 
 def training_prompts(task: Any, data: Path | None, columns: dict[str, str] | None) -> list[Any] | None:
@@ -317,7 +351,11 @@ def training_prompts(task: Any, data: Path | None, columns: dict[str, str] | Non
         return None
     if data is None:
         raise UsageError(f"training on {task.name} needs its training problems; give them with --data FILE (never the test split)")
-    return load_problems(task, data, columns)
+    try:
+        return load_problems(task, data, columns)
+    except DataError as error:
+        other = "math500" if task.name == "gsm8k" else "gsm8k"
+        raise UsageError(f"{error}; if these are not problems of {task.name}, say whose they are, as in --set data.task={other}") from error
 
 
 def flat(values: Any, key: str = "") -> dict[str, Any]:

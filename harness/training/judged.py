@@ -14,6 +14,7 @@ from r1bench.harness.records import Run
 from r1bench.harness.store.disk import check_writable, refusals, write_whole
 from r1bench.harness.training.held_out import HeldOut, measure
 from r1bench.harness.training.jobs import resolve, write
+from r1bench.harness.training.plan import memory_of, shortage
 from r1bench.tasks import get_task
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def train_stage(runs: Path, is_judged: bool, *, is_exact: bool = False, device: 
     if is_exact:
         check_exact(job)
     write(found)
-    for text in [*(f"{job.backend} deviates from the job: {each}" for each in job.deviations), *map(str, found.warnings)]:
+    deviations = (f"{job.backend} deviates from the job: {each}" for each in job.deviations)
+    for text in [*deviations, *map(str, found.warnings), *shortage(job, memory_of(found))]:
         note(text)
     checkpoint = run(job)
     held_out = measured(job) if is_judged else None

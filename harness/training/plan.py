@@ -16,13 +16,10 @@ from r1bench.backends.contract import Plan, resume
 from r1bench.backends.examples import EXAMPLES, HELD_OUT
 from r1bench.backends.job import Grpo, TrainJob
 from r1bench.backends.journal import FINAL, JOB
-from r1bench.backends.memory import Estimate, estimate, sizes_of, texts_per_example
+from r1bench.backends.memory import Estimate, capacity, estimate, sizes_of, texts_per_example
 from r1bench.harness.checkpoints import is_sealed
-from r1bench.harness.models.prompts import make_prompts
-from r1bench.harness.models.tokenizer import load_tokenizer
 from r1bench.harness.store.disk import check_writable
 from r1bench.harness.training.jobs import Prepared, Room, check_folder, check_space, resolve, texts_of
-from r1bench.tasks.templates import TEMPLATES
 
 
 class TrainingPlan(NamedTuple):
@@ -65,7 +62,7 @@ class TrainingPlan(NamedTuple):
     @property
     def notes(self) -> list[str]:
         """What is odd about data or model, and what the backend says of its plan."""
-        return [*map(str, self.found.warnings), *self.plan.notes]
+        return [*map(str, self.found.warnings), *shortage(self.job, self.memory), *self.plan.notes]
 
 
 def plan_training(runs: Path | None = None, **options: Any) -> TrainingPlan:
@@ -86,28 +83,30 @@ def plan_training(runs: Path | None = None, **options: Any) -> TrainingPlan:
     check_writable(out)
     plan = get_backend(job.backend).plan(job, out / JOB)
     plan = plan._replace(command=["$$" if word == str(os.getpid()) else word for word in plan.command])
-    sizes = sizes_of(found.base, job.lora)
     return TrainingPlan(
         found=found,
         plan=plan,
         files={**texts_of(job, None if is_held else found.prompts), **plan.files},
-        num_weights=sizes.weights,
-        memory=estimate(job, sizes, longest_prompt(found)),
+        num_weights=sizes_of(found.base).weights,
+        memory=memory_of(found),
         room=room,
         start=start_of(job),
         tokens_per_step=tokens_per_step(job),
     )
 
 
-def longest_prompt(found: Prepared) -> int:
-    """Tokens of the longest prompt of GRPO; of the first step's, where the task generates them."""
-    from r1bench.backends.prompts import draw_problems
+def memory_of(found: Prepared) -> Estimate:
+    """What the training will need."""
+    return estimate(found.job, sizes_of(found.base, found.job.lora), found.longest_prompt)
 
-    if not isinstance(found.job.algorithm, Grpo):
-        return 0
-    tokenizer = load_tokenizer(found.base, found.job.chat.template)
-    asked = [(problem.id, problem.prompt) for problem in found.prompts or draw_problems(found.job, 0, None)]
-    return max(len(each.tokens) for each in make_prompts(tokenizer, TEMPLATES[found.job.data.template], asked))
+
+def shortage(job: TrainJob, memory: Estimate) -> list[str]:
+    """A note where a training will need more than the device has."""
+    there = capacity(job.device)
+    if there is None or memory.peak <= there:
+        return []
+    cure = "lower batch_size, engine.micro_tokens (micro_batch of trl) or the length, or train adapters (lora.rank=16)"
+    return [f"memory: about {memory.peak / 1e9:,.0f} GB are needed, and {job.device} has {there / 1e9:,.0f} GB; {cure}"]
 
 
 def tokens_per_step(job: TrainJob) -> int:

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from r1bench.backends.settings import SHORT, keys_of
 from r1bench.harness.canonical import DEEPEST
 from r1bench.harness.errors import UnknownNameError, UsageError, quoted
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 RECIPES = ("paper", "single-gpu", "tiny")
 FOLLOWS = ("name", "stage", "backend", "recipe", "model", "model_digest", "out", "device", "threads", "versions", "deviations", "judged_by")
 """Keys of a job that `--set` cannot change: options of their own, or what follows from them."""
-SHORT = ("loss", "rollout", "rewards")
-"""Groups of `algorithm` that `--set` knows without it: `loss.preset=dapo`."""
+OPTIONS = ("engine.threads", "engine.launcher", "engine.python", "algorithm.kind")
+"""Such keys that stand in groups."""
 LONGEST, MOST_VALUES, LARGEST = 200_000, 10_000, 2**63
 """Bytes of a recipe, values that it may stand for, and the size of a whole number in it."""
 
@@ -120,13 +121,15 @@ def read_recipe(name: str, stage: str, backend: str) -> dict[str, Any]:
 
 
 def apply_settings(values: dict[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
-    """`optimizer.decay=linear` and the like, put into nested settings. Values are read as YAML.
+    """`optimizer.decay=linear` and the like, put into nested settings. Values are read as YAML; of one key the last counts.
 
     `loss.preset=NAME` puts that preset in the place of the recipe's loss; other settings of the loss change it, in whatever order. `steps`
-    takes the place of the recipe's `epochs`, and `epochs` that of its `steps`.
+    takes the place of the recipe's `epochs`, and `epochs` that of its `steps`. `loss.kl=none` takes the recipe's coefficient away too.
     """
+    from r1bench.backends.job import TrainJob
+
     found = copy.deepcopy(values)
-    given = {setting.partition("=")[0] for setting in settings}
+    given = {whole_key(setting.partition("=")[0]) for setting in settings}
     for name, other in (("steps", "epochs"), ("epochs", "steps")):
         if name in given and other not in given:
             found.pop(other, None)
@@ -134,22 +137,32 @@ def apply_settings(values: dict[str, Any], settings: tuple[str, ...]) -> dict[st
         key, sign, text = setting.partition("=")
         if not sign or not key:
             raise UsageError(f"--set {quoted(setting)} is not KEY=VALUE; for example --set optimizer.learning_rate=1e-5")
-        if key in (*FOLLOWS, "engine.threads", "engine.launcher", "engine.python", "algorithm.kind"):
+        if key in (*FOLLOWS, *OPTIONS):
             raise UsageError(f"--set {quoted(setting)}: {key} is an option of its own (r1bench train --help) or follows from others")
-        *path, last = key.split(".")
-        if key.partition(".")[0] in SHORT:
-            path.insert(0, "algorithm")
+        *path, last = whole_key(key).split(".")
         if len(path) > DEEPEST:
             raise UsageError(f"--set {quoted(setting)}: no setting is {len(path)} levels deep; see docs/training.md")
         place = found
         for part in path:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
-                raise UsageError(f"--set {quoted(setting)}: {quoted(part)} is not a group of settings")
+                why = (
+                    "it belongs to another algorithm"
+                    if whole_key(key) in keys_of(TrainJob)
+                    else f"{quoted(part)} is not a group of settings"
+                )
+                raise UsageError(f"--set {quoted(setting)}: {why}")
         if path == ["algorithm", "loss"] and last == "preset":
             place.clear()
         try:
             place[last] = read_yaml(text)
         except ValueError as error:
             raise UsageError(f"--set {quoted(setting)}: {error}; put the value in quotes if it is a text") from error
+        if path == ["algorithm", "loss"] and (last, place[last]) == ("kl", "none") and "algorithm.loss.kl_coefficient" not in given:
+            place.pop("kl_coefficient", None)
     return found
+
+
+def whole_key(key: str) -> str:
+    """`algorithm.loss.preset` for `loss.preset`."""
+    return f"algorithm.{key}" if key.partition(".")[0] in SHORT else key

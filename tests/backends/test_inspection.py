@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -118,4 +119,21 @@ def test_a_folder_that_is_no_training_is_named(tmp_path: Path) -> None:
         inspect(tmp_path)
     (tmp_path / "events.jsonl").touch()
     with pytest.raises(R1benchError, match="only reinforcement learning draws completions"):
+        inspect(tmp_path)
+
+
+def test_a_training_that_draws_none_is_not_told_to_wait(tmp_path: Path) -> None:
+    training(tmp_path, "")
+    with pytest.raises(R1benchError, match="no completion yet"):
+        inspect(tmp_path)
+    (tmp_path / "job.json").write_text('{"algorithm": {"kind": "sft"}}')
+    with pytest.raises(R1benchError, match="is a training of sft, and only reinforcement learning draws"):
+        inspect(tmp_path)
+
+
+def test_a_pipe_in_the_place_of_the_completions_is_not_a_file(tmp_path: Path) -> None:
+    training(tmp_path, "")
+    (tmp_path / "rollouts.jsonl").unlink()
+    os.mkfifo(tmp_path / "rollouts.jsonl")
+    with pytest.raises(R1benchError, match="is not a file"):
         inspect(tmp_path)

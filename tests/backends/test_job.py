@@ -29,6 +29,14 @@ def test_a_flat_job_is_read_and_loses_nothing() -> None:
     assert {key: dumped["loss"][key] for key in flat["loss"]} == flat["loss"]
 
 
+def test_a_stored_loss_without_a_divergence_is_read_and_is_the_job_that_is_asked_for_today(values: dict[str, Any], tmp_path: Path) -> None:
+    job = make_job(values | {"algorithm": values["algorithm"] | {"loss": {"kl": "none"}}})
+    stored = job.model_dump(mode="json")
+    stored["algorithm"]["loss"]["kl_coefficient"] = 0.001  # as r1bench wrote it once
+    (tmp_path / "job.json").write_text(json.dumps(stored))
+    assert read_job(tmp_path / "job.json") == job
+
+
 def test_a_job_of_today_is_read_as_it_is(values: dict[str, Any], tmp_path: Path) -> None:
     job = make_job(values)
     (tmp_path / "job.json").write_text(job.model_dump_json())

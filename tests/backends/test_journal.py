@@ -205,3 +205,10 @@ def test_what_was_held_out_is_read_as_far_as_it_is_there(tmp_path: Path, text: s
     assert read_held_out(tmp_path) == {}
     (tmp_path / HELD_OUT).write_text(text)
     assert read_held_out(tmp_path) == read
+
+
+def test_a_training_that_goes_on_says_from_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Journal(tmp_path, 4):
+        assert capsys.readouterr().err == ""
+    with Journal(tmp_path, 40, step=20):
+        assert capsys.readouterr().err == "goes on after step 20 (step-000020)\n"

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from r1bench.backends.losses import PRESETS, LossSpec
+from r1bench.backends.losses import PRESETS, LossSpec, settled
 
 DOCS = Path(__file__).parents[2] / "docs" / "training.md"
 
@@ -42,11 +43,32 @@ def test_a_preset_is_what_its_paper_says(preset: str, fields: dict[str, object])
     assert fields.items() <= LossSpec(preset=preset).model_dump().items()
 
 
-def test_a_divergence_in_the_reward_is_not_weighted_by_a_ratio() -> None:
-    with pytest.raises(ValueError, match="kl_weighted multiplies by the ratio"):
-        LossSpec(kl_weighted=True, kl_place="reward")
-    assert LossSpec(kl_weighted=True, surrogate="reinforce").kl_weighted
+VAIN: list[tuple[dict[str, object], str]] = [
+    ({"kl": "none", "kl_coefficient": 0.1}, "set loss.kl_coefficient=0"),
+    ({"kl": "none", "kl_weighted": True}, "set loss.kl_weighted=false"),
+    ({"kl_place": "reward", "kl_weighted": True}, "set loss.kl_weighted=false"),
+    ({"clip_low": 1.5}, "set loss.clip_low=1"),
+    ({"surrogate": "reinforce", "dual_clip": 3.0}, "set loss.dual_clip=null"),
+    ({"surrogate": "reinforce", "ratio": "sequence"}, "set loss.ratio=token"),
+]
 
 
-def test_no_divergence_has_no_coefficient() -> None:
-    assert LossSpec(kl="none").kl_coefficient == LossSpec(kl="none", kl_coefficient=0.5).kl_coefficient == 0.0
+@pytest.mark.parametrize(("fields", "cure"), VAIN)
+def test_a_setting_that_would_change_nothing_is_refused_with_its_cure_and_read_where_it_is_stored(
+    fields: dict[str, object], cure: str
+) -> None:
+    with pytest.raises(ValidationError, match=cure):
+        LossSpec.model_validate(fields)
+    stored = LossSpec().model_dump() | fields
+    assert LossSpec.model_validate(settled(stored)).model_dump().keys() == stored.keys()
+
+
+def test_no_divergence_needs_no_coefficient_and_a_preset_without_one_needs_it() -> None:
+    assert LossSpec(kl="none").kl_coefficient == 0
+    assert LossSpec(kl_coefficient=0).kl == "k3"
+    with pytest.raises(ValidationError, match=r"give loss\.kl_coefficient too"):
+        LossSpec(preset="dapo", kl="k3")
+
+
+def test_what_is_no_loss_is_left_for_its_check() -> None:
+    assert settled({"clip_low": "x"}) == {"clip_low": "x"}

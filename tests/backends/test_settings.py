@@ -25,6 +25,7 @@ def reason(values: dict[str, Any], algorithm: dict[str, Any] | None = None) -> s
     [
         ({"stepz": 1}, "stepz: there is no such setting; did you mean 'steps'?"),
         ({"learning_rate": 1}, "did you mean 'optimizer.learning_rate'?"),
+        ({"los": {"preset": "dapo"}}, "did you mean 'loss'?"),
         ({"foo": 1}, "foo: there is no such setting; known: name, stage,"),
         ({"lora": {"rnk": 4}}, "lora.rnk: there is no such setting; did you mean 'lora.rank'?"),
         ({"lora": {"rank": 0}}, "lora.rank: must be at least 1 (given: 0)"),
@@ -50,6 +51,7 @@ def test_a_wrong_setting_is_named_in_plain_words(values: dict[str, Any], expecte
     [
         ({"loss": {"clip": 1}}, "algorithm.loss.clip: there is no such setting; did you mean 'algorithm.loss.clip_low'?"),
         ({"loss": {"whiten": "perhaps"}}, "algorithm.loss.whiten: must be true or false (given: 'perhaps')"),
+        ({"dynamic_sampling": 10**9}, "algorithm.dynamic_sampling: must be at most 1000"),
         ({"packing": True}, "algorithm.packing: there is no such setting; it belongs to another algorithm"),
         ({"rewards": "accuracy"}, "algorithm.rewards: must be a list (given: 'accuracy')"),
         ({"rewards": [{"name": "accuracy", "wieght": 2}]}, "did you mean 'algorithm.rewards.weight'?"),

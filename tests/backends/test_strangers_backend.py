@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from fakes_backend import instead
 from packages import code_of, install
 from processes import kill_once_there
 
@@ -25,7 +26,7 @@ class Site(NamedTuple):
 
     def command(self, out: str, *settings: str) -> list[str]:
         options = ["--backend", "toy", "--out", str(self.folder / out), "--no-eval", "--device", "cpu", "--threads", "1"]
-        words = [word for setting in (*SMALL, *settings) for word in ("--set", setting)]
+        words = [word for setting in instead(SMALL, settings) for word in ("--set", setting)]
         return [sys.executable, "-m", "r1bench.harness.cli", "train", *options, *words]
 
     def train(self, out: str, *settings: str) -> subprocess.CompletedProcess[str]:

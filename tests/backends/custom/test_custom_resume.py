@@ -1,5 +1,6 @@
 """Trainings of the custom backend that are killed go on to the very same bytes; and what a bfloat16 model's float32 copies are for."""
 
+import json
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ import torch
 from processes import kill_once_there
 from trainings import forget, sums, train, training
 
+from r1bench.backends import contract
 from r1bench.backends.custom import Engine
 from r1bench.backends.custom.optimizer import Optimizer
 from r1bench.backends.custom.sft import compute_gradient
@@ -46,6 +48,14 @@ def test_what_goes_on_from_a_checkpoint_ends_in_the_very_same_bytes(tmp_path: Pa
     again = file_digests(tmp_path / "out" / "checkpoints" / "step-000004", ("*", "trainer/*.safetensors"))
     assert weights_of(job) == whole
     assert {name for name in kept if again[name] != kept[name]} <= {"r1bench.json"}
+
+
+def test_the_journal_says_how_exactly_it_goes_on(tmp_path: Path) -> None:
+    job = training(tmp_path / "out")
+    train(job)
+    start = json.loads((tmp_path / "out" / "events.jsonl").read_text().splitlines()[0])
+    assert start["resumption"] == "exact, bit by bit, with as many processes and threads"
+    assert "a GPU does not add up" in contract.resumption(job.model_copy(update={"device": "cuda"}))
 
 
 @pytest.mark.parametrize("kind", ["fine-tuning-adapters", "reward-model"])

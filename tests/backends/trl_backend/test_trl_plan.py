@@ -67,6 +67,22 @@ def test_an_unknown_setting_is_named() -> None:
         Trl().supports(job(engine={"micro_tokens": 8}))
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("attention", "foo"), ("vllm_memory", 0), ("vllm_memory", 1.1), ("vllm_port", 70_000), ("vllm_timeout", -1), ("vllm_host", "")],
+)
+def test_a_setting_of_the_engine_that_cannot_be_is_named_before_anything_starts(setting: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"engine settings of trl: {setting}: must"):
+        Trl().supports(job(engine={setting: value}))
+
+
+def test_what_needs_a_gpu_or_another_number_of_processes_is_refused() -> None:
+    assert "needs a GPU" in refused(engine={"attention": "flash_attention_2"})
+    spec = {"rewards": [{"name": "accuracy"}], "loss": {}, "rollout": {}, "samples": 2}
+    for engine, why in (({"vllm_tensor_parallel": 2}, "does not divide"), ({"vllm_max_length": 1}, "no room for a prompt")):
+        assert why in refused(kind="grpo", algorithm=spec, engine={"generation": "vllm-colocate", **engine})
+
+
 def test_the_algorithms_are_answered_for() -> None:
     assert Trl().supports(job()).kind == "exact"
     assert Trl().supports(job("reward_model")).kind == "exact"

@@ -107,7 +107,12 @@ def test_a_strangers_words_steer_no_terminal(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("words", "named"),
-    [(("--backend", "custon"), "did you mean 'custom'?"), (("--python", "/nowhere/python"), "--python '/nowhere/python' does not run")],
+    [
+        (("--backend", "custon"), "did you mean 'custom'?"),
+        (("--python", "/nowhere/python"), "--python '/nowhere/python' does not run"),
+        (("--python", "/bin/ls"), "--python '/bin/ls' runs, and is not a Python"),
+        (("--python", "/bin/echo"), "--python '/bin/echo' runs, and is not a Python"),
+    ],
 )
 def test_a_wrong_name_of_a_backend_or_a_python_is_one_line(words: tuple[str, ...], named: str) -> None:
     done = call("backends", *words)
@@ -151,6 +156,18 @@ def test_the_last_step_is_shown_with_its_table_and_two_texts(tmp_path: Path) -> 
     assert text.index("best: step 2, problem p-1, sample 1") < text.index("  | good") < text.index("worst:") < text.index("  | bad")
     assert "drawn after 4 optimiser steps, mean log-probability -1.000 nats" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_finished_training_is_called_so_and_equal_rewards_are_shown_once(tmp_path: Path) -> None:
+    place = folder(tmp_path, row(1, sample=0), row(1, sample=1))
+    assert call("rollouts", place).stdout.count("best and worst: step 1, problem p-1, sample 0") == 1
+    assert call("rollouts", place).stdout.count("  | 42") == 1
+    with (place / "events.jsonl").open("a") as file:
+        file.write('{"event": "end", "step": 1, "checkpoint": "final"}\n')
+    assert "step 1 of 1: 2 completions" in " ".join(call("rollouts", place).stdout.split())
+    with (place / "events.jsonl").open("a") as file:
+        file.write('{"event": "start", "step": 0}\n')
+    assert "step 1 of 1 so far" in call("rollouts", place).stdout
 
 
 def test_worst_and_n_choose_and_full_shows_whole_texts(tmp_path: Path) -> None:

@@ -68,3 +68,29 @@ def test_a_hostile_setting_is_refused_in_one_short_line(setting: str) -> None:
     with pytest.raises(UsageError, match="--set ") as found:
         apply_settings({}, (setting,))
     assert len(str(found.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        (("engine.launcher=torchrun",), "engine.launcher is an option of its own"),
+        (("engine.python=/x/python",), "engine.python is an option of its own"),
+    ],
+)
+def test_what_is_said_in_two_places_is_refused(settings: tuple[str, ...], named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        apply_settings({}, settings)
+
+
+def test_a_group_of_another_algorithm_is_called_so() -> None:
+    with pytest.raises(UsageError, match="it belongs to another algorithm"):
+        apply_settings({"algorithm": {"loss": "pairwise"}}, ("loss.preset=dapo",))
+    with pytest.raises(UsageError, match="'steps' is not a group of settings"):
+        apply_settings({"steps": 1}, ("steps.x=1",))
+
+
+def test_no_divergence_takes_the_recipes_coefficient_away_but_not_a_given_one() -> None:
+    recipe = {"algorithm": {"loss": {"kl": "k3", "kl_coefficient": 0.001}}}
+    assert apply_settings(recipe, ("loss.kl=none",))["algorithm"]["loss"] == {"kl": "none"}
+    given = apply_settings(recipe, ("loss.kl=none", "loss.kl_coefficient=0.1"))
+    assert given["algorithm"]["loss"] == {"kl": "none", "kl_coefficient": 0.1}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes_backend import instead
 
 from r1bench.backends import BACKENDS
 from r1bench.backends.contract import finish
@@ -42,7 +43,7 @@ def pairs(tmp_path: Path) -> Path:
 
 
 def resolved(stage: str, data: Path | None, *settings: str, **options: Any) -> Prepared:
-    return resolve(stage, "listener", "tiny", data=data, settings=(*SMALL, *settings), device="cpu", threads=1, **options)
+    return resolve(stage, "listener", "tiny", data=data, settings=instead(SMALL, settings), device="cpu", threads=1, **options)
 
 
 def test_a_job_says_how_many_examples_there_are_and_which(traces: Path, tmp_path: Path) -> None:

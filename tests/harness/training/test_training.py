@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes_backend import instead
 from processes import kill_once_there
 
 from r1bench.backends.contract import resume, run
@@ -104,7 +105,9 @@ def test_a_training_of_the_first_jobs_goes_on_to_the_very_same_weights(whole: Pa
 
 def test_other_settings_in_the_same_folder_are_refused(whole: Path) -> None:
     with pytest.raises(UsageError, match=r"holds another training \(algorithm\.samples was 4 and is now 8\)"):
-        prepare("zero", "custom", "tiny", out=whole, name="small", settings=(*SMALL, "algorithm.samples=8"), device="cpu", threads=1)
+        prepare(
+            "zero", "custom", "tiny", out=whole, name="small", settings=instead(SMALL, ("algorithm.samples=8",)), device="cpu", threads=1
+        )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes_backend import instead
 
+from r1bench.backends.custom import Custom
+from r1bench.harness import __version__
 from r1bench.harness.errors import R1benchError
 from r1bench.harness.training.jobs import prepare
 from r1bench.harness.training.plan import plan_training
@@ -16,7 +19,7 @@ SMALL = ("steps=6", "save_every=2", "batch_size=4", "algorithm.samples=4", "algo
 
 
 def options(out: Path, *settings: str, **more: Any) -> dict[str, Any]:
-    given = {"stage": "zero", "backend": "custom", "recipe": "tiny", "out": out, "settings": (*SMALL, *settings)}
+    given = {"stage": "zero", "backend": "custom", "recipe": "tiny", "out": out, "settings": instead(SMALL, settings)}
     return {**given, "device": "cpu", "threads": 1, **more}
 
 
@@ -83,3 +86,32 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(R1benchError, match="Not a directory"):
         plan_training(**options(tmp_path / "file" / "out"))
+
+
+def test_a_job_has_the_versions_of_the_python_that_trains(tmp_path: Path) -> None:
+    versions = plan_training(**options(tmp_path / "out")).job.versions
+    assert versions == {"r1bench": __version__, **{name: version for name, version in Custom().versions().items() if version}}
+    assert {"torch", "transformers"} < set(versions)
+
+
+def test_more_memory_than_there_is_is_a_note(tmp_path: Path) -> None:
+    asked = ("batch_size=100000", "engine.micro_tokens=100000000")  # and of so many prompts only a few are drawn
+    assert any("GB are needed, and cpu has" in note for note in plan_training(**options(tmp_path / "out", *asked)).notes)
+    assert not [note for note in plan_training(**options(tmp_path / "out")).notes if "memory" in note]
+
+
+@pytest.mark.parametrize(
+    ("answer", "settings", "named"),
+    [
+        ({"answer": "so #### 0.5"}, (), "--set data.task=gsm8k"),
+        ({}, (), "--set data.task=gsm8k"),
+        ({"answer": "1"}, ("data.task=gsm",), "--set data.task=NAME"),
+        ({"answer": "1"}, ("data.task=[1]",), "--set data.task=NAME"),
+    ],
+)
+def test_problems_of_another_task_are_told_how_to_say_so(
+    tmp_path: Path, answer: dict[str, str], settings: tuple[str, ...], named: str
+) -> None:
+    (tmp_path / "data.jsonl").write_text(json.dumps({"question": "What?", **answer}) + "\n")
+    with pytest.raises(R1benchError, match=named):
+        plan_training(**options(tmp_path / "out", *settings, data=tmp_path / "data.jsonl"))
