@@ -54,7 +54,7 @@ def table(found: dict[str, list["Ability"]], *, is_whole: bool) -> str:
     widths = [-max(tables.display_width(row[column]) for row in (header, *rows)) - 1 for column in range(len(header))]
     lines = [tables.columns(header, widths), "-" * min(tables.WIDTH, sum(-width + 1 for width in widths))]
     notes = [f"[{number}] {name}: {text}" for (name, text), number in numbers.items()]
-    below = [tables.paragraph(note) if is_whole else tables.shortened(note, tables.WIDTH) for note in notes]
+    below = [tables.paragraph(note if is_whole else tables.shortened(note, 2 * tables.WIDTH), indent="    ").strip() for note in notes]
     return "\n".join([*lines, *(tables.columns(row, widths) for row in rows), *([""] if below else []), *below])
 
 

@@ -1,5 +1,5 @@
 """Trainings that are killed with -9 at random moments and started again end as one that nobody touched: the custom backend ten times, TRL
-three times, or as often as R1BENCH_TRL_KILLS says. The moments are drawn anew by every run of the tests, and stand in the message where one fails.
+three times, or as often as R1BENCH_TRL_KILLS says. The moments are drawn anew by every run, and stand in the message where one fails.
 
 Run: make slow PYTEST_ARGS=tests/backends/test_ten_kills.py
 """

@@ -165,7 +165,7 @@ def colors(seen: Visit) -> list[str]:
 
 def test_another_figure_is_chosen_and_says_who_is_without_it(page: Visit) -> None:
     choice = page.page.get_by_label("Figure")
-    offered = ["reward (2 of 3)", *(f"{name} (1 of 3)" for name in ("accuracy", "loss", "length", "entropy"))]
+    offered = ["reward (2 of 3)", *(f"{name} (1 of 3)" for name in ("accuracy of tokens or pairs", "loss", "length", "entropy"))]
     assert choice.locator("option").all_inner_texts() == offered
     choice.select_option("entropy")
     expect(page.page.locator(".in-one .under").last).to_have_text("of the next token, nats; without it: tiny-zero · zero, trl")
@@ -174,7 +174,7 @@ def test_another_figure_is_chosen_and_says_who_is_without_it(page: Visit) -> Non
 
 def test_fine_tuning_shows_loss_and_accuracy_first_and_nothing_of_completions(chromium: Browser, folder: Path) -> None:
     with visit(chromium, address(folder, "sft")) as seen:
-        expect(seen.page.locator("figure.small b")).to_have_text(["accuracy", "loss", "length"])
+        expect(seen.page.locator("figure.small b")).to_have_text(["accuracy of tokens or pairs", "loss", "length"])
         expect(seen.page.locator(".story, .what-was-drawn")).to_have_count(0)
         expect(seen.page.get_by_label("Figure")).to_have_value("accuracy")
     assert seen.said == []

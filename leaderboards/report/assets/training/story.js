@@ -19,7 +19,7 @@
 
   // means of the first and the last tenth of the steps, with intervals over those steps; null where they are the same steps
   function change(columns, key) {
-    const tenth = Math.max(2, Math.round(columns.step.length / 10));
+    const tenth = Math.max(3, Math.round(columns.step.length / 10));
     if (!columns[key] || columns.step.length < 2 * tenth) return null;
     const values = columns[key];
     return { first: meanOf(values.slice(0, tenth)), last: meanOf(values.slice(-tenth)), tenth };
