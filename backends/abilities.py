@@ -117,7 +117,7 @@ def answer(backend: str, variant: Variant) -> Support:
         support = get_backend(backend).supports(sample_job(backend, variant))
     except R1benchError as error:
         return Support(kind="refused", reason=str(error))
-    except Exception as error:
+    except Exception as error:  # a stranger's code may fail in any way
         return Support(kind="refused", reason=fault("supports", error))
     return (
         support if isinstance(support, Support) else Support(kind="refused", reason=fault("supports", TypeError("it returned no Support")))

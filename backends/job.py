@@ -20,7 +20,7 @@ class RewardSpec(Part):
     """One reward by its name in `r1bench.tasks.rewards.REWARDS`, its weight in the sum, and its options."""
 
     name: str
-    weight: Annotated[float, Field(ge=-1e6, le=1e6)] = 1.0
+    weight: Annotated[float, Field(ge=-1e20, le=1e20)] = 1.0
     parameters: dict[str, float | int | str | bool] = Field(default_factory=dict)
     """By name; `r1bench.tasks.rewards.check_rewards` knows what is allowed; the defaults are written down too."""
 

@@ -4,7 +4,7 @@ Read a loop first, from top to bottom: sft (the shortest), reward_model, grpo. T
 step, keeps a checkpoint and ends), and under it model (what is trained: whole or by adapters, a language model or one with a value on top),
 optimizer (float32 copies, rate, clip), state (what a checkpoint keeps), micro_batches. What is GRPO's alone, in the order in which its loop
 calls it: rollout (draw completions), advantage (compare each with its siblings), update (from rollouts to a gradient) and in it loss (the
-formula), figures (what a step was like). Left out: several devices, which are TRL's and OpenRLHF's.
+formula), backends/finished (what a step was like). Left out: several devices, which are TRL's and OpenRLHF's.
 """
 
 import sys

@@ -8,11 +8,11 @@ import torch
 
 from r1bench.backends.custom import Engine
 from r1bench.backends.custom.advantage import has_signal
-from r1bench.backends.custom.figures import figures_of, rows_of
 from r1bench.backends.custom.optimizer import learning_rate
 from r1bench.backends.custom.rollout import Drawn, Rollout, Sampler, draw_step, places_used
 from r1bench.backends.custom.training import Training, begin
 from r1bench.backends.custom.update import Measures, advantages_of, compute_gradient, logprobs_before, split_into_minibatches, to_examples
+from r1bench.backends.finished import figures_of, rows_of
 from r1bench.backends.job import TrainJob
 from r1bench.backends.journal import FAULT
 from r1bench.harness.models.turns import end_tokens_of, endless
@@ -40,8 +40,8 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
             rollouts = [drawn.rollouts[place] for place in used]
             before = logprobs_before(training.model, training.reference, rollouts, job, engine.micro_tokens)
             advantages_B = advantages_of(drawn.rewards()[used], rollouts, before, job)
-            shown_B = of_all(drawn, used, advantages_B, job)
-            training.journal.rollouts(rows_of(step + 1, drawn, shown_B, updates_taken(training)))
+            finished, shown = drawn.finished(), of_all(drawn, used, advantages_B, job).tolist()
+            training.journal.rollouts(rows_of(step + 1, finished, shown, updates_taken(training)))
 
             measures, first_update = Measures(), step * spec.minibatches
             minibatches = split_into_minibatches(to_examples(rollouts, advantages_B, before, job), job, step)
@@ -53,12 +53,13 @@ def train(job: TrainJob, problems: Sequence[Problem] | None, engine: Engine) -> 
                 measures.norms.append(training.take_step(update))
             if training.reference is not None and spec.reference_every and (step + 1) % spec.reference_every == 0:
                 training.move_reference()
-            finished = time.perf_counter()
+            ended = time.perf_counter()
 
-            figures = figures_of(drawn, shown_B, job) | measures.figures(spec.loss.kl)
+            figures = figures_of(finished, shown, job) | measures.figures(spec.loss.kl)
+            figures |= {"drawn_batches": drawn.num_batches} if spec.dynamic_sampling else {}
             figures |= {"learning_rate": learning_rate(job, first_update)}
-            figures |= {"rollout_seconds": rewarded - started, "update_seconds": finished - rewarded}
-            figures["tokens_per_second"] = sum(len(rollout.tokens) for rollout in drawn.rollouts) / (finished - started)
+            figures |= {"rollout_seconds": rewarded - started, "update_seconds": ended - rewarded}
+            figures["tokens_per_second"] = sum(len(rollout.tokens) for rollout in drawn.rollouts) / (ended - started)
             training.record(step, figures)
         return training.finish()
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from r1bench.backends.custom.advantage import has_signal
+from r1bench.backends.finished import Finished
 from r1bench.backends.job import TrainJob
 from r1bench.backends.prompts import draw_problems
 from r1bench.harness.models.prompts import ending_of, make_prompts, prefill_of
@@ -50,6 +51,14 @@ class Drawn(NamedTuple):
     faults: list[Fault]
     """What went wrong in grading and rewarding, and was isolated."""
     num_batches: int
+
+    def finished(self) -> list[Finished]:
+        """The completions with what they earned."""
+        pairs = zip(self.rollouts, self.scores, strict=True)
+        return [
+            Finished(each.problem, each.sample, each.completion, each.prompt_tokens, each.tokens, each.logprobs, scored)
+            for each, scored in pairs
+        ]
 
     def rewards(self) -> torch.Tensor:
         """Total rewards, float64, shape (B,)."""

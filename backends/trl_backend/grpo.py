@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from r1bench.backends.custom.state import unshared
+from r1bench.backends.finished import Finished, figures_of, rows_of
 from r1bench.backends.job import TrainJob
 from r1bench.backends.journal import FAULT
 from r1bench.backends.trl_backend import Engine, session
@@ -32,10 +33,8 @@ from r1bench.backends.trl_backend.loss import settings, trainer_of
 from r1bench.backends.trl_backend.rollouts import (
     Drawing,
     Prompts,
-    Rollout,
     completions_of,
-    figures_of,
-    rows_of,
+    finished_of,
     shift_of,
     shifted,
     update_figures,
@@ -61,7 +60,7 @@ class Rewarding:
         self.run, self.prompts, self.end_tokens, self.pool = run, prompts, end_tokens, pool
         self.drawings: list[Drawing] = []
         """Of this process, set by the trainer as it draws."""
-        self.rollouts: list[Rollout] = []
+        self.finished: list[Finished] = []
         self.faults: list[Fault] = []
         self.figures: dict[str, float] = {}
 
@@ -82,8 +81,8 @@ class Rewarding:
         prompts = [self.prompts[drawing.place] for drawing in drawings]
         scores, self.faults = self.pool.score([prompt.problem for prompt in prompts], completions)
         known = zip(drawings, prompts, completions, scores, strict=True)
-        self.rollouts = [Rollout(*each[:3], number % job.grpo.samples, each[3]) for number, each in enumerate(known)]
-        totals = [each.scored.total if each.drawing.token_ids else math.nan for each in self.rollouts]
+        self.finished = [finished_of(*each[:3], number % job.grpo.samples, each[3]) for number, each in enumerate(known)]
+        totals = [each.scored.total if each.token_ids else math.nan for each in self.finished]
         return shifted(totals, shift_of(job))
 
     def tell(self, advantages: Sequence[float], policy: int, seconds: float) -> None:
@@ -91,12 +90,12 @@ class Rewarding:
         if self.run.journal is None:
             return
         journal, step = self.run.journal, self.run.step
-        if count := sum(not each.drawing.token_ids for each in self.rollouts):
-            journal.event(FAULT, step=step, what=f"{count} of {len(self.rollouts)} completions came back without a token; not learned from")
+        if count := sum(not each.token_ids for each in self.finished):
+            journal.event(FAULT, step=step, what=f"{count} of {len(self.finished)} completions came back without a token; not learned from")
         journal.faults(step, self.faults)
-        journal.rollouts(rows_of(step, self.rollouts, advantages, policy))
-        self.figures = figures_of(self.rollouts, advantages, self.run.job) | {"rollout_seconds": seconds}
-        self.tokens = sum(len(each.drawing.token_ids) for each in self.rollouts)
+        journal.rollouts(rows_of(step, self.finished, advantages, policy))
+        self.figures = figures_of(self.finished, advantages, self.run.job) | {"rollout_seconds": seconds}
+        self.tokens = sum(len(each.token_ids) for each in self.finished)
 
 
 class Mismatch:

@@ -4,16 +4,15 @@ TRL sees a data set of places (0, 1, ...) and asks for the prompt of each; the t
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from r1bench.backends.finished import Finished
 from r1bench.backends.job import TrainJob
-from r1bench.backends.journal import RolloutRow
 from r1bench.backends.prompts import draw_problems
 from r1bench.harness.models.prompts import ending_of, make_prompts, prefill_of
 from r1bench.harness.models.turns import Drawn, completion_of
 from r1bench.harness.records import Completion, Problem
-from r1bench.tasks.grading.languages.grader import primary, words_by_language
 from r1bench.tasks.rewards import Scored
 from r1bench.tasks.templates import TEMPLATES
 
@@ -57,14 +56,11 @@ class Drawing(NamedTuple):
     """Of the tokens, by what drew them; None inside for one that it could not tell."""
 
 
-class Rollout(NamedTuple):
-    """One completion with all that is known of it."""
-
-    drawing: Drawing
-    prompt: Prompt
-    completion: Completion
-    sample: int
-    scored: Scored
+def finished_of(drawing: Drawing, prompt: Prompt, completion: Completion, sample: int, scored: Scored) -> Finished:
+    """A completion that is rewarded; its log-probabilities are known where those of all its tokens are."""
+    logprobs = [value for value in drawing.logprobs or () if value is not None]
+    known = None if drawing.logprobs is None or len(logprobs) < len(drawing.logprobs) else logprobs
+    return Finished(prompt.problem, sample, completion, prompt.token_ids, drawing.token_ids, known, scored)
 
 
 def completions_of(drawings: Sequence[Drawing], prompts: Prompts, end_tokens: frozenset[int]) -> list[Completion]:
@@ -95,57 +91,6 @@ def shift_of(job: TrainJob) -> int:
     """How many rewards share a first one. The deviation of a batch is over groups, which must then keep their distance."""
     spec = job.grpo
     return job.batch_size * spec.samples if spec.loss.scale == "batch_std" else spec.samples
-
-
-def mean_of(values: Iterable[float]) -> float:
-    """The mean, or NaN of nothing: a reward that applied to no completion of a step was not 0."""
-    known = [value for value in values if math.isfinite(value)]
-    return math.fsum(known) / len(known) if known else math.nan
-
-
-def figures_of(rollouts: Sequence[Rollout], advantages: Sequence[float], job: TrainJob) -> dict[str, float]:
-    """Figures of a step's rollouts by their names in the journal."""
-    totals = [rollout.scored.total for rollout in rollouts]
-    mean = mean_of(totals)
-    figures = {"reward": mean, "reward_std": math.sqrt(mean_of((total - mean) ** 2 for total in totals)) if not math.isnan(mean) else 0.0}
-    for reward in job.grpo.rewards:
-        values = (rollout.scored.parts[reward.name] for rollout in rollouts)
-        figures[f"rewards/{reward.name}"] = mean_of(value for value in values if value is not None)
-    figures["length"] = mean_of(len(rollout.drawing.token_ids) for rollout in rollouts)
-    figures["truncated"] = mean_of(rollout.completion.finish_reason == "length" for rollout in rollouts)
-    groups = [advantages[start : start + job.grpo.samples] for start in range(0, len(advantages), job.grpo.samples)]
-    figures["zero_signal_groups"] = mean_of(not any(group) for group in groups)
-    targets = [primary(rollout.prompt.problem.language) for rollout in rollouts]
-    words = [words_by_language(rollout.completion.text, target) for rollout, target in zip(rollouts, targets, strict=True)]
-    num_target_words = sum(counts.get(target, 0) for counts, target in zip(words, targets, strict=True))
-    figures["target_language_share"] = num_target_words / max(sum(sum(counts.values()) for counts in words), 1)
-    return figures
-
-
-def rows_of(step: int, rollouts: Sequence[Rollout], advantages: Sequence[float], policy: int) -> Iterator[RolloutRow]:
-    """The completions of a step for the journal."""
-    for rollout, advantage in zip(rollouts, advantages, strict=True):
-        problem, drawing = rollout.prompt.problem, rollout.drawing
-        yield RolloutRow(
-            step=step,
-            problem_id=problem.id,
-            prompt=problem.prompt,
-            gold=problem.gold,
-            text=rollout.completion.text,
-            finish_reason=rollout.completion.finish_reason,
-            tokens=rollout.completion.num_tokens,
-            rewards=rollout.scored.parts,
-            reward=rollout.scored.total,
-            outcome=rollout.scored.grade.outcome,
-            advantage=round(advantage, 6),
-            sample=rollout.sample,
-            prompt_ids=rollout.prompt.token_ids,
-            token_ids=drawing.token_ids,
-            logprobs=None
-            if drawing.logprobs is None or None in drawing.logprobs
-            else [value for value in drawing.logprobs if value is not None],
-            policy=policy,
-        )
 
 
 UPDATE_FIGURES = {

@@ -260,5 +260,5 @@ def said(error: BaseException) -> str:
     """An error's own words, as one short line; '' where it has none, or fails at that too."""
     try:
         return printable(str(error)[:200])
-    except Exception:
+    except Exception:  # an exception's own __str__ may raise anything
         return ""

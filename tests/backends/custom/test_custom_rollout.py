@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from r1bench.backends.custom.figures import rows_of
 from r1bench.backends.custom.rollout import Drawn, Rollout, Sampler, draw_step, places_used
 from r1bench.backends.custom.update import (
     Before,
@@ -19,6 +18,7 @@ from r1bench.backends.custom.update import (
     split_into_minibatches,
     to_examples,
 )
+from r1bench.backends.finished import rows_of
 from r1bench.backends.job import TrainJob, read_job
 from r1bench.backends.losses import LossSpec
 from r1bench.backends.prompts import draw_problems
@@ -211,7 +211,7 @@ def test_a_weight_against_the_mismatch_reaches_the_gradient(sampler: Sampler, po
 
 
 def test_a_row_of_the_journal_says_by_which_tokens_and_weights_a_completion_came_to_be() -> None:
-    row = list(rows_of(3, drawn_with([0.0, 1.0, 1.0, 1.0], [1, 2, 3, 4]), torch.tensor([0.0, NAN, 0.25, 0.5]), 17))[1].known()
+    row = list(rows_of(3, drawn_with([0.0, 1.0, 1.0, 1.0], [1, 2, 3, 4]).finished(), [0.0, NAN, 0.25, 0.5], 17))[1].known()
     assert (row.sample, row.prompt_ids, row.token_ids, row.logprobs, row.policy) == (1, [1], [2, 2], [-1.0, -1.0], 17)
     assert row.advantage is None
     assert json.dumps(row._asdict(), allow_nan=False)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from trl_trainings import job_of
 
+from r1bench.backends.finished import Finished, figures_of, rows_of
 from r1bench.backends.job import TrainJob
 from r1bench.backends.prompts import draw_problems
 from r1bench.backends.trl_backend import rollouts
-from r1bench.backends.trl_backend.rollouts import Drawing, Prompts, Rollout
+from r1bench.backends.trl_backend.rollouts import Drawing, Prompts, finished_of
 from r1bench.harness.checkpoints import find_checkpoint
 from r1bench.harness.models.prompts import make_prompts
 from r1bench.harness.models.tokenizer import load_tokenizer
@@ -34,11 +35,11 @@ def prompts() -> Prompts:
 
 def rollout(
     prompts: Prompts, token_ids: list[int], total: float, parts: dict[str, float | None], logprobs: list[float | None] | None = None
-) -> Rollout:
+) -> Finished:
     drawing = Drawing(0, token_ids, logprobs)
     (completion,) = rollouts.completions_of([drawing], prompts, frozenset({END}))
     grade = Grade("wrong", 0.0, None, "", "integer", "1", 0)
-    return Rollout(drawing, prompts[0], completion, 0, Scored(total, parts, grade))
+    return finished_of(drawing, prompts[0], completion, 0, Scored(total, parts, grade))
 
 
 def test_a_place_is_the_prompt_of_its_step_with_the_tokens_of_evaluation(prompts: Prompts) -> None:
@@ -69,7 +70,7 @@ def test_a_completion_ends_at_an_end_token_or_at_the_limit_or_is_empty(prompts: 
 def test_figures_leave_unknown_rewards_out_and_count_groups_without_a_signal(prompts: Prompts) -> None:
     parts: list[dict[str, float | None]] = [{"accuracy": 1.0, "format": None}, {"accuracy": 0.0, "format": None}]
     found = [rollout(prompts, [1, END], 1.0, parts[0]), rollout(prompts, [1, 2, 3, 4], NAN, parts[1])] * 2
-    figures = rollouts.figures_of(found, [0.5, -0.5, 0.0, 0.0], prompts.job)
+    figures = figures_of(found, [0.5, -0.5, 0.0, 0.0], prompts.job)
     assert (figures["reward"], figures["reward_std"], figures["rewards/accuracy"]) == (1.0, 0.0, 0.5)
     assert math.isnan(figures["rewards/format"])
     assert (figures["length"], figures["truncated"], figures["zero_signal_groups"]) == (3.0, 0.5, 0.5)
@@ -78,7 +79,7 @@ def test_figures_leave_unknown_rewards_out_and_count_groups_without_a_signal(pro
 def test_a_row_has_log_probabilities_only_where_each_is_known(prompts: Prompts) -> None:
     given: list[list[float | None] | None] = [None, [-0.5, -1.0], [-0.5, None]]
     found = [rollout(prompts, [1, END], 1.0, {}, logprobs) for logprobs in given]
-    rows = list(rollouts.rows_of(3, found, [0.0] * 3, 4))
+    rows = list(rows_of(3, found, [0.0] * 3, 4))
     assert [row.logprobs for row in rows] == [None, [-0.5, -1.0], None]
     assert (rows[0].step, rows[0].policy, rows[0].token_ids, rows[0].prompt_ids) == (3, 4, [1, END], prompts[0].token_ids)
 

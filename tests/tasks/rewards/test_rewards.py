@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1bench.backends.custom.figures import mean_of, rows_of
 from r1bench.backends.custom.rollout import Drawn, Rollout
+from r1bench.backends.finished import mean_of, rows_of
 from r1bench.backends.job import RewardSpec, read_job
 from r1bench.backends.journal import Journal
 from r1bench.harness.errors import CheckpointError, UnknownNameError, UsageError
@@ -229,7 +228,7 @@ def test_the_journal_writes_json_and_shows_every_reward(tmp_path: Path, capsys: 
     rollouts = [Rollout(each.problem, 0, [], [], [], each.completion) for each in batch]
     drawn = Drawn(rollouts, combine(batch, [spec("accuracy")]), [], 1)
     with Journal(tmp_path, 1) as journal:
-        journal.rollouts(rows_of(1, drawn, torch.zeros(2), 0))
+        journal.rollouts(rows_of(1, drawn.finished(), [0.0, 0.0], 0))
         journal.step(1, {"reward": 1.0, "rewards/accuracy": 1.0, "rewards/code": NAN, "length": 5.0})
     rows = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "rollouts.jsonl").read_text().splitlines()]
     assert [(row["reward"], row["rewards"]) for row in rows] == [(1.0, {"accuracy": 1.0}), (None, {"accuracy": None})]
